@@ -1,0 +1,45 @@
+"""The application factory: one blueprint for each resource, one shape for every error."""
+
+from apiflask import APIFlask
+from flask import Response
+from flask_swagger_ui import get_swaggerui_blueprint
+
+from api import (
+    classify,
+    compatible,
+    errors,
+    health,
+    metrics,
+    models,
+    openapi,
+    pages,
+    results,
+    uploads,
+)
+
+TITLE, VERSION = "Petiole", "0.1.0"
+
+
+def create_app() -> APIFlask:
+    """Return the WSGI application, configured from the environment."""
+    app = APIFlask("petiole", title=TITLE, version=VERSION, docs_path=None, json_errors=False)
+    app.config.update(
+        MAX_CONTENT_LENGTH=uploads.max_body_bytes(),
+        AUTO_404_RESPONSE=False,
+        AUTO_OPERATION_SUMMARY=True,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined] # predictions are in order of rank
+    for module in (classify, results, compatible, models, health, metrics, pages):
+        app.register_blueprint(module.blueprint)
+    docs = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": TITLE})
+    app.register_blueprint(docs, url_prefix="/docs")
+    app.spec_processor(openapi.complete)
+    app.after_request(_forbid_sniffing)
+    errors.register(app)
+    metrics.count_requests(app)
+    return app
+
+
+def _forbid_sniffing(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,159 @@
+"""Errors at the HTTP edge: every one becomes `application/problem+json` (RFC 9457).
+
+The tree::
+
+    ApiError
+    ├── MalformedRequestError   400  the body cannot be read as what it says it is
+    ├── NoImageError            400  neither a picture nor a URL was sent
+    ├── UploadTooLargeError     413  more bytes than PETIOLE_TASKS_MAX_UPLOAD_BYTES
+    ├── UnsupportedMediaError   415  a body of a kind that is not taken
+    ├── InvalidOptionError      422  an option's value is out of its range
+    ├── TooManyWaitersError     503  no room to wait; the job was not accepted
+    └── WaitOverError           504  a compatible route's wait is over; carries the task id
+"""
+
+import logging
+from typing import Any
+
+from apiflask import APIFlask, HTTPError
+from flask import Response, json, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from model_store import ModelStoreError
+from tasks import problems
+from tasks.errors import TasksError
+
+RETRY_AFTER_SECONDS = 2
+PROBLEM_TYPE = "application/problem+json"
+
+logger = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """Root of the errors of the HTTP room; keyword arguments become members of the problem."""
+
+    status = 500
+    slug = "internal-error"
+    title = "The service failed"
+
+    def __init__(self, detail: str, **members: Any) -> None:
+        """Say what, which value, the limit, and what to do."""
+        super().__init__(detail)
+        self.members = members
+
+
+class MalformedRequestError(ApiError):
+    """The body cannot be read as what it says it is."""
+
+    status, slug, title = 400, "malformed-request", "The request cannot be read"
+
+
+class NoImageError(ApiError):
+    """Neither a picture nor a URL was sent."""
+
+    status, slug, title = 400, "no-image", "No picture was sent"
+
+
+class UploadTooLargeError(ApiError):
+    """The upload exceeds PETIOLE_TASKS_MAX_UPLOAD_BYTES."""
+
+    status, slug, title = 413, "upload-too-large", "The picture has too many bytes"
+
+
+class UnsupportedMediaError(ApiError):
+    """A body of a kind that is not taken."""
+
+    status, slug, title = 415, "unsupported-media-type", "This kind of body is not taken"
+
+
+class InvalidOptionError(ApiError):
+    """An option's value is out of its range."""
+
+    status, slug, title = 422, "invalid-option", "An option has an impossible value"
+
+
+class TooManyWaitersError(ApiError):
+    """All places for waiting clients are taken."""
+
+    status, slug, title = 503, "too-many-waiters", "Too many clients are waiting"
+
+
+class WaitOverError(ApiError):
+    """The wait of a compatible route is over before the job is."""
+
+    status, slug, title = 504, "wait-over", "The answer is not ready yet"
+
+
+API_ERRORS = (
+    MalformedRequestError,
+    NoImageError,
+    UploadTooLargeError,
+    UnsupportedMediaError,
+    InvalidOptionError,
+    TooManyWaitersError,
+    WaitOverError,
+)
+
+
+def problem_response(document: dict[str, Any]) -> Response:
+    """Return a problem document as a response with its own status."""
+    response = Response(json.dumps(document), status=document["status"], mimetype=PROBLEM_TYPE)
+    if document["status"] in {429, 503}:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _of_api_error(exc: ApiError) -> Response:
+    problem = problems.Problem(exc.slug, exc.title, exc.status)
+    return problem_response(problem.document(str(exc), instance=request.path) | exc.members)
+
+
+def _of_known_error(exc: TasksError | ModelStoreError) -> Response:
+    if problems.of(exc) is problems.INTERNAL:
+        return _of_unforeseen(exc)
+    document = problems.of(exc).document(problems.detail_of(exc), instance=request.path)
+    return problem_response(document)
+
+
+def _of_http_error(exc: HTTPException | HTTPError) -> Response:
+    status = getattr(exc, "status_code", None) or getattr(exc, "code", None) or 500
+    document = {
+        "type": "about:blank",
+        "title": getattr(exc, "name", None) or getattr(exc, "message", "Error"),
+        "status": status,
+        "detail": getattr(exc, "description", None) or getattr(exc, "message", ""),
+        "instance": request.path,
+    }
+    response = problem_response(document)
+    for name, value in _own_headers(exc):
+        response.headers[name] = value
+    return response
+
+
+def _own_headers(exc: HTTPException | HTTPError) -> list[tuple[str, str]]:
+    """Return what the error adds, such as `Allow` of a 405, without its HTML content type."""
+    if not isinstance(exc, HTTPException):
+        return []
+    return [(n, v) for n, v in exc.get_headers() if n.lower() != "content-type"]
+
+
+def _of_too_large(_: RequestEntityTooLarge) -> Response:
+    return _of_api_error(UploadTooLargeError("the request body is larger than any picture taken"))
+
+
+def _of_unforeseen(exc: Exception) -> Response:
+    logger.exception("request failed", exc_info=exc, extra={"path": request.path})
+    document = problems.INTERNAL.document(
+        "an unforeseen error; the service's log has it", instance=request.path
+    )
+    return problem_response(document)
+
+
+def register(app: APIFlask) -> None:
+    """Answer every error of `app` with a problem document."""
+    app.register_error_handler(ApiError, _of_api_error)
+    app.register_error_handler(TasksError, _of_known_error)
+    app.register_error_handler(ModelStoreError, _of_known_error)
+    app.register_error_handler(RequestEntityTooLarge, _of_too_large)
+    app.register_error_handler(HTTPException, _of_http_error)
+    app.register_error_handler(Exception, _of_unforeseen)

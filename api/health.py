@@ -1,0 +1,79 @@
+"""`/livez`: this process answers. `/readyz`: the service can classify, or what is missing."""
+
+from collections.abc import Callable
+
+from apiflask import APIBlueprint
+from flask import Response, jsonify
+
+from api.errors import problem_response
+from model_store import ModelStoreError
+from tasks import publisher, readiness, stores
+from tasks.errors import StoreUnavailableError
+from tasks.problems import Problem
+
+NOT_READY = Problem("not-ready", "The service cannot classify now", 503)
+
+blueprint = APIBlueprint("health", __name__, tag="Health")
+
+
+@blueprint.get("/livez")
+@blueprint.doc(operation_id="livez", responses={})
+def livez() -> Response:
+    """Say that this process answers; nothing else is asked."""
+    return jsonify(status="alive")
+
+
+@blueprint.get("/readyz")
+@blueprint.doc(operation_id="readyz", responses={})
+def readyz() -> Response:
+    """Say whether a picture sent now would be classified, or name what is missing."""
+    checks = {name: _outcome(check) for name, check in CHECKS.items()}
+    missing = [name for name, outcome in checks.items() if outcome != "ok"]
+    if missing:
+        detail = "missing: " + "; ".join(f"{name} ({checks[name]})" for name in missing)
+        return problem_response(NOT_READY.document(detail, instance="/readyz") | {"checks": checks})
+    store = stores.prompt_job_store()
+    return jsonify(
+        status="ready",
+        checks=checks,
+        children=readiness.classify_children(store),
+        downloaders=readiness.downloaders(store),
+    )
+
+
+def _outcome(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except (StoreUnavailableError, ModelStoreError) as exc:
+        return str(exc)
+
+
+def _broker() -> str:
+    publisher.ping()
+    return "ok"
+
+
+def _job_store() -> str:
+    stores.prompt_job_store().ready()
+    return "ok"
+
+
+def _image_store() -> str:
+    stores.image_store().probe()
+    return "ok"
+
+
+def _worker() -> str:
+    children = readiness.classify_children(stores.prompt_job_store())
+    if any(child["state"] == "ready" for child in children):
+        return "ok"
+    reasons = sorted({child["reason"] for child in children if "reason" in child})
+    return "no child has a warm model" + (f": {'; '.join(reasons)}" if reasons else "")
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "broker": _broker,
+    "job store": _job_store,
+    "image store": _image_store,
+    "worker": _worker,
+}

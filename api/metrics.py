@@ -1,0 +1,128 @@
+"""`GET /metrics` for Prometheus, right across API processes, workers and hosts.
+
+Requests are counted in this process (merged over gunicorn's with its multiprocess
+directory); jobs are counted by the job store in the step that ends them.
+"""
+
+import os
+from collections.abc import Iterator
+from time import perf_counter
+
+from apiflask import APIBlueprint, APIFlask
+from flask import Response, g, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from tasks import publisher, readiness, statistics, stores
+
+REQUESTS = Counter("petiole_http_requests", "Answered requests.", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "petiole_http_request_seconds", "Time to answer, waits included.", ["method", "route"]
+)
+
+blueprint = APIBlueprint("metrics", __name__, tag="Health")
+
+
+@blueprint.get("/metrics")
+@blueprint.doc(operation_id="metrics", responses={})
+def metrics() -> Response:
+    """Return all series in Prometheus' text format."""
+    return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def count_requests(app: APIFlask) -> None:
+    """Count every request of `app` by method, route and status."""
+    app.before_request(_start_clock)
+    app.after_request(_count)
+
+
+def _start_clock() -> None:
+    g.started = perf_counter()
+
+
+def _count(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    REQUESTS.labels(request.method, route, response.status_code).inc()
+    if "started" in g:
+        REQUEST_SECONDS.labels(request.method, route).observe(perf_counter() - g.started)
+    return response
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(ServiceCollector())
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(_OwnProcess())
+    return registry
+
+
+class _OwnProcess(Collector):
+    """The request series of this process alone, when gunicorn's directory is not set."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what the default registry has of ours."""
+        return (m for m in REGISTRY.collect() if m.name.startswith("petiole_"))
+
+
+class ServiceCollector(Collector):
+    """Jobs, queues and children, as the job store and the broker have them."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the series; an unreachable store ends the scrape with 503."""
+        store = stores.prompt_job_store()
+        totals = statistics.totals(store.counts())
+        yield _ended(totals)
+        yield _stages(totals)
+        yield _queues(publisher.queue_lengths())
+        children = readiness.classify_children(store)
+        warm = sum(child["state"] == "ready" for child in children)
+        yield GaugeMetricFamily("petiole_ready_children", "Children with a warm model.", value=warm)
+
+
+def _ended(totals: statistics.Totals) -> Metric:
+    family = CounterMetricFamily(
+        "petiole_jobs", "Jobs that ended.", labels=["state", "model", "error"]
+    )
+    for labels, amount in totals.ended.items():
+        family.add_metric(list(labels), amount)
+    return family
+
+
+def _stages(totals: statistics.Totals) -> Metric:
+    family = HistogramMetricFamily(
+        "petiole_stage_seconds", "Time of a finished job in each stage.", labels=["stage"]
+    )
+    for stage, histogram in totals.stages.items():
+        family.add_metric([stage], _cumulated(histogram), histogram.sum_seconds)
+    return family
+
+
+def _cumulated(histogram: statistics.StageHistogram) -> list[tuple[str, float]]:
+    """Return Prometheus' buckets: each counts all times up to its limit."""
+    limits = [*map(str, statistics.BUCKETS_SECONDS), statistics.INFINITE]
+    rows, below = [], 0.0
+    for limit in limits:
+        below += histogram.buckets.get(limit, 0.0)
+        rows.append((limit, below))
+    return rows
+
+
+def _queues(lengths: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(
+        "celery_queue_length", "Messages that wait in each queue.", labels=["queue_name"]
+    )
+    for queue, length in lengths.items():
+        family.add_metric([queue], length)
+    return family

@@ -1,0 +1,42 @@
+"""Settings of the HTTP room, read from `PETIOLE_API_*`."""
+
+from functools import cache
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ApiSettings(BaseSettings):
+    """Where the API listens and how long it lets a client wait."""
+
+    model_config = SettingsConfigDict(env_prefix="PETIOLE_API_", frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="Address that gunicorn listens on.")
+    port: int = Field(default=8000, ge=1, le=65_535, description="Port that gunicorn listens on.")
+    processes: int = Field(default=1, ge=1, description="gunicorn worker processes.")
+    threads: int = Field(
+        default=40, ge=2, description="Requests that one process answers at the same time."
+    )
+    max_waiters: int = Field(
+        default=32,
+        ge=1,
+        description="Requests that one process holds open with `wait`; further ones are answered"
+        " at once. Keep it below the threads, which must also serve those who do not wait.",
+    )
+    max_wait_seconds: float = Field(
+        default=30.0, ge=0, description="Longest `wait` that a client can ask for."
+    )
+    compatible_wait_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long `GET /classify` and `POST /predict` wait before they answer 504.",
+    )
+    flower_url: str = Field(
+        default="http://127.0.0.1:5555", description="Flower's address for the index page's link."
+    )
+
+
+@cache
+def settings() -> ApiSettings:
+    """Return the settings of this process, read once."""
+    return ApiSettings()

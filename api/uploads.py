@@ -1,0 +1,128 @@
+"""Reading the picture of a request: multipart field, raw body, or JSON.
+
+Stops at the byte limit and reads the picture's header only; decoding is the worker's.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from werkzeug.datastructures import FileStorage
+
+from api.errors import (
+    MalformedRequestError,
+    NoImageError,
+    UnsupportedMediaError,
+    UploadTooLargeError,
+)
+from model_store.headers import read_header
+from tasks.settings import settings
+from tasks.urls import base_name, check_url
+
+FIELD = "image"
+BASE64_GROWTH = 4 / 3
+ENVELOPE_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The bytes of one picture, checked against the limits by its header."""
+
+    image: bytes
+    filename: str
+
+
+@dataclass(frozen=True)
+class ImageUrl:
+    """The address of a picture that a worker will download."""
+
+    url: str
+
+
+def max_body_bytes() -> int:
+    """Return the largest body that can hold an allowed picture, base64 in JSON included."""
+    return int(settings().max_upload_bytes * BASE64_GROWTH) + ENVELOPE_BYTES
+
+
+def read() -> tuple[Upload | ImageUrl, dict[str, Any]]:
+    """Return the picture of the current request, and the options its body carried.
+
+    Raises:
+        ApiError: there is none, or it cannot be taken; says why.
+        ImageError: the bytes are not a picture, or it is too large.
+    """
+    kind = request.mimetype
+    if kind == "multipart/form-data":
+        return from_form(), request.form.to_dict()
+    if kind == "application/json":
+        return _from_json(request.get_json(silent=True))
+    if kind.startswith("image/") or kind == "application/octet-stream":
+        return checked(request.get_data(cache=False), filename="image"), {}
+    if not kind and not request.content_length:
+        raise NoImageError(f"send a picture in the multipart field {FIELD!r}")
+    message = f"the body is {kind or 'of no type'}; send multipart/form-data, image/* or JSON"
+    raise UnsupportedMediaError(message)
+
+
+def from_form() -> Upload:
+    """Return the picture in the multipart field `image`.
+
+    Raises:
+        NoImageError: the field is missing or empty.
+    """
+    field: FileStorage | None = request.files.get(FIELD)
+    if field is None:
+        raise NoImageError(f"the multipart field {FIELD!r} is missing: -F {FIELD}=@picture.jpg")
+    return checked(field.stream.read(), filename=base_name(field.filename or "") or "image")
+
+
+def _from_json(body: Any) -> tuple[Upload | ImageUrl, dict[str, Any]]:
+    if not isinstance(body, dict):
+        raise MalformedRequestError("the body is not a JSON object")
+    options = {name: value for name, value in body.items() if name not in {"image_url", FIELD}}
+    if isinstance(body.get("image_url"), str) and FIELD not in body:
+        return checked_url(body["image_url"]), options
+    if isinstance(body.get(FIELD), str) and "image_url" not in body:
+        return checked(_decoded(body[FIELD]), filename="image"), options
+    raise NoImageError("the JSON object needs one string: image_url, or image (base64)")
+
+
+def _decoded(text: str) -> bytes:
+    """Return the bytes of base64 text or of a `data:` URL."""
+    if text.startswith("data:"):
+        header, comma, text = text.partition(",")
+        if not comma or not header.endswith(";base64"):
+            raise MalformedRequestError("the data: URL has no ;base64, part")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise MalformedRequestError(f"the image is not base64: {exc}") from exc
+
+
+def checked_url(image_url: str) -> ImageUrl:
+    """Return the address of a picture that may be asked for, as far as its text tells.
+
+    Raises:
+        DownloadRefusedError: it may not.
+    """
+    check_url(image_url)
+    return ImageUrl(image_url)
+
+
+def checked(image: bytes, *, filename: str) -> Upload:
+    """Return the picture if its size and header allow to classify it.
+
+    Raises:
+        NoImageError: there are no bytes.
+        UploadTooLargeError: more bytes than the limit.
+        ImageError: not a picture, or too many pixels.
+    """
+    limit = settings().max_upload_bytes
+    if not image:
+        raise NoImageError("the picture has 0 bytes")
+    if len(image) > limit:
+        raise UploadTooLargeError(f"the picture is {len(image)} bytes; the limit is {limit} bytes")
+    read_header(image, settings().max_pixels)
+    return Upload(image, filename)

@@ -1,0 +1,96 @@
+"""Celery's own settings and nothing else; loaded by name, imported by nobody.
+
+The figures behind the choices were measured with Celery 5.7, kombu 5.7 and redis-py 8.1.
+"""
+
+from os import environ
+
+from kombu import Exchange, Queue
+
+from tasks.settings import default_redis_url
+
+TIME_LIMIT_SECONDS = 60
+VISIBILITY_TIMEOUT_SECONDS = 150  # > the time limit + the longest countdown + the shutdown's grace
+
+# --- broker ---
+broker_url = environ.get("CELERY_BROKER_URL") or default_redis_url()
+broker_connection_retry_on_startup = True  # the order of starting must not matter
+broker_connection_max_retries = None  # the default gives up after 100 tries
+broker_channel_error_retry = True  # OOM and MISCONF replies reconnect; else they end the worker
+broker_connection_timeout = 2
+broker_pool_limit = 10
+broker_pool_acquire_timeout = 2
+broker_transport_options = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+    "unacked_restore_interval": 5,  # with the next line: a killed worker's tasks come back
+    "unacked_restore_throttle": 1,  # after seconds; by default after 105 s
+    "unacked_mutex_expire": 30,
+    "socket_timeout": 5,  # without it a hung Redis hangs the worker for good
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,  # a half-open connection is found within 21 s
+    "client_name": "petiole",
+}
+visibility_timeout = VISIBILITY_TIMEOUT_SECONDS  # wanted in all three places
+
+# --- results ---
+result_backend = environ.get("CELERY_RESULT_BACKEND") or default_redis_url()
+result_backend_transport_options = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+    "retry_policy": {"timeout": 5.0},
+}
+result_backend_always_retry = True  # else a restart of Redis makes finished work a FAILURE
+result_backend_max_retries = 30
+result_backend_base_sleep_between_retries_ms = 100
+result_backend_max_sleep_between_retries_ms = 1000
+result_expires = 3600
+result_extended = False
+result_serializer = "json"
+result_accept_content = ["json"]
+redis_socket_timeout = 5
+redis_socket_connect_timeout = 2
+redis_socket_keepalive = True
+redis_backend_health_check_interval = 10
+redis_max_connections = 20
+
+# --- tasks ---
+task_serializer = "json"
+accept_content = ["json"]
+event_serializer = "json"
+task_queues = [
+    Queue("classify", Exchange("classify", type="direct"), routing_key="classify"),
+    Queue("downloads", Exchange("downloads", type="direct"), routing_key="downloads"),
+]
+task_default_queue = "classify"
+task_create_missing_queues = False  # a mistyped queue name fails loudly
+task_acks_late = True
+task_retry_on_worker_lost = True  # bounded by the task's max_retries
+task_reject_on_worker_lost = True  # used when that retry cannot be published
+task_acks_on_failure = True
+task_acks_on_timeout = True
+task_soft_time_limit = 45
+task_time_limit = TIME_LIMIT_SECONDS  # the soft one does not interrupt a runtime's C++ code
+task_track_started = False  # the job record has it, without three more commands a task
+task_send_sent_event = False
+task_publish_retry_policy = {
+    "max_retries": 2,
+    "interval_start": 0.1,
+    "interval_step": 0.2,
+    "interval_max": 0.5,
+}
+task_always_eager = environ.get("CELERY_TASK_ALWAYS_EAGER", "").lower() in {"1", "true", "yes"}
+task_store_eager_result = task_always_eager
+
+# --- worker ---
+worker_prefetch_multiplier = 1  # nothing hoarded: a free child anywhere takes the next picture
+worker_proc_alive_timeout = 300  # the default 4 s kills every replacement that loads a model
+worker_max_memory_per_child = 2_000_000  # KiB of peak RSS; checked after a task
+worker_soft_shutdown_timeout = 10  # with REMAP_SIGTERM=SIGQUIT in the worker's environment
+worker_cancel_long_running_tasks_on_connection_loss = False
+worker_deduplicate_successful_tasks = True
+worker_eta_task_limit = 1000
+worker_send_task_events = True  # Flower
+worker_hijack_root_logger = False
+worker_redirect_stdouts = False
+timezone = "UTC"
+enable_utc = True

@@ -1,0 +1,154 @@
+"""The card of a model version: what it is, how pictures reach it, and how it may be run.
+
+`card.json` is written last when a version is published and read by everyone who runs it; its form
+is held by `card.schema.json`.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, Self
+
+import jsonschema
+
+from model_store.errors import ModelFormatError
+
+SCHEMA_VERSION = 1
+UNPUBLISHED = 0
+
+ChannelOrder = Literal["RGB", "BGR"]
+Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+
+
+@dataclass(frozen=True)
+class PreprocessingSpec:
+    """How an upload becomes the uint8 pixels [input_size, input_size, 3] that artifacts take.
+
+    Attributes:
+        input_size: Height and width of the network's input, in pixels.
+        crop_fraction: Side of the central square that is kept, as a share of the shorter side.
+        resample: Name of the Pillow kernel that resizes the square.
+        mean: Subtracted from each channel inside the graph, on the scale 0 to 255.
+        scale: Divides each channel inside the graph, after the mean is subtracted.
+        channel_order: Order of the channels that artifacts take.
+    """
+
+    input_size: int
+    crop_fraction: float
+    resample: Resample = "bicubic"
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    scale: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    channel_order: ChannelOrder = "RGB"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One artifact of a version, and what was measured on it when it was published.
+
+    Attributes:
+        runtime: Name of the runtime that loads it.
+        precision: `float32`, or `int8` for quantized weights and activations.
+        path: Place of the artifact inside the version; `.` is the SavedModel itself.
+        same_top1: Share of the measured pictures with the same best label as the SavedModel.
+        largest_difference: Largest difference of one probability from the SavedModel.
+        milliseconds_per_image: Median time to predict one picture with one thread.
+        serves: Whether workers may use it.
+        reason: Why it may or may not serve, in a sentence.
+    """
+
+    runtime: str
+    precision: str
+    path: str
+    same_top1: float
+    largest_difference: float
+    milliseconds_per_image: float
+    serves: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the weights came from.
+
+    Attributes:
+        kind: `package`, `training`, `hub`, `keras` or `file`.
+        source: The package with its version, the handle, or the training run.
+        file: Name of the file that held the weights; empty when there was none.
+        sha256: Digest of that file, in hexadecimal; empty when there was none.
+    """
+
+    kind: str
+    source: str
+    file: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """All that is known about one version of a model.
+
+    `version`, `created_at` (UTC, ISO 8601) and `files` (SHA-256 by path inside the version) are
+    filled in by `ModelStore.publish`. Labels are in class order and differ from each other.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    preprocessing: PreprocessingSpec
+    variants: tuple[Variant, ...]
+    licence: str
+    origin: Origin
+    metrics: dict[str, float] = field(default_factory=dict)
+    version: int = UNPUBLISHED
+    created_at: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ref(self) -> str:
+        """The exact version, as in `imagenet@1`."""
+        return f"{self.name}@{self.version}"
+
+    def to_json(self) -> str:
+        """Return the text of `card.json`."""
+        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the card that a `card.json` describes.
+
+        Raises:
+            ModelFormatError: the text is not JSON or breaks the schema; the message says where.
+        """
+        document = _checked(text)
+        document.pop("schema_version")
+        return cls(
+            **document
+            | {
+                "labels": tuple(document["labels"]),
+                "preprocessing": _preprocessing(document["preprocessing"]),
+                "variants": tuple(Variant(**variant) for variant in document["variants"]),
+                "origin": Origin(**document["origin"]),
+            }
+        )
+
+
+def _preprocessing(document: dict[str, Any]) -> PreprocessingSpec:
+    channels = {name: tuple(document[name]) for name in ("mean", "scale")}
+    return PreprocessingSpec(**document | channels)
+
+
+def _checked(text: str | bytes) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(text)
+        _validator().validate(document)
+    except ValueError as exc:
+        raise ModelFormatError(f"card.json is not JSON: {exc}") from exc
+    except jsonschema.ValidationError as exc:
+        raise ModelFormatError(f"card.json is wrong at {exc.json_path}: {exc.message}") from exc
+    return document
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    schema = resources.files("model_store").joinpath("card.schema.json").read_text("utf-8")
+    return jsonschema.Draft202012Validator(json.loads(schema))

@@ -1,0 +1,67 @@
+"""The steps that make a directory of files a version; `ModelStore.publish` takes them in order.
+
+A version number is claimed by creating `<name>/<version>/claim`, which only one publisher can. The
+card is written last: without it the version does not exist for anyone.
+"""
+
+import logging
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from model_store import objects as store_objects
+from model_store.card import ModelCard
+from model_store.errors import ModelFormatError
+from model_store.objects import Objects
+from model_store.references import is_name
+
+CARD = "card.json"
+CARD_DIGEST = "card.json.sha256"
+CLAIM = "claim"
+SAVED_MODEL = "saved_model.pb"
+
+logger = logging.getLogger(__name__)
+
+
+def check_artifacts(card: ModelCard, files: Mapping[str, str]) -> None:
+    """Refuse a card whose name is no name, or a variant whose artifact is not among the files.
+
+    Raises:
+        ModelFormatError: the message says which.
+    """
+    if not is_name(card.name):
+        raise ModelFormatError(f"model name is {card.name!r}; use lower-case letters and digits")
+    for variant in card.variants:
+        artifact = SAVED_MODEL if variant.path == "." else variant.path
+        if artifact not in files:
+            raise ModelFormatError(f"{card.name}: {variant.runtime} needs {artifact}; not found")
+
+
+def claimed_versions(objects: Objects, name: str) -> list[int]:
+    """Return the version numbers that any publisher ever claimed, ascending."""
+    return sorted(int(text) for text in store_objects.folders(objects, name) if text.isdecimal())
+
+
+def claim(objects: Objects, name: str) -> int:
+    """Return the next version number, which is the caller's alone from now on."""
+    version = max(claimed_versions(objects, name), default=0) + 1
+    while not store_objects.create(objects, f"{name}/{version}/{CLAIM}", b"claimed\n"):
+        version += 1
+    return version
+
+
+def upload(objects: Objects, directory: Path, card: ModelCard) -> None:
+    """Write the files of `directory`, then the card that makes them visible."""
+    folder = f"{card.name}/{card.version}"
+    # TensorFlow Serving loads a folder once saved_model.pb is there, so that comes after the rest.
+    for path in sorted(card.files, key=lambda path: path == SAVED_MODEL):
+        store_objects.upload(objects, f"{folder}/{path}", directory / path)
+    text = card.to_json().encode()
+    store_objects.create(objects, f"{folder}/{CARD_DIGEST}", checksum(text))
+    store_objects.create(objects, f"{folder}/{CARD}", text)
+    logger.info("version published", extra={"model": card.ref, "files": len(card.files)})
+
+
+def checksum(card_text: bytes) -> bytes:
+    """Return the content of `card.json.sha256`, as `sha256sum --check` reads it."""
+    return f"{sha256(card_text).hexdigest()}  {CARD}\n".encode()

@@ -1,0 +1,70 @@
+"""Runtimes: what loads an artifact and predicts with it; the plug-in point of the model store.
+
+A runtime is a class behind an entry point in the group `petiole.runtimes`. The built-in ones are
+registered the same way, so one from another package is their equal.
+"""
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.card import ModelCard
+from model_store.errors import RuntimeUnavailableError
+
+GROUP = "petiole.runtimes"
+REFERENCE = "tensorflow"
+
+
+class LoadedArtifact(Protocol):
+    """A network in memory, used by one thread at a time."""
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities [N, classes] of images [N, H, W, 3], row for row."""
+        ...
+
+
+class Runtime(Protocol):
+    """How artifacts of one kind are made and loaded."""
+
+    def load(self, artifact: Path, card: ModelCard, *, threads: int) -> LoadedArtifact:
+        """Return the artifact in memory, predicting with that many threads.
+
+        Raises:
+            ModelFormatError: the runtime cannot read the artifact.
+        """
+        ...
+
+    def convert(self, saved_model: Path, destination: Path) -> Path:
+        """Write the float32 artifact of a SavedModel into `destination`; return its path.
+
+        Raises:
+            ModelFormatError: the SavedModel cannot be converted.
+        """
+        ...
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the registered runtimes, sorted; their libraries may be missing."""
+    return tuple(sorted(entry_points(group=GROUP).names))
+
+
+def find(name: str) -> Runtime:
+    """Return the runtime of that name, importing its library.
+
+    Raises:
+        RuntimeUnavailableError: nobody registered it, or its library cannot be imported.
+    """
+    registered = entry_points(group=GROUP)
+    if name not in registered.names:
+        known = ", ".join(names()) or "none; is the package petiole installed?"
+        raise RuntimeUnavailableError(f"no runtime {name!r}; registered are: {known}")
+    try:
+        runtime: type[Runtime] = registered[name].load()
+    except ImportError as exc:
+        raise RuntimeUnavailableError(
+            f"runtime {name} cannot be imported ({exc}); install the library it needs"
+        ) from exc
+    return runtime()

@@ -1,0 +1,194 @@
+"""The model store: names, immutable versions and aliases, in a directory, a bucket or memory.
+
+Layout: `<name>/<version>/` holds `saved_model.pb` and `variables/` as TensorFlow Serving reads
+them, variants beside them, and `card.json`, whose presence is what makes the version visible.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from model_store import aliases, publishing, verification
+from model_store import objects as store_objects
+from model_store.aliases import AliasChange
+from model_store.card import ModelCard
+from model_store.errors import (
+    BadModelReferenceError,
+    CorruptVersionError,
+    ModelStoreError,
+    UnknownModelError,
+    UnknownVersionError,
+)
+from model_store.objects import Objects
+from model_store.publishing import CARD, CARD_DIGEST
+from model_store.references import PRODUCTION, ModelReference, is_name
+
+logger = logging.getLogger(__name__)
+
+
+class ModelStore:
+    """Published models. Several processes may use one store; threads may share an instance.
+
+    Every method may raise `StoreUnavailableError` when the directory or bucket cannot be reached.
+    """
+
+    def __init__(
+        self, objects: Objects, *, cache_directory: Path, directory: Path | None = None
+    ) -> None:
+        """Use `objects`; `directory` is their place on this machine, when they have one."""
+        self._objects = objects
+        self._cache_directory = cache_directory
+        self._directory = directory
+        self._verified: dict[str, Path] = {}
+
+    @classmethod
+    def open(cls, url: str, *, cache_directory: Path = Path("var/model-cache")) -> Self:
+        """Return the store at a directory path, `s3://bucket/path` or `memory:`.
+
+        A missing directory is made. Credentials of a bucket come from its usual variables
+        (`AWS_ACCESS_KEY_ID`, …), never from the URL.
+        """
+        objects, directory = store_objects.open_url(url)
+        return cls(objects, cache_directory=cache_directory, directory=directory)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that have at least one visible version, sorted."""
+        folders = store_objects.folders(self._objects)
+        return tuple(sorted(name for name in folders if is_name(name) and self.versions(name)))
+
+    def versions(self, name: str) -> tuple[int, ...]:
+        """Return the visible versions of a model, ascending; none for an unknown name."""
+        claimed = publishing.claimed_versions(self._objects, name)
+        return tuple(version for version in claimed if self._visible(name, version))
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Return what each alias of a model means now.
+
+        Until `production` is set it means the first visible version, so that the first publisher
+        needs no second write that a kill could leave out.
+        """
+        known = aliases.names(self._objects, name)
+        found = {alias: self._alias(name, alias) for alias in {*known, PRODUCTION}}
+        return {alias: version for alias, version in sorted(found.items()) if version}
+
+    def history(self, name: str, alias: str = PRODUCTION) -> tuple[AliasChange, ...]:
+        """Return every move of an alias, oldest first; none when it was never moved."""
+        return aliases.history(self._objects, name, alias)
+
+    def resolve(self, reference: ModelReference | str) -> tuple[str, int]:
+        """Return the name and the version number that a reference means now.
+
+        Raises:
+            BadModelReferenceError: the text is no reference.
+            UnknownModelError: no model of that name; the message lists the known ones.
+            UnknownVersionError: no such version or alias; the message lists the known ones.
+        """
+        if isinstance(reference, str):
+            reference = ModelReference.parse(reference)
+        version = reference.version or self._alias(reference.name, reference.selector)
+        if version is None or not self._visible(reference.name, version):
+            raise self._unknown(reference)
+        return reference.name, version
+
+    def card(self, name: str, version: int) -> ModelCard:
+        """Return the card of a version.
+
+        Raises:
+            UnknownModelError, UnknownVersionError: it is not there, or not yet visible.
+            CorruptVersionError: `card.json` has other bytes than were published.
+            ModelFormatError: the card breaks its schema.
+        """
+        folder = f"{name}/{version}"
+        try:
+            text = store_objects.read(self._objects, f"{folder}/{CARD}")
+            checksum = store_objects.read(self._objects, f"{folder}/{CARD_DIGEST}")
+        except FileNotFoundError as exc:
+            raise self._unknown(ModelReference(name, str(version))) from exc
+        if checksum != publishing.checksum(text):
+            raise CorruptVersionError(
+                f"{name}@{version}: file {CARD} has other bytes than were published; publish again"
+            )
+        return ModelCard.from_json(text)
+
+    def publish(self, directory: Path, card: ModelCard) -> ModelCard:
+        """Publish the files of `directory` as the next version and return its finished card.
+
+        Version, time and file digests of `card` are filled in here. Two publishers at once get two
+        versions; what a killed publisher leaves behind is never visible.
+
+        Raises:
+            ModelFormatError: the card breaks its schema, or the artifact of a variant is missing.
+        """
+        created_at = datetime.now(UTC).isoformat(timespec="seconds")
+        files = verification.digests(directory)
+        draft = replace(card, version=1, created_at=created_at, files=files)
+        publishing.check_artifacts(draft, files)
+        ModelCard.from_json(draft.to_json())
+        published = replace(draft, version=publishing.claim(self._objects, card.name))
+        publishing.upload(self._objects, directory, published)
+        return published
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Make `name@alias` mean `version`, at once and for everyone, keeping the history.
+
+        Raises:
+            BadModelReferenceError: the alias is no name, or a number.
+            UnknownModelError, UnknownVersionError: the version is not visible.
+        """
+        if not is_name(alias) or alias.isdecimal():
+            raise BadModelReferenceError(f"alias is {alias!r}; expected a word such as production")
+        if not self._visible(name, version):
+            raise self._unknown(ModelReference(name, str(version)))
+        if alias == PRODUCTION:
+            # The history has to begin with the version that was production without being set.
+            aliases.begin(self._objects, name, alias, version=self.versions(name)[0])
+        aliases.append(self._objects, name, alias, version=version)
+        logger.info("alias moved", extra={"model": name, "alias": alias, "version": version})
+
+    def fetch(self, name: str, version: int) -> Path:
+        """Return a local directory with the version's files, every byte of them verified.
+
+        A directory store is verified in place, once per process; other stores are copied to the
+        cache directory first.
+
+        Raises:
+            UnknownModelError, UnknownVersionError: it is not there, or not yet visible.
+            CorruptVersionError: a file is missing or its SHA-256 is wrong; the message names it.
+        """
+        card = self.card(name, version)
+        if card.ref not in self._verified:
+            self._verified[card.ref] = self.verify(card)
+        return self._verified[card.ref]
+
+    def verify(self, card: ModelCard) -> Path:
+        """Check every byte of a version, whatever was checked before; return its local directory.
+
+        Raises:
+            CorruptVersionError: a file is missing or its SHA-256 is wrong; the message names it.
+        """
+        if self._directory is None:
+            return verification.cached_copy(self._objects, card, self._cache_directory)
+        directory = self._directory / card.name / str(card.version)
+        verification.check(directory, card.files, ref=card.ref)
+        return directory
+
+    def _visible(self, name: str, version: int) -> bool:
+        return store_objects.exists(self._objects, f"{name}/{version}/{CARD}")
+
+    def _alias(self, name: str, alias: str) -> int | None:
+        version = aliases.current(self._objects, name, alias)
+        if version is None and alias == PRODUCTION:
+            return next(iter(self.versions(name)), None)
+        return version
+
+    def _unknown(self, reference: ModelReference) -> ModelStoreError:
+        versions = self.versions(reference.name)
+        if not versions:
+            known = ", ".join(self.names()) or "none yet"
+            return UnknownModelError(f"no model {reference.name!r}; this store has: {known}")
+        choices = [*map(str, versions), *self.aliases(reference.name)]
+        return UnknownVersionError(
+            f"{reference.name} has no {reference.selector!r}; it has: {', '.join(choices)}"
+        )

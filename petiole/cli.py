@@ -1,0 +1,75 @@
+"""The command `petiole`: start the service, try it, look after its models.
+
+Exit codes: 0 done, 1 it failed, 2 wrong usage, 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from petiole import models_command
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Image classification behind Flask, Celery and Redis.",
+)
+app.add_typer(models_command.app, name="models")
+
+
+@app.command()
+def up() -> None:
+    """Run the whole service here until Ctrl-C: Redis, workers, API and Flower."""
+    # Imported here: the other commands need neither the API's settings nor a supervisor.
+    from petiole import up as whole_service  # noqa: PLC0415
+    from petiole.service import StartError  # noqa: PLC0415
+
+    try:
+        whole_service.run()
+    except StartError as exc:
+        _refuse(str(exc))
+
+
+@app.command()
+def demo(
+    images: Annotated[list[Path] | None, typer.Argument(help="Pictures; a sample if none.")] = None,
+    verbose: Annotated[bool, typer.Option(help="Show the logs of the parts.")] = False,
+) -> None:
+    """Start the service beside a running one, classify pictures, print their labels, stop."""
+    from petiole import demo as demonstration  # noqa: PLC0415
+    from petiole.service import StartError  # noqa: PLC0415
+
+    try:
+        succeeded = demonstration.run(images or [], verbose=verbose)
+    except StartError as exc:
+        _refuse(str(exc))
+    else:
+        raise typer.Exit(0 if succeeded else 1)
+
+
+def _refuse(message: str) -> None:
+    typer.echo(f"petiole: {message}", err=True)
+    raise typer.Exit(130 if message == "interrupted" else 1)
+
+
+def _of_setting(exc: ValidationError) -> str:
+    """Return one line for each bad setting: its name in the environment, value, expectation."""
+    prefix = {"ApiSettings": "API", "TasksSettings": "TASKS", "ModelSettings": "MODELS"}
+    room = prefix.get(exc.title, "UP")
+    return "; ".join(
+        f"PETIOLE_{room}_{str(error['loc'][0]).upper()} is {error['input']!r}: {error['msg']}"
+        for error in exc.errors()
+    )
+
+
+def main() -> None:
+    """Run the command line; a bad setting is one clear line."""
+    try:
+        sys.exit(app())
+    except ValidationError as exc:
+        typer.echo(f"petiole: {_of_setting(exc)}", err=True)
+        sys.exit(2)

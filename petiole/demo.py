@@ -1,0 +1,100 @@
+"""`petiole demo`: the whole service for a moment, a few pictures through it, their labels.
+
+It runs beside a started service: free ports and a state directory of its own, only the
+model store is shared.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+from rich.console import Console as RichConsole
+from rich.table import Table
+
+from petiole import parts, service
+from petiole.settings import UpSettings
+from petiole.supervisor import Console
+from petiole.up import SAMPLE
+
+WAIT_SECONDS = 30
+BAR_WIDTH = 24
+
+
+def run(images: Sequence[Path], *, verbose: bool = False) -> bool:
+    """Classify the pictures, print each one's labels; returns whether all succeeded.
+
+    Raises:
+        StartError: the service cannot be started; says why.
+    """
+    pictures = list(images) or [SAMPLE]
+    with tempfile.TemporaryDirectory(prefix="petiole-demo-") as directory:
+        _set_apart(Path(directory))
+        documents = _classify_all(pictures, verbose=verbose)
+    screen = RichConsole()
+    for picture, document in zip(pictures, documents, strict=True):
+        screen.print(_report(picture, document))
+    return all("predictions" in document for document in documents)
+
+
+def _set_apart(directory: Path) -> None:
+    """Point the settings to free ports and to `directory`, but to the same models."""
+    models = os.environ.get("PETIOLE_MODELS_STORE_URL") or str(Path("var/models").resolve())
+    os.environ |= {
+        "PETIOLE_MODELS_STORE_URL": models,
+        "PETIOLE_UP_STATE_DIRECTORY": str(directory),
+        "PETIOLE_UP_REDIS_PORT": str(service.free_port()),
+        "PETIOLE_API_PORT": str(service.free_port()),
+        "FLOWER_PORT": str(service.free_port()),
+    }
+    for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_URL"):
+        os.environ.pop(name, None)
+
+
+def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[dict[str, Any]]:
+    up = UpSettings()
+    plan = parts.plan(up, os.environ)
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        RichConsole(stderr=True).status("starting the service"),
+    ):
+        console = Console((p.name for p in plan.parts), sys.stderr if verbose else nowhere)
+        with service.started(plan, up, console):
+            return [_classify(plan.api_url, picture) for picture in pictures]
+
+
+def _classify(api_url: str, picture: Path) -> dict[str, Any]:
+    """Return the finished document, or a problem document under `error`."""
+    try:
+        with picture.open("rb") as stream:
+            response = requests.post(
+                f"{api_url}/classify",
+                params={"wait": str(WAIT_SECONDS)},
+                files={"image": stream},
+                timeout=WAIT_SECONDS + service.HTTP_SECONDS,
+            )
+    except OSError as exc:
+        return {"error": {"detail": str(exc)}}
+    document: dict[str, Any] = response.json()
+    if response.status_code == requests.codes.accepted:
+        return {"error": {"detail": f"not finished within {WAIT_SECONDS} s"}}
+    return document if response.ok else {"error": document}
+
+
+def _report(picture: Path, document: Mapping[str, Any]) -> Table | str:
+    if "predictions" not in document:
+        detail = document.get("error", {}).get("detail", "it was revoked")
+        return f"[bold red]{picture.name}[/]: {detail}\n"
+    total_ms = document["timings_ms"]["total"]
+    caption = (
+        f"{document['model']}@{document['model_version']} on {document['runtime']},"
+        f" {total_ms:.0f} ms from upload to answer"
+    )
+    table = Table("label", "probability", "", title=picture.name, caption=caption, box=None)
+    for prediction in document["predictions"]:
+        share = prediction["probability"]
+        table.add_row(prediction["label"], f"{share:.1%}", "█" * round(share * BAR_WIDTH))
+    return table

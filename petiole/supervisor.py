@@ -1,0 +1,168 @@
+"""Keeps programs running: labelled logs, restarts that are reported, a stop that leaves nothing.
+
+Written here because no library does all three: honcho does not restart, circus and
+supervisord need a control server and do not merge logs to a terminal.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock, Thread
+from time import monotonic, sleep
+from typing import IO
+
+from petiole.parts import Part
+
+POLL_SECONDS = 0.1
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+CALM_SECONDS = 60.0
+"""A part that ran this long is restarted without a longer pause."""
+
+COLOURS = (36, 33, 32, 35, 34, 31)
+PR_SET_PDEATHSIG = 1
+
+
+class Console:
+    """Writes whole lines of all parts, each with the part's name in front."""
+
+    def __init__(self, names: Iterable[str], stream: IO[str] = sys.stdout) -> None:
+        """Reserve the width of the longest name."""
+        names = ["petiole", *names]
+        self._width = max(map(len, names))
+        self._stream = stream
+        self._colours = dict(zip(names, COLOURS, strict=False)) if stream.isatty() else {}
+        self._lock = Lock()
+
+    def write(self, name: str, line: str) -> None:
+        """Write one line of the part `name`."""
+        label = f"{name:<{self._width}} |"
+        if name in self._colours:
+            label = f"\033[{self._colours[name]}m{label}\033[0m"
+        with self._lock:
+            print(label, line, file=self._stream, flush=True)
+
+
+@dataclass
+class Running:
+    """A part and the process that runs it now."""
+
+    part: Part
+    process: subprocess.Popen[str]
+    started_at: float
+    pause_seconds: float = FIRST_PAUSE_SECONDS
+    restart_at: float | None = None
+    restarts: int = field(default=0)
+
+
+class Supervisor:
+    """Starts parts, restarts those that end by themselves, and stops all."""
+
+    def __init__(self, console: Console, environment: Mapping[str, str]) -> None:
+        """Start nothing yet."""
+        self._console = console
+        self._environment = environment
+        self._running: dict[str, Running] = {}
+        self.hurry = False
+        """Set to end a stop's patience: what still runs is killed."""
+
+    def start(self, part: Part) -> None:
+        """Start one part."""
+        self._running[part.name] = Running(part, self._spawn(part), monotonic())
+
+    def check(self) -> None:
+        """Report parts that ended and restart those whose pause is over; call it often."""
+        for running in self._running.values():
+            if running.restart_at is not None:
+                self._restart_when_due(running)
+            elif running.process.poll() is not None:
+                self._report_end(running)
+
+    def restarts(self) -> dict[str, int]:
+        """Return how often each part was restarted."""
+        return {name: running.restarts for name, running in self._running.items()}
+
+    def stop(self, names: Iterable[str], *, timeout_seconds: float) -> None:
+        """End parts: SIGTERM, and SIGKILL for what is left of their process groups."""
+        stopping = [self._running.pop(name) for name in names if name in self._running]
+        for running in stopping:
+            _signal_process(running.process, signal.SIGTERM)
+        deadline = monotonic() + timeout_seconds
+        while any(r.process.poll() is None for r in stopping):
+            if self.hurry or monotonic() > deadline:
+                break
+            sleep(POLL_SECONDS)
+        for running in stopping:
+            if running.process.poll() is None:
+                self._console.write("petiole", f"{running.part.name} did not stop; killing it")
+            _kill_group(running.process)
+            running.process.wait()
+
+    def _spawn(self, part: Part) -> subprocess.Popen[str]:
+        process = subprocess.Popen(  # noqa: S603 - the commands are our own, see `parts`
+            part.command,
+            env={**self._environment, **part.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # A group of its own: Ctrl-C reaches only us, and we can end its children too.
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one prctl call, no lock is taken
+        )
+        Thread(target=self._relay, args=(part.name, process), daemon=True).start()
+        return process
+
+    def _relay(self, name: str, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        for line in process.stdout:
+            self._console.write(name, line.rstrip("\n"))
+
+    def _report_end(self, running: Running) -> None:
+        _kill_group(running.process)
+        if monotonic() - running.started_at > CALM_SECONDS:
+            running.pause_seconds = FIRST_PAUSE_SECONDS
+        end = _ending(running.process.returncode)
+        message = f"{running.part.name} {end}; starting it again in {running.pause_seconds:g} s"
+        self._console.write("petiole", message)
+        running.restart_at = monotonic() + running.pause_seconds
+        running.pause_seconds = min(running.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+
+    def _restart_when_due(self, running: Running) -> None:
+        if running.restart_at is None or monotonic() < running.restart_at:
+            return
+        running.process = self._spawn(running.part)
+        running.started_at, running.restart_at = monotonic(), None
+        running.restarts += 1
+        self._console.write("petiole", f"{running.part.name} started again")
+
+
+def _ending(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this child when its parent dies, even by SIGKILL."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _signal_process(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    if process.poll() is None:
+        process.send_signal(number)
+
+
+def _kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill what is left of the process's group: a crashed parent's children."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        # Nothing was left.
+        return

@@ -1,0 +1,26 @@
+"""The base of both tasks: bounded retries, and errors that one job may not spread."""
+
+from typing import Any
+
+from celery import Task
+
+from tasks.errors import JobMemoryError
+
+
+class JobTask(Task):  # type: ignore[type-arg]
+    """A task whose only argument is a task id."""
+
+    max_retries = 2
+    default_retry_delay = 1
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the body; a MemoryError becomes a failure of this job.
+
+        Celery re-raises MemoryError in the worker's main process, which ends it and puts the
+        message back: one picture would take down every worker in turn (celery#10462).
+        """
+        try:
+            return super().__call__(*args, **kwargs)
+        except (MemoryError, RecursionError) as exc:
+            message = f"the picture needs more memory than the worker has ({type(exc).__name__})"
+            raise JobMemoryError(message) from None

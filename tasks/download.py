@@ -1,0 +1,40 @@
+"""The task `download`: fetches the picture of a URL job, then queues its classification.
+
+It runs on an I/O pool of its own, so a slow server never holds an inference process.
+"""
+
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+from celery.exceptions import Ignore
+
+from tasks import fetch, jobs, stores
+from tasks.celery import app
+from tasks.errors import DownloadUnreachableError, StoreUnavailableError
+from tasks.settings import settings
+
+
+@app.task(
+    name="download",
+    bind=True,
+    max_retries=settings().download_max_retries,
+    ignore_result=True,
+)
+def download(self: Any, task_id: str) -> None:
+    """Store the picture at the job's URL and hand the job to the classify queue.
+
+    A pool of threads cannot enforce Celery's time limits; `fetch` has its own.
+    """
+    job = jobs.claim(task_id, stage="download")
+    if job is None:
+        raise Ignore
+    started = perf_counter()
+    try:
+        upload = fetch.fetch(job.image_url)
+        upload_key = str(uuid4())
+        stores.image_store().put(upload_key, upload)
+        download_ms = (perf_counter() - started) * 1000
+        jobs.requeue_downloaded(job, upload_key=upload_key, download_ms=download_ms)
+    except (DownloadUnreachableError, StoreUnavailableError) as exc:
+        raise self.retry(exc=exc, countdown=1 + self.request.retries) from exc

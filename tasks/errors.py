@@ -1,0 +1,82 @@
+"""What can go wrong with a job or with the parts that carry it.
+
+The tree::
+
+    TasksError
+    ├── JobError                    this job ends as FAILURE, the message is for the client
+    │   ├── UploadMissingError      its bytes are no longer in the image store
+    │   ├── JobMemoryError          the picture needed more memory than the worker has
+    │   ├── PoisonedJobError        it lost its worker too often
+    │   └── DownloadError
+    │       ├── DownloadRefusedError    the address may not be asked
+    │       ├── DownloadStatusError     the server answered something else than 200
+    │       ├── DownloadTooLargeError   more bytes than the limit
+    │       ├── DownloadTimeoutError    not finished in time
+    │       └── DownloadUnreachableError  no connection; may heal, so it is tried again
+    ├── StoreUnavailableError       Redis, the broker or the image store cannot be reached
+    ├── UnknownJobError             no record of this task id
+    ├── ExpiredJobError             its result was kept for its time to live and is gone
+    └── NotRevocableError           it has started or is over
+
+Each is made from one string, so that Celery's JSON results can carry it.
+"""
+
+
+class TasksError(Exception):
+    """Root of the errors of the work room."""
+
+
+class JobError(TasksError):
+    """The job cannot succeed; the message says why, to the client."""
+
+
+class UploadMissingError(JobError):
+    """The bytes of the job are no longer in the image store."""
+
+
+class JobMemoryError(JobError):
+    """The worker ran out of memory on this picture."""
+
+
+class PoisonedJobError(JobError):
+    """The job lost its worker `max_attempts` times."""
+
+
+class DownloadError(JobError):
+    """The picture could not be downloaded."""
+
+
+class DownloadRefusedError(DownloadError):
+    """The address may not be asked: scheme, host or network."""
+
+
+class DownloadStatusError(DownloadError):
+    """The server answered with another status than 200."""
+
+
+class DownloadTooLargeError(DownloadError):
+    """The body is larger than PETIOLE_TASKS_MAX_UPLOAD_BYTES."""
+
+
+class DownloadTimeoutError(DownloadError):
+    """The download did not end within its time limits."""
+
+
+class DownloadUnreachableError(DownloadError):
+    """The server could not be reached; another try may succeed."""
+
+
+class StoreUnavailableError(TasksError):
+    """Redis, the broker or the image store cannot be reached."""
+
+
+class UnknownJobError(TasksError):
+    """There is no record of this task id."""
+
+
+class ExpiredJobError(TasksError):
+    """The result was kept for its time to live and is gone."""
+
+
+class NotRevocableError(TasksError):
+    """The job has started or is over."""

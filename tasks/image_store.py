@@ -1,0 +1,87 @@
+"""Upload bytes from POST to decode: a directory, an S3 bucket or memory, chosen by URL.
+
+Messages and job records carry only the key.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from tasks.errors import StoreUnavailableError, UploadMissingError
+
+
+class ImageStore:
+    """Puts, gets and deletes uploads by key.
+
+    obstore starts threads at its first use, which do not survive a fork: a process that
+    uses this store must not fork afterwards (measured: the child hangs in its first call).
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        """Wrap an obstore store; see `open` for URLs."""
+        self._store = store
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Return the store at `memory://`, at an object store's URL or in a directory."""
+        if url == "memory://":
+            return cls(MemoryStore())
+        if "://" in url:
+            return cls(from_url(url))
+        return cls(LocalStore(Path(url).resolve(), mkdir=True))
+
+    def put(self, key: str, upload: bytes) -> None:
+        """Store one upload, replacing an older one under the same key.
+
+        Raises:
+            StoreUnavailableError: the store cannot be written.
+        """
+        try:
+            obstore.put(self._store, key, upload)
+        except (BaseError, OSError) as exc:
+            raise StoreUnavailableError(f"the image store did not take the upload: {exc}") from exc
+
+    def get(self, key: str) -> bytes:
+        """Return the bytes of one upload.
+
+        Raises:
+            UploadMissingError: there is nothing under this key.
+            StoreUnavailableError: the store cannot be read.
+        """
+        try:
+            return bytes(obstore.get(self._store, key).bytes())
+        except FileNotFoundError as exc:
+            raise UploadMissingError("the picture's bytes are gone; send it again") from exc
+        except (BaseError, OSError) as exc:
+            raise StoreUnavailableError(f"the image store did not answer: {exc}") from exc
+
+    def delete(self, key: str) -> None:
+        """Remove one upload; a missing one is fine."""
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as exc:
+            raise StoreUnavailableError(f"the image store did not delete: {exc}") from exc
+
+    def probe(self) -> None:
+        """Check that the store can be written.
+
+        Raises:
+            StoreUnavailableError: it cannot.
+        """
+        self.put("probe", b"")
+        self.delete("probe")
+
+    def sweep(self, *, older_than_seconds: float) -> int:
+        """Delete uploads that outlived their job; returns how many."""
+        limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        listed = (meta for batch in obstore.list(self._store) for meta in batch)
+        expired = [meta["path"] for meta in listed if meta["last_modified"] < limit]
+        for key in expired:
+            self.delete(key)
+        return len(expired)

@@ -1,0 +1,109 @@
+"""Job records in the memory of one process: for Celery's eager mode and for tests.
+
+The same contract test runs on this store and on Redis.
+"""
+
+from collections import defaultdict
+from dataclasses import replace
+from threading import Condition
+from time import monotonic
+
+from tasks.job_stores import OVER, PENDING, RETRY, STARTED, Job, Outcome
+from tasks.settings import TasksSettings
+
+
+class MemoryJobStore:
+    """Keeps everything until the process ends, but honours the documents' time to live."""
+
+    def __init__(self, settings: TasksSettings) -> None:
+        """Start empty."""
+        self._settings = settings
+        self._jobs: dict[str, Job] = {}
+        self._attempts: dict[tuple[str, str], int] = defaultdict(int)
+        self._documents: dict[str, tuple[str, float]] = {}
+        self._counts: dict[str, float] = defaultdict(float)
+        self._ready: dict[str, tuple[str, float]] = {}
+        self._changed = Condition()
+
+    def create(self, job: Job) -> None:
+        """Write the record of a new job."""
+        self._jobs[job.task_id] = job
+
+    def discard(self, task_id: str) -> None:
+        """Forget a job whose message could not be published."""
+        self._jobs.pop(task_id, None)
+
+    def get(self, task_id: str) -> Job | None:
+        """Return the record, or None when there is none."""
+        return self._jobs.get(task_id)
+
+    def document(self, task_id: str) -> str | None:
+        """Return the finished document as JSON, or None."""
+        document, expires_at = self._documents.get(task_id, ("", 0.0))
+        return document if monotonic() < expires_at else None
+
+    def claim(self, task_id: str, *, stage: str) -> Job | None:
+        """Mark the job STARTED and count the attempt of this stage."""
+        with self._changed:
+            job = self._jobs.get(task_id)
+            if job is None or job.state in OVER:
+                return None
+            self._attempts[task_id, stage] += 1
+            claimed = replace(job, state=STARTED, attempts=self._attempts[task_id, stage])
+            self._jobs[task_id] = claimed
+            return claimed
+
+    def requeue(self, job: Job) -> None:
+        """Store what the download found, before the job waits for its next stage."""
+        self._jobs[job.task_id] = job
+
+    def mark_retry(self, task_id: str) -> None:
+        """Show RETRY until the next claim."""
+        with self._changed:
+            job = self._jobs.get(task_id)
+            if job is not None and job.state not in OVER:
+                self._jobs[task_id] = replace(job, state=RETRY)
+
+    def finish(self, task_id: str, outcome: Outcome) -> bool:
+        """End the job unless it is over already."""
+        before = self._end(task_id, outcome, from_states=(PENDING, STARTED, RETRY))
+        return before is not None and before not in OVER
+
+    def revoke(self, task_id: str, outcome: Outcome) -> str | None:
+        """End the job only while it has not started; returns the state before."""
+        return self._end(task_id, outcome, from_states=(PENDING, RETRY))
+
+    def _end(self, task_id: str, outcome: Outcome, *, from_states: tuple[str, ...]) -> str | None:
+        with self._changed:
+            job = self._jobs.get(task_id)
+            if job is None or job.state not in from_states:
+                return None if job is None else job.state
+            self._jobs[task_id] = replace(job, state=outcome.state)
+            expires_at = monotonic() + self._settings.result_ttl_seconds
+            self._documents[task_id] = (outcome.document, expires_at)
+            for name, amount in outcome.counts.items():
+                self._counts[name] += amount
+            self._changed.notify_all()
+            return job.state
+
+    def wait(self, task_id: str, *, seconds: float) -> None:
+        """Return when the job is over or `seconds` have passed."""
+        with self._changed:
+            self._changed.wait_for(lambda: task_id in self._documents, timeout=seconds)
+
+    def counts(self) -> dict[str, float]:
+        """Return the sums of all `Outcome.counts`."""
+        return dict(self._counts)
+
+    def announce_ready(self, member: str, note: str) -> None:
+        """Renew the readiness key of one worker process."""
+        self._ready[member] = (note, monotonic() + self._settings.ready_ttl_seconds)
+
+    def withdraw_ready(self, member: str) -> None:
+        """Remove the readiness key of one worker process."""
+        self._ready.pop(member, None)
+
+    def ready(self) -> dict[str, str]:
+        """Return the notes of the processes whose readiness has not run out."""
+        alive = ((m, note) for m, (note, until) in self._ready.items() if monotonic() < until)
+        return dict(alive)

@@ -1,0 +1,215 @@
+"""The life of one job: submit, claim, finish, fail, revoke, view.
+
+The only module that changes job records; the API and the task bodies call it.
+"""
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from time import time
+from typing import Any
+from uuid import uuid4
+
+from tasks import problems, publisher, statistics, stores
+from tasks.errors import (
+    ExpiredJobError,
+    NotRevocableError,
+    PoisonedJobError,
+    StoreUnavailableError,
+    UnknownJobError,
+)
+from tasks.job_stores import FAILURE, OVER, REVOKED, SUCCESS, Job, JobStore, Outcome
+from tasks.settings import settings
+from tasks.urls import filename_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client is told about a job: its state, and the document once it is over."""
+
+    task_id: str
+    state: str
+    document: str | None = None
+
+
+def submit_upload(upload: bytes, *, filename: str, model: str, top_k: int) -> Job:
+    """Store the picture, record the job, queue its classification; returns the record.
+
+    Raises:
+        StoreUnavailableError: a part did not answer; nothing is left behind.
+    """
+    job = replace(_new_job(filename, model, top_k), upload_key=str(uuid4()))
+    stores.image_store().put(job.upload_key, upload)
+    _record_and_publish(job, "classify")
+    return job
+
+
+def submit_url(image_url: str, *, model: str, top_k: int) -> Job:
+    """Record the job and queue its download; returns the record.
+
+    Raises:
+        StoreUnavailableError: a part did not answer; nothing is left behind.
+    """
+    job = replace(_new_job(filename_of(image_url), model, top_k), image_url=image_url)
+    _record_and_publish(job, "download")
+    return job
+
+
+def _new_job(filename: str, model: str, top_k: int) -> Job:
+    now = time()
+    return Job(
+        task_id=str(uuid4()),
+        model=model,
+        top_k=top_k,
+        filename=filename,
+        accepted_at=now,
+        queued_since=now,
+    )
+
+
+def _record_and_publish(job: Job, task_name: str) -> None:
+    try:
+        stores.prompt_job_store().create(job)
+        publisher.publish(task_name, job.task_id)
+    except StoreUnavailableError:
+        _withdraw(job)
+        raise
+
+
+def _withdraw(job: Job) -> None:
+    """Undo a submission: a job is accepted whole or not at all.
+
+    A message that reached the broker after all finds no record and is dropped by its claim.
+    """
+    try:
+        if job.upload_key:
+            stores.image_store().delete(job.upload_key)
+        stores.prompt_job_store().discard(job.task_id)
+    except StoreUnavailableError as exc:
+        # The record expires by its time to live and the upload is swept; the client has its 503.
+        logger.warning("submission not undone", extra={"task_id": job.task_id, "reason": str(exc)})
+
+
+def claim(task_id: str, *, stage: str) -> Job | None:
+    """Start one stage of a job; None when it is unknown or over and nothing is to be done.
+
+    Raises:
+        PoisonedJobError: it was started `max_attempts` times and never ended.
+    """
+    job = stores.job_store().claim(task_id, stage=stage)
+    if job is None:
+        logger.info("job not claimed", extra={"task_id": task_id, "stage": stage})
+        return None
+    if job.attempts > settings().max_attempts:
+        raise PoisonedJobError(f"the job lost its worker {settings().max_attempts} times")
+    return replace(job, queued_ms=job.queued_ms_at(time()))
+
+
+def requeue_downloaded(job: Job, *, upload_key: str, download_ms: float) -> None:
+    """Hand a downloaded picture to the classify queue.
+
+    Raises:
+        StoreUnavailableError: the broker did not take the message; the task should retry.
+    """
+    downloaded = replace(
+        job, upload_key=upload_key, download_ms=download_ms, queued_since=time(), attempts=0
+    )
+    stores.job_store().requeue(downloaded)
+    publisher.publish("classify", job.task_id)
+
+
+def finish(job: Job, document: dict[str, Any]) -> dict[str, Any]:
+    """End a job as SUCCESS and return its document; an earlier end wins and is returned."""
+    outcome = Outcome(SUCCESS, json.dumps(document), statistics.of_success(document))
+    if not stores.job_store().finish(job.task_id, outcome):
+        earlier = stores.job_store().document(job.task_id)
+        return document if earlier is None else dict(json.loads(earlier))
+    return document
+
+
+def fail(task_id: str, exc: BaseException) -> None:
+    """End a job as FAILURE, with the problem that the exception stands for."""
+    store = stores.job_store()
+    job = store.get(task_id)
+    if job is None:
+        logger.warning("failure of an unknown job", extra={"task_id": task_id})
+        return
+    problem = problems.of(exc)
+    error = problem.document(problems.detail_of(exc), instance=f"/result/{task_id}")
+    document = _over_document(job, FAILURE) | {"error": error}
+    counts = statistics.of_end(FAILURE, model=job.model, error=problem.slug)
+    store.finish(task_id, Outcome(FAILURE, json.dumps(document), counts))
+
+
+def revoke(task_id: str) -> Answer:
+    """Revoke a job that has not started.
+
+    Raises:
+        UnknownJobError, ExpiredJobError: see `view`.
+        NotRevocableError: it has started or is over.
+    """
+    store = stores.prompt_job_store()
+    job = store.get(task_id)
+    if job is None:
+        raise UnknownJobError(f"there is no task {task_id!r}")
+    document = json.dumps(_over_document(job, REVOKED))
+    counts = statistics.of_end(REVOKED, model=job.model)
+    before = store.revoke(task_id, Outcome(REVOKED, document, counts))
+    if before in OVER:
+        raise NotRevocableError(f"the task is over ({before}); nothing is left to revoke")
+    if before == "STARTED":
+        raise NotRevocableError("the task has started; only a waiting one can be revoked")
+    publisher.revoke(task_id)
+    if job.upload_key:
+        stores.image_store().delete(job.upload_key)
+    return Answer(task_id, REVOKED, document)
+
+
+def _over_document(job: Job, state: str) -> dict[str, Any]:
+    return {
+        "task_id": job.task_id,
+        "state": state,
+        "model": job.model,
+        "filename": job.filename,
+    }
+
+
+def view(task_id: str, *, wait_seconds: float = 0.0) -> Answer:
+    """Return what is known of a job, at once or as soon as it is over within the wait.
+
+    Raises:
+        UnknownJobError: no such task id.
+        ExpiredJobError: it is over and its document's time to live passed.
+    """
+    store = stores.prompt_job_store()
+    answer = _view(store, task_id)
+    if wait_seconds <= 0 or answer.document is not None:
+        return answer
+    return wait_for(task_id, seconds=wait_seconds)
+
+
+def wait_for(task_id: str, *, seconds: float) -> Answer:
+    """Return the answer as soon as a known job is over, at the latest after `seconds`."""
+    store = stores.prompt_job_store()
+    store.wait(task_id, seconds=seconds)
+    return _view(store, task_id)
+
+
+def _view(store: JobStore, task_id: str) -> Answer:
+    # The document is looked up first: a job that ends between the two look-ups is then
+    # seen as over without a document, so that case is looked up once more.
+    document = store.document(task_id)
+    if document is not None:
+        return Answer(task_id, json.loads(document)["state"], document)
+    job = store.get(task_id)
+    if job is None:
+        raise UnknownJobError(f"there is no task {task_id!r}")
+    if job.state not in OVER:
+        return Answer(task_id, job.state)
+    document = store.document(task_id)
+    if document is None:
+        lives = settings().result_ttl_seconds
+        raise ExpiredJobError(f"the result of {task_id} was kept for {lives} seconds and is gone")
+    return Answer(task_id, job.state, document)

@@ -1,0 +1,108 @@
+"""Publishing task messages by name, from the API and from the download worker.
+
+A second Celery app without a result backend: publishing through an app that has one
+subscribes to a channel for every task (11.8 ms against 2.9 ms measured).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import ChannelError, OperationalError
+
+from tasks.celery import app as worker_app
+from tasks.errors import StoreUnavailableError
+
+QUEUE_OF_TASK = {"classify": "classify", "download": "downloads"}
+
+
+@cache
+def _publishing_app() -> Celery:
+    app = Celery("petiole-publisher", set_as_current=False)
+    app.config_from_object("celeryconfig")
+    # CELERY_RESULT_BACKEND in the environment beats every setting, but not this attribute.
+    app.backend_cls = "disabled"
+    app.conf.task_always_eager = False
+    transport = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "client_name": "publisher"}
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, **transport}
+    app.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0.1}
+    return app
+
+
+def publish(task_name: str, task_id: str) -> None:
+    """Queue one task for one job; in eager mode, run it now in this process.
+
+    Raises:
+        StoreUnavailableError: the broker did not take the message.
+    """
+    if worker_app.conf.task_always_eager:
+        worker_app.loader.import_default_modules()
+        worker_app.tasks[task_name].apply(args=(task_id,), task_id=celery_id(task_name, task_id))
+        return
+    with _translated("the job"):
+        _send(task_name, task_id)
+
+
+def _send(task_name: str, task_id: str) -> None:
+    app = _publishing_app()
+    # An explicitly acquired producer saves a third of the time (2.9 → 1.9 ms measured).
+    with app.producer_pool.acquire(block=True, timeout=2.0) as producer:
+        app.send_task(
+            task_name,
+            args=(task_id,),
+            task_id=celery_id(task_name, task_id),
+            queue=QUEUE_OF_TASK[task_name],
+            producer=producer,
+        )
+
+
+def revoke(task_id: str) -> None:
+    """Tell the workers to skip the job's tasks, so that Flower shows them as revoked.
+
+    The job record is what stops the job; a worker that missed this finds it there.
+    """
+    ids = [celery_id(task_name, task_id) for task_name in QUEUE_OF_TASK]
+    with _translated("the revocation"):
+        _publishing_app().control.revoke(ids)
+
+
+def ping() -> None:
+    """Check that the broker answers.
+
+    Raises:
+        StoreUnavailableError: it does not.
+    """
+    with _translated("a connection"), _publishing_app().connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+        _length(connection.default_channel, QUEUE_OF_TASK["classify"])
+
+
+def queue_lengths() -> dict[str, int]:
+    """Return how many messages wait in each queue; those given to a worker do not count."""
+    with _translated("a look at its queues"), _publishing_app().connection_for_read() as connection:
+        channel = connection.default_channel
+        return {queue: _length(channel, queue) for queue in QUEUE_OF_TASK.values()}
+
+
+def _length(channel: Any, queue: str) -> int:
+    try:
+        return int(channel.queue_declare(queue, passive=True).message_count)
+    except ChannelError:
+        # Nothing was ever published to it and no worker has declared it.
+        return 0
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, OSError) as exc:
+        message = f"the broker did not take {what} ({type(exc).__name__}); try again shortly"
+        raise StoreUnavailableError(message) from exc
+
+
+def celery_id(task_name: str, task_id: str) -> str:
+    """Return the Celery id: the client's `task_id` for `classify`, which holds the result."""
+    return task_id if task_name == "classify" else f"{task_id}.{task_name}"

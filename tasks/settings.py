@@ -1,0 +1,93 @@
+"""Settings of the work room, read from `PETIOLE_TASKS_*`; `celeryconfig.py` holds Celery's own.
+
+Every process of the service (API, workers, Flower) reads the same ones.
+"""
+
+from functools import cache
+from os import environ
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EMBEDDED_REDIS_URL = "redis://127.0.0.1:6390/0"
+"""Where `make run` puts its own server; not 6379, so that an installed Redis is not disturbed."""
+
+
+def default_redis_url() -> str:
+    """Return `REDIS_URL`, else a Redis broker's URL, else the embedded server's."""
+    broker_url = environ.get("CELERY_BROKER_URL", "")
+    broker_is_redis = broker_url.startswith(("redis://", "rediss://"))
+    return environ.get("REDIS_URL") or (broker_url if broker_is_redis else EMBEDDED_REDIS_URL)
+
+
+class TasksSettings(BaseSettings):
+    """Where jobs and uploads live, and the limits of a download."""
+
+    model_config = SettingsConfigDict(env_prefix="PETIOLE_TASKS_", frozen=True)
+
+    job_store_url: str = Field(
+        default_factory=default_redis_url,
+        description="Job records: `redis://…`, `rediss://…`, or `memory://` for one process.",
+    )
+    image_store_url: str = Field(
+        default="var/uploads",
+        description="Uploads until their job is over: a directory, `s3://bucket/prefix` or"
+        " `memory://` for one process.",
+    )
+    result_ttl_seconds: int = Field(
+        default=3600, ge=1, description="How long a finished document can be fetched."
+    )
+    tombstone_ttl_seconds: int = Field(
+        default=86_400,
+        ge=1,
+        description="How long after that the task id still answers 410 instead of 404.",
+    )
+    open_job_ttl_seconds: int = Field(
+        default=86_400, ge=60, description="How long an unfinished job record is kept."
+    )
+    max_attempts: int = Field(
+        default=3,
+        ge=1,
+        description="Starts of a job that lost its worker each time, before it is failed.",
+    )
+    max_pixels: int = Field(
+        default=40_000_000, ge=1, description="Largest width times height of a picture, in pixels."
+    )
+    max_upload_bytes: int = Field(
+        default=10_000_000, ge=1, description="Largest picture, uploaded or downloaded, in bytes."
+    )
+    download_connect_seconds: float = Field(
+        default=3.0, gt=0, description="Time allowed to connect to a picture's server."
+    )
+    download_read_seconds: float = Field(
+        default=5.0, gt=0, description="Longest silence of a picture's server."
+    )
+    download_total_seconds: float = Field(
+        default=15.0, gt=0, description="Time allowed for one whole download, redirects included."
+    )
+    download_max_redirects: int = Field(
+        default=3, ge=0, description="Redirects followed; each target is checked like the first."
+    )
+    download_max_retries: int = Field(
+        default=2, ge=0, description="Further tries after a download error that can heal."
+    )
+    download_allow_networks: str = Field(
+        default="",
+        description="CIDR networks that may be downloaded from although they are not public,"
+        " separated by commas (an intranet's picture store).",
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="`console` for people, `json` for machines; one line each."
+    )
+    ready_ttl_seconds: int = Field(
+        default=15,
+        ge=3,
+        description="A child that has not renewed its readiness for so long is gone.",
+    )
+
+
+@cache
+def settings() -> TasksSettings:
+    """Return the settings of this process, read once."""
+    return TasksSettings()

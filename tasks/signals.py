@@ -1,0 +1,137 @@
+"""What Celery's signals set in motion: warm models, readiness, job records that end.
+
+Loaded by workers only.
+"""
+
+import importlib
+import logging
+from functools import cache
+from threading import Event, Thread
+from typing import Any
+
+import structlog
+from celery import signals
+
+from tasks import jobs, loaded_models, log_format, stores
+from tasks.celery import app
+from tasks.errors import StoreUnavailableError
+from tasks.readiness import Announcement
+from tasks.settings import settings
+
+LOAD_RETRY_SECONDS = 5.0
+SWEEP_INTERVAL_SECONDS = 600.0
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def _announcement(queue: str) -> Announcement:
+    return Announcement(queue)
+
+
+def _consumes(queue: str) -> bool:
+    return queue in app.amqp.queues.consume_from
+
+
+@signals.setup_logging.connect
+def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
+    level = loglevel if isinstance(loglevel, str) else logging.getLevelName(loglevel)
+    log_format.configure(level)
+
+
+@signals.worker_init.connect
+def _remember_children(sender: Any, **_: Any) -> None:
+    """Prepare what the children share: the cores, and the pages of what is imported here."""
+    if _consumes("classify"):
+        importlib.import_module("model_store.serving")
+    loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
+
+
+@signals.worker_process_init.connect
+def _load_models(**_: Any) -> None:
+    """Load and warm the default model; until then this child takes no job.
+
+    Celery would swallow an exception here and feed jobs to a child without a model, so a
+    model that cannot be loaded is tried again, with the reason on `/readyz`.
+    """
+    if not _consumes("classify"):
+        return
+    announcement = _announcement("classify")
+    announcement.say(ready=False, reason="the model is being loaded")
+    while not _load_default_model(announcement):
+        Event().wait(LOAD_RETRY_SECONDS)
+
+
+def _load_default_model(announcement: Announcement) -> bool:
+    try:
+        model = loaded_models.warm_default()
+        stores.image_store().probe()
+    except Exception as exc:
+        logger.exception("model not loaded")
+        announcement.say(ready=False, reason=f"{type(exc).__name__}: {exc}")
+        return False
+    logger.info("model warm", extra={"model": model.card.ref, "runtime": model.runtime})
+    announcement.say(ready=True, model=model.card.ref, runtime=model.runtime)
+    return True
+
+
+@signals.worker_process_shutdown.connect
+def _withdraw_child(**_: Any) -> None:
+    if _consumes("classify"):
+        _announcement("classify").withdraw()
+
+
+@signals.worker_ready.connect
+def _announce_downloader(**_: Any) -> None:
+    # A worker of both queues has forked children already; the image store must then not be
+    # touched here, in their parent (see ImageStore).
+    if _consumes("downloads") and not _consumes("classify"):
+        _announcement("downloads").say(ready=True)
+        Thread(target=_sweep_forever, name="upload-sweep", daemon=True).start()
+
+
+@signals.worker_shutting_down.connect
+def _withdraw_downloader(**_: Any) -> None:
+    if _consumes("downloads") and not _consumes("classify"):
+        _announcement("downloads").withdraw()
+
+
+def _sweep_forever() -> None:
+    """Delete uploads whose job was lost, long after any job could still want them."""
+    while True:
+        try:
+            swept = stores.image_store().sweep(older_than_seconds=settings().open_job_ttl_seconds)
+            logger.debug("uploads swept", extra={"deleted": swept})
+        except StoreUnavailableError as exc:
+            logger.warning("uploads not swept", extra={"reason": str(exc)})
+        Event().wait(SWEEP_INTERVAL_SECONDS)
+
+
+@signals.task_prerun.connect
+def _bind_task_id(args: tuple[Any, ...], **_: Any) -> None:
+    structlog.contextvars.bind_contextvars(task_id=_job_id(args))
+
+
+@signals.task_postrun.connect
+def _unbind_task_id(**_: Any) -> None:
+    structlog.contextvars.unbind_contextvars("task_id")
+
+
+@signals.task_failure.connect
+def _fail_job(sender: Any, args: tuple[Any, ...], exception: BaseException, **_: Any) -> None:
+    """End the job as FAILURE: in the child, or in its parent when the child is gone."""
+    task_id = _job_id(args)
+    jobs.fail(task_id, exception)
+    if sender.name != "classify":
+        # The client's id is the id of `classify`, which will now never run.
+        app.backend.store_result(task_id, exception, "FAILURE")
+
+
+@signals.task_retry.connect
+def _show_retry(request: Any, **_: Any) -> None:
+    stores.job_store().mark_retry(_job_id(request.args))
+
+
+def _job_id(args: Any) -> str:
+    """Return the task id that both tasks have as their only argument."""
+    return str(args[0]) if args else ""

@@ -1,0 +1,74 @@
+"""What is counted when a job ends, as sums that the job store keeps for the whole service.
+
+Counted in the same atomic step as the end itself, so the figures are right across
+processes, hosts and restarts; `GET /metrics` shows them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+STAGES = ("queued", "download", "decode", "predict", "total")
+BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+INFINITE = "+Inf"
+SEPARATOR = "|"
+
+
+@dataclass
+class StageHistogram:
+    """Times of one stage in seconds: how many fell in each bucket, and their sum."""
+
+    buckets: dict[str, float] = field(default_factory=dict)
+    sum_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Totals:
+    """All that was counted so far: ended jobs by (state, model, error), times by stage."""
+
+    ended: Mapping[tuple[str, str, str], float]
+    stages: Mapping[str, StageHistogram]
+
+
+def of_success(document: Mapping[str, Any]) -> dict[str, float]:
+    """Return the counts of a finished classification, with its stage times."""
+    model = f"{document['model']}@{document['model_version']}"
+    counts = of_end(str(document["state"]), model=model)
+    for stage in STAGES:
+        seconds = float(document["timings_ms"][stage]) / 1000.0
+        counts[_name("bucket", stage, _bucket_of(seconds))] = 1
+        counts[_name("seconds", stage)] = seconds
+    return counts
+
+
+def of_end(state: str, *, model: str, error: str = "") -> dict[str, float]:
+    """Return the count of one ended job."""
+    return {_name("ended", state, model, error): 1}
+
+
+def totals(counts: Mapping[str, float]) -> Totals:
+    """Return the sums of a job store in the shape that metrics need."""
+    ended: dict[tuple[str, str, str], float] = {}
+    stages = {stage: StageHistogram() for stage in STAGES}
+    for kind, parts, amount in _split(counts):
+        if kind == "ended":
+            ended[parts[0], parts[1], parts[2]] = amount
+        elif kind == "bucket":
+            stages[parts[0]].buckets[parts[1]] = amount
+        elif kind == "seconds":
+            stages[parts[0]].sum_seconds = amount
+    return Totals(ended, stages)
+
+
+def _bucket_of(seconds: float) -> str:
+    return next((str(limit) for limit in BUCKETS_SECONDS if seconds <= limit), INFINITE)
+
+
+def _name(*parts: str) -> str:
+    return SEPARATOR.join(parts)
+
+
+def _split(counts: Mapping[str, float]) -> Iterable[tuple[str, list[str], float]]:
+    for name, amount in counts.items():
+        kind, *parts = name.split(SEPARATOR)
+        yield kind, parts, amount

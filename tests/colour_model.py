@@ -1,0 +1,56 @@
+"""A tiny real network, drawn with OpenVINO's operators: which of three colours prevails.
+
+It takes uint8 [N, 8, 8, 3] and answers the softmax of the channels' means, so that every
+expected probability can be computed by hand.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from model_store import ModelCard, ModelStore, Origin, PreprocessingSpec, Variant
+
+LABELS = ("red", "green", "blue")
+SIZE = 8
+LOGIT_SCALE = 0.02
+
+
+def publish(store_directory: Path, *, name: str = "colours") -> ModelCard:
+    """Publish the network as the next version of `name` and return its card."""
+    with TemporaryDirectory() as directory:
+        _save(Path(directory) / "openvino" / "float32" / "model.xml")
+        return ModelStore.open(str(store_directory)).publish(Path(directory), _card(name))
+
+
+def _save(path: Path) -> None:
+    import numpy as np
+    import openvino
+    from openvino import opset13 as ops
+
+    path.parent.mkdir(parents=True)
+    images = ops.parameter([-1, SIZE, SIZE, 3], np.uint8, name="images")
+    pixels = ops.convert(images, "f32")
+    means = ops.reduce_mean(pixels, np.array([1, 2]), keep_dims=False)
+    logits = ops.multiply(means, np.float32(LOGIT_SCALE))
+    model = openvino.Model([ops.softmax(logits, axis=1)], [images], "colours")
+    openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def _card(name: str) -> ModelCard:
+    variant = Variant(
+        runtime="openvino",
+        precision="float32",
+        path="openvino/float32/model.xml",
+        same_top1=1.0,
+        largest_difference=0.0,
+        milliseconds_per_image=0.1,
+        serves=True,
+        reason="the only one",
+    )
+    return ModelCard(
+        name=name,
+        labels=LABELS,
+        preprocessing=PreprocessingSpec(input_size=SIZE, crop_fraction=1.0),
+        variants=(variant,),
+        licence="Apache-2.0",
+        origin=Origin(kind="file", source="drawn in a test"),
+    )

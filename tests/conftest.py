@@ -1,0 +1,82 @@
+"""What every test may use: eager mode, drawn pictures, a tiny real model, a real server."""
+
+import os
+
+ORIGINAL_ENVIRONMENT = dict(os.environ)
+# Before anything of ours is imported: Celery reads its settings once.
+os.environ |= {
+    "CELERY_TASK_ALWAYS_EAGER": "1",
+    "CELERY_BROKER_URL": "memory://",
+    "CELERY_RESULT_BACKEND": "cache+memory://",
+    "PETIOLE_TASKS_JOB_STORE_URL": "memory://",
+    "PETIOLE_TASKS_IMAGE_STORE_URL": "memory://",
+    "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
+}
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import redis
+from PIL import Image
+
+from petiole import parts
+from tests import colour_model
+
+ROOT = Path(__file__).parent.parent
+
+
+def picture(colour: str = "red", *, size: tuple[int, int] = (64, 48), kind: str = "JPEG") -> bytes:
+    """Return a picture of one colour, encoded as `kind`."""
+    buffer = BytesIO()
+    Image.new("RGB", size, colour).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def original_environment() -> dict[str, str]:
+    """The environment as it was before eager mode was set, for programs that a test starts."""
+    return dict(ORIGINAL_ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def colour_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a model store with `colours@1`, a tiny real network."""
+    directory = tmp_path_factory.mktemp("models")
+    colour_model.publish(directory)
+    return str(directory)
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real Redis-compatible server that ends with the tests."""
+    port = free_port()
+    part = parts.redis(port, tmp_path_factory.mktemp("redis"))
+    server = subprocess.Popen(part.command, stdout=subprocess.DEVNULL)
+    url = f"redis://127.0.0.1:{port}/0"
+    _wait_for_redis(url)
+    yield url
+    server.terminate()
+    server.wait(timeout=10)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_redis(url: str) -> None:
+    with redis.Redis.from_url(url) as client:
+        for _ in range(100):
+            try:
+                client.ping()
+                return
+            except redis.ConnectionError:
+                time.sleep(0.05)
+    pytest.fail("the Redis-compatible server did not start")

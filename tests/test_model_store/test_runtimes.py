@@ -1,0 +1,135 @@
+"""The promises of a runtime, on every built-in one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_store import ModelCard, PreprocessingSpec, runtimes
+from model_store.errors import ModelFormatError, RuntimeUnavailableError
+from model_store.runtimes import LoadedArtifact
+
+NAMES = ("litert", "openvino", "tensorflow")
+
+# Float32 runtimes add in another order; 1e-6 is some ten units in the last place of 1.0.
+TOLERANCE = 1e-6
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """Seven different pictures [7, 32, 32, 3]."""
+    return np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture
+def card(draft: ModelCard) -> ModelCard:
+    """The card of the tiny network."""
+    return replace(draft, labels=tuple("abcde"), preprocessing=PreprocessingSpec(32, 1.0))
+
+
+@pytest.fixture(scope="module")
+def artifacts(tiny_saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The tiny network as every runtime's artifact."""
+    place = tmp_path_factory.mktemp("artifacts")
+    return {name: runtimes.find(name).convert(tiny_saved_model, place / name) for name in NAMES}
+
+
+@pytest.fixture(params=NAMES)
+def artifact(
+    request: pytest.FixtureRequest, artifacts: dict[str, Path], card: ModelCard
+) -> LoadedArtifact:
+    """The tiny network, loaded."""
+    return runtimes.find(request.param).load(artifacts[request.param], card, threads=1)
+
+
+def test_the_built_in_runtimes_are_registered() -> None:
+    """They are found the way another package's runtime is found."""
+    assert set(NAMES) <= set(runtimes.names())
+
+
+def test_an_unknown_runtime_is_answered_with_the_known_ones() -> None:
+    """Whoever mistypes a runtime sees the right one."""
+    with pytest.raises(RuntimeUnavailableError, match=r"'openvinyl'.*openvino"):
+        runtimes.find("openvinyl")
+
+
+def test_rows_are_probabilities(artifact: LoadedArtifact, images: np.ndarray) -> None:
+    """Float32 [N, classes], each row summing to one."""
+    probabilities = artifact.predict(images)
+
+    assert ((7, 5), np.float32) == (probabilities.shape, probabilities.dtype)
+    assert probabilities.sum(axis=1) == pytest.approx(1, abs=TOLERANCE)
+
+
+def test_rows_follow_their_images(artifact: LoadedArtifact, images: np.ndarray) -> None:
+    """Turning the batch round turns the answer round."""
+    forward, backward = artifact.predict(images), artifact.predict(images[::-1].copy())
+
+    assert forward == pytest.approx(backward[::-1], abs=TOLERANCE)
+    assert len(np.unique(forward.round(6), axis=0)) == 7
+
+
+def test_a_batch_answers_like_single_images(artifact: LoadedArtifact, images: np.ndarray) -> None:
+    """N at once equals N times one, and the size of the batch may change between calls."""
+    at_once = artifact.predict(images)
+    one_by_one = np.concatenate([artifact.predict(images[i : i + 1]) for i in range(7)])
+
+    assert at_once == pytest.approx(one_by_one, abs=TOLERANCE)
+
+
+def test_an_answer_survives_the_next_one(artifact: LoadedArtifact, images: np.ndarray) -> None:
+    """Answers are not views of memory that the next call writes to."""
+    first = artifact.predict(images[:1])
+    before = first.copy()
+    artifact.predict(images[1:2])
+
+    assert np.array_equal(before, first)
+
+
+def test_read_only_images_are_predicted(artifact: LoadedArtifact, images: np.ndarray) -> None:
+    """Pixels that come straight from Pillow cannot be written to."""
+    frozen = images[:1].copy()
+    frozen.flags.writeable = False
+
+    assert artifact.predict(frozen) == pytest.approx(artifact.predict(images[:1]), abs=TOLERANCE)
+
+
+def test_answers_agree_with_the_saved_model(
+    artifact: LoadedArtifact, tiny_saved_model: Path, images: np.ndarray
+) -> None:
+    """The SavedModel, called as TensorFlow Serving calls it, is the reference."""
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(tiny_saved_model))
+    expected = model.signatures["serving_default"](images=tf.constant(images))["probabilities"]
+
+    assert expected.numpy() == pytest.approx(artifact.predict(images), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_artifact_that_cannot_be_read_is_refused(
+    name: str, card: ModelCard, tmp_path: Path
+) -> None:
+    """The error is ours and names the version."""
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"no model")
+
+    with pytest.raises(ModelFormatError, match="flowers@0"):
+        runtimes.find(name).load(broken, card, threads=1)
+
+
+@pytest.mark.parametrize("name", ["litert", "openvino"])
+def test_converting_what_is_no_saved_model_is_refused(name: str, tmp_path: Path) -> None:
+    """The error is ours and names the place."""
+    with pytest.raises(ModelFormatError, match="cannot convert"):
+        runtimes.find(name).convert(tmp_path, tmp_path / "out")
+
+
+def test_threads_that_tensorflow_cannot_take_are_only_warned_about(
+    tiny_saved_model: Path, card: ModelCard, caplog: pytest.LogCaptureFixture
+) -> None:
+    """TensorFlow makes its pools once; a worker that comes late is slower, not broken."""
+    runtimes.find("tensorflow").load(tiny_saved_model, card, threads=99)
+
+    assert [record.message for record in caplog.records] == ["threads already set"]

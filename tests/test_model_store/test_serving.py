@@ -1,0 +1,85 @@
+"""A model ready to serve, and which of its variants serves."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_store import ModelCard, ModelStore, Variant, serving
+from model_store.errors import CorruptVersionError, ModelFormatError, RuntimeUnavailableError
+
+COFFEE = Path(__file__).parents[2] / "petiole" / "samples" / "coffee.jpg"
+
+
+class Constant:
+    """An artifact that answers the same row for every image."""
+
+    def __init__(self, row: list[float]) -> None:
+        """Answer `row`."""
+        self._row = row
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Return the row [N, classes] for each of the images."""
+        return np.tile(np.array(self._row, np.float32), (len(images), 1))
+
+
+def _variant(runtime: str, milliseconds: float, *, serves: bool = True) -> Variant:
+    path = f"{runtime}/model"
+    return Variant(runtime, "float32", path, 1.0, 0.0, milliseconds, serves, "measured in a test")
+
+
+def test_auto_takes_the_fastest_that_may_serve(draft: ModelCard) -> None:
+    """A faster variant that does not agree with the SavedModel is passed over."""
+    variants = (_variant("slow", 9), _variant("wrong", 1, serves=False), _variant("quick", 2))
+    card = replace(draft, variants=variants)
+
+    assert [variant.runtime for variant in serving.choices(card)] == ["quick", "slow"]
+    assert [variant.runtime for variant in serving.choices(card, "slow")] == ["slow"]
+    assert list(serving.choices(card, "wrong")) == []
+
+
+def test_a_runtime_without_a_variant_is_refused(
+    store: ModelStore, files: Path, draft: ModelCard
+) -> None:
+    """The message lists what the version has."""
+    store.publish(files, draft)
+
+    with pytest.raises(RuntimeUnavailableError, match=r"'litert'.*tensorflow float32"):
+        serving.load(store, "flowers", runtime="litert")
+
+
+def test_a_corrupt_version_is_not_loaded(tmp_path: Path, files: Path, draft: ModelCard) -> None:
+    """Every byte is verified before a runtime sees the first."""
+    store = ModelStore.open(str(tmp_path / "store"))
+    store.publish(files, draft)
+    (tmp_path / "store/flowers/1/variables/variables.index").write_bytes(b"Weights")
+
+    with pytest.raises(CorruptVersionError, match=r"variables\.index"):
+        serving.load(store, "flowers")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [([0.5, 0.4, 0.1], "one probability for each label"), ([3.0, 1.0], "expected 1")],
+)
+def test_warming_up_refuses_what_are_no_probabilities(
+    draft: ModelCard, row: list[float], message: str
+) -> None:
+    """A network that does not fit its card never becomes ready."""
+    model = serving.ServedModel(draft, draft.variants[0], Constant(row))
+
+    with pytest.raises(ModelFormatError, match=message):
+        model.warm_up()
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "litert", "tensorflow"])
+def test_the_real_model_sees_an_espresso(imagenet_store: ModelStore, runtime: str) -> None:
+    """The sample picture gets the right label through every runtime."""
+    model = serving.load(imagenet_store, "imagenet", runtime=runtime, threads=1)
+    model.warm_up((1, 2))
+
+    best = model.classify(COFFEE.read_bytes(), k=5)
+
+    assert (runtime, "espresso", 5) == (model.runtime, best[0].label, len(best))
+    assert best[0].probability > 0.9

@@ -1,0 +1,217 @@
+"""One contract, run on every job store: in memory and on a real Redis-compatible server."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic, sleep
+from uuid import uuid4
+
+import pytest
+import redis
+
+from tasks.errors import StoreUnavailableError
+from tasks.job_stores import FAILURE, REVOKED, SUCCESS, Job, JobStore, Outcome
+from tasks.job_stores.memory import MemoryJobStore
+from tasks.job_stores.redis import RedisJobStore
+from tasks.settings import TasksSettings
+from tests.conftest import free_port
+
+
+@pytest.fixture(params=["memory", "redis"])
+def store(request: pytest.FixtureRequest) -> JobStore:
+    """Each implementation in turn, empty."""
+    if request.param == "memory":
+        return MemoryJobStore(TasksSettings())
+    url = request.getfixturevalue("redis_url")
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return RedisJobStore(TasksSettings(job_store_url=url), patience_seconds=1.0)
+
+
+@pytest.fixture
+def job(store: JobStore) -> Job:
+    """A recorded job that waits for a worker."""
+    job = Job(
+        task_id=str(uuid4()),
+        model="colours",
+        top_k=3,
+        filename="ros\u00e9.jpg",
+        accepted_at=1000.25,
+        queued_since=1000.25,
+        upload_key="key",
+    )
+    store.create(job)
+    return job
+
+
+def outcome(state: str = SUCCESS, **counts: float) -> Outcome:
+    """Return an end with the given counts."""
+    return Outcome(state, f'{{"state": "{state}"}}', counts)
+
+
+def test_a_record_comes_back_as_it_was_written(store: JobStore, job: Job) -> None:
+    """Every field keeps its type and value."""
+    assert store.get(job.task_id) == job
+
+
+def test_an_unknown_job_is_nothing(store: JobStore) -> None:
+    """No call makes a record of an id that was never created."""
+    store.mark_retry("nope")
+
+    assert store.get("nope") is None
+    assert store.document("nope") is None
+    assert store.claim("nope", stage="classify") is None
+    assert store.revoke("nope", outcome(REVOKED)) is None
+    assert not store.finish("nope", outcome())
+
+
+def test_a_discarded_job_never_was(store: JobStore, job: Job) -> None:
+    """What could not be published leaves no trace."""
+    store.discard(job.task_id)
+
+    assert store.get(job.task_id) is None
+
+
+def test_each_claim_counts_its_stage(store: JobStore, job: Job) -> None:
+    """Attempts of the download do not use up those of the classification."""
+    store.claim(job.task_id, stage="download")
+    first = store.claim(job.task_id, stage="classify")
+    second = store.claim(job.task_id, stage="classify")
+
+    assert [first.attempts, second.attempts] == [1, 2]
+    assert store.get(job.task_id).state == "STARTED"
+
+
+def test_what_a_download_found_is_kept(store: JobStore, job: Job) -> None:
+    """The next stage sees the upload's key and the times."""
+    claimed = store.claim(job.task_id, stage="download")
+    store.requeue(replace(claimed, upload_key="new", download_ms=12.5, queued_since=1001.0))
+    again = store.claim(job.task_id, stage="classify")
+
+    assert (again.upload_key, again.download_ms, again.queued_since) == ("new", 12.5, 1001.0)
+
+
+def test_only_the_first_end_counts(store: JobStore, job: Job) -> None:
+    """A terminal state never changes, and nothing is counted twice."""
+    ended = [store.finish(job.task_id, outcome(SUCCESS, a=1)) for _ in range(2)]
+    late_failure = store.finish(job.task_id, outcome(FAILURE, b=1))
+
+    assert (ended, late_failure) == ([True, False], False)
+    assert store.get(job.task_id).state == SUCCESS
+    assert store.document(job.task_id) == outcome().document
+    assert store.counts() == {"a": 1.0}
+
+
+def test_counts_add_up(store: JobStore, job: Job) -> None:
+    """Whole and broken amounts, over several jobs."""
+    other = replace(job, task_id=str(uuid4()))
+    store.create(other)
+    store.finish(job.task_id, outcome(SUCCESS, jobs=1, seconds=0.25))
+    store.finish(other.task_id, outcome(FAILURE, jobs=1, seconds=0.5))
+
+    assert store.counts() == pytest.approx({"jobs": 2.0, "seconds": 0.75})
+
+
+def test_a_job_over_cannot_be_claimed(store: JobStore, job: Job) -> None:
+    """A message that comes twice does no work the second time."""
+    store.finish(job.task_id, outcome())
+
+    assert store.claim(job.task_id, stage="classify") is None
+
+
+@pytest.mark.parametrize(
+    ("prepare", "before"),
+    [
+        (lambda store, task_id: None, "PENDING"),
+        (lambda store, task_id: store.mark_retry(task_id), "RETRY"),
+        (lambda store, task_id: store.claim(task_id, stage="classify"), "STARTED"),
+        (lambda store, task_id: store.finish(task_id, outcome()), "SUCCESS"),
+    ],
+)
+def test_only_what_has_not_started_is_revoked(
+    store: JobStore, job: Job, prepare: Callable[[JobStore, str], object], before: str
+) -> None:
+    """The answer is the state before; STARTED and SUCCESS stay as they are."""
+    prepare(store, job.task_id)
+    revocable = before in {"PENDING", "RETRY"}
+
+    assert store.revoke(job.task_id, outcome(REVOKED)) == before
+    assert store.get(job.task_id).state == (REVOKED if revocable else before)
+
+
+def test_one_of_many_revokers_wins(store: JobStore, job: Job) -> None:
+    """Claim and revocation at the same moment: exactly one of them happens."""
+    results: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(store.revoke(job.task_id, outcome(REVOKED))))
+        for _ in range(4)
+    ] + [
+        threading.Thread(target=lambda: results.append(store.claim(job.task_id, stage="classify")))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    revoked = results.count("PENDING")
+    claimed = sum(isinstance(result, Job) for result in results)
+    assert revoked + claimed == 1
+
+
+def test_a_waiter_wakes_when_the_job_ends(store: JobStore, job: Job) -> None:
+    """Long before its own limit."""
+    timer = threading.Timer(0.2, store.finish, args=(job.task_id, outcome()))
+    timer.start()
+    started = monotonic()
+    store.wait(job.task_id, seconds=20)
+    timer.join()
+
+    assert store.document(job.task_id) is not None
+    assert monotonic() - started < 10
+
+
+def test_a_waiter_gives_up_in_the_end(store: JobStore, job: Job) -> None:
+    """The wait is bounded."""
+    store.wait(job.task_id, seconds=0.05)
+
+    assert store.document(job.task_id) is None
+
+
+def test_readiness_runs_out_and_can_be_withdrawn(store: JobStore) -> None:
+    """A process that dies without a word is gone after its time to live."""
+    store._settings = TasksSettings(
+        job_store_url=store._settings.job_store_url, ready_ttl_seconds=3
+    )
+    store.announce_ready("a", "1")
+    store.announce_ready("b", "2")
+    store.withdraw_ready("b")
+    early = store.ready()
+    sleep(3.1)
+
+    assert (early, store.ready()) == ({"a": "1"}, {})
+
+
+def test_every_key_in_redis_has_an_end(redis_url: str) -> None:
+    """Records, documents and readiness expire; only the fixed-size sums stay."""
+    store = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    client.flushdb()
+    for state in (None, SUCCESS):
+        job = Job(str(uuid4()), "m", 1, "f", accepted_at=0.0, queued_since=0.0)
+        store.create(job)
+        if state:
+            store.finish(job.task_id, outcome(state, jobs=1))
+    store.announce_ready("a", "1")
+    lasting = {key for key in client.scan_iter() if client.ttl(key) < 0}
+    client.close()
+
+    assert lasting == {"petiole:counts", "petiole:ready-members"}
+
+
+def test_a_server_that_is_not_there_is_said_at_once() -> None:
+    """An impatient store answers with an error of ours, not with a hang."""
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    store = RedisJobStore(TasksSettings(job_store_url=url), patience_seconds=0.0)
+
+    with pytest.raises(StoreUnavailableError, match="did not answer"):
+        store.get("x")

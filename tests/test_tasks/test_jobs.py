@@ -1,0 +1,63 @@
+"""Accepting a job is all or nothing, and every error has its problem."""
+
+import inspect
+
+import pytest
+
+import model_store.errors
+import tasks.errors
+from tasks import jobs, problems, publisher, statistics, stores
+from tasks.errors import StoreUnavailableError
+from tests.conftest import free_port, picture
+
+
+@pytest.fixture
+def empty_stores() -> None:
+    """Stores in memory with nothing in them."""
+    for opened in (stores.job_store, stores.prompt_job_store, stores.image_store):
+        opened.cache_clear()
+
+
+def test_a_job_that_cannot_be_published_leaves_nothing(
+    empty_stores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker is down: an error, no record, no upload."""
+    monkeypatch.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{free_port()}/0")
+    monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
+    publisher._publishing_app.cache_clear()
+    with pytest.raises(StoreUnavailableError, match="broker"):
+        jobs.submit_upload(picture(), filename="a.jpg", model="colours", top_k=5)
+    publisher._publishing_app.cache_clear()
+
+    assert stores.job_store()._jobs == {}
+    assert stores.image_store().sweep(older_than_seconds=-60) == 0
+
+
+@pytest.mark.parametrize("module", [tasks.errors, model_store.errors], ids=["tasks", "model_store"])
+def test_every_error_has_a_problem(module) -> None:
+    """No error that a client can meet falls through to `internal-error` unnoticed."""
+    roots = {"TasksError", "JobError", "ModelStoreError"}
+    roots |= {"UnknownInstallerError"}  # only the command line meets it
+    kinds = [kind for _, kind in inspect.getmembers(module, inspect.isclass)]
+    missing = {k.__name__ for k in kinds if problems.of(k("x")) is problems.INTERNAL} - roots
+
+    assert missing == set()
+
+
+def test_an_unforeseen_error_keeps_its_text_to_itself() -> None:
+    """Paths and addresses of the inside do not reach the client."""
+    detail = problems.detail_of(OSError("/secret/place"))
+
+    assert "secret" not in detail
+
+
+def test_statistics_come_back_as_they_were_counted() -> None:
+    """Buckets, sums and ends survive the names they are stored under."""
+    timings = dict.fromkeys(statistics.STAGES, 30.0) | {"total": 70_000.0}
+    document = {"state": "SUCCESS", "model": "m", "model_version": 2, "timings_ms": timings}
+    totals = statistics.totals(statistics.of_success(document))
+
+    assert totals.ended == {("SUCCESS", "m@2", ""): 1}
+    assert totals.stages["decode"].buckets == {"0.05": 1}
+    assert totals.stages["total"].buckets == {"+Inf": 1}
+    assert totals.stages["queued"].sum_seconds == pytest.approx(0.03)

@@ -1,0 +1,1 @@
+"""Training: from a folder of photographs to the next version of a model."""
