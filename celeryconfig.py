@@ -31,7 +31,6 @@ broker_transport_options = {
     "health_check_interval": 10,  # a half-open connection is found within 21 s
     "client_name": "petiole",
 }
-visibility_timeout = VISIBILITY_TIMEOUT_SECONDS  # wanted in all three places
 
 # --- results ---
 result_backend = environ.get("CELERY_RESULT_BACKEND") or default_redis_url()
@@ -90,6 +89,7 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 worker_deduplicate_successful_tasks = True
 worker_eta_task_limit = 1000
 worker_send_task_events = True  # Flower
+worker_consumer = "tasks.consumer:EventBatchingConsumer"
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
 timezone = "UTC"

@@ -1,7 +1,5 @@
 """From a job's state to an HTTP answer: 202 while it runs, 200 with the document after."""
 
-from typing import Any
-
 from flask import Response, json
 
 from tasks.jobs import Answer
@@ -24,8 +22,3 @@ def accepted(task_id: str, state: str) -> Response:
     response.headers["Location"] = result_url
     response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
     return response
-
-
-def document_of(answer: Answer) -> dict[str, Any] | None:
-    """Return the finished document, or None while the job is not over."""
-    return None if answer.document is None else dict(json.loads(answer.document))

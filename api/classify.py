@@ -5,7 +5,6 @@ from flask import Response, request
 
 from api import answers, catalog, options, uploads, waiting
 from tasks import jobs
-from tasks.job_stores import PENDING, Job
 
 blueprint = APIBlueprint("classify", __name__, tag="Pictures")
 
@@ -23,23 +22,25 @@ def classify() -> Response:
     chosen = options.classify_options(body_options)
     catalog.check(chosen.model)
     with waiting.place(options.bounded(chosen.wait)) as seconds:
-        job = submit(picture, model=chosen.model, top_k=chosen.top_k)
-        response = _answer(job, seconds)
+        answer = submit(picture, model=chosen.model, top_k=chosen.top_k, wait_seconds=seconds)
+    response = answers.of(answer)
+    if answer.document is not None:
+        response.headers["Content-Location"] = f"/result/{answer.task_id}"
     if "Prefer" in request.headers and seconds:
         response.headers["Preference-Applied"] = f"wait={seconds:g}"
     return response
 
 
-def submit(picture: uploads.Upload | uploads.ImageUrl, *, model: str, top_k: int) -> Job:
-    """Accept one picture, whole or by address, and return its job."""
+def submit(
+    picture: uploads.Upload | uploads.ImageUrl, *, model: str, top_k: int, wait_seconds: float
+) -> jobs.Answer:
+    """Accept one picture, whole or by address; returns it finished if that is within the wait."""
     if isinstance(picture, uploads.ImageUrl):
-        return jobs.submit_url(picture.url, model=model, top_k=top_k)
-    return jobs.submit_upload(picture.image, filename=picture.filename, model=model, top_k=top_k)
-
-
-def _answer(job: Job, seconds: float) -> Response:
-    if not seconds:
-        return answers.accepted(job.task_id, PENDING)
-    response = answers.of(jobs.wait_for(job.task_id, seconds=seconds))
-    response.headers["Content-Location"] = f"/result/{job.task_id}"
-    return response
+        return jobs.submit_url(picture.url, model=model, top_k=top_k, wait_seconds=wait_seconds)
+    return jobs.submit_upload(
+        picture.image,
+        filename=picture.filename,
+        model=model,
+        top_k=top_k,
+        wait_seconds=wait_seconds,
+    )

@@ -7,14 +7,13 @@ answered 200 or 500.
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, jsonify, request
+from flask import Response, json, jsonify, request
 
-from api import answers, catalog, uploads, waiting
+from api import catalog, uploads, waiting
 from api.classify import submit
 from api.errors import ApiError, NoImageError, TooManyWaitersError, WaitOverError, problem_response
 from api.options import ClassifyOptions
 from api.settings import settings
-from tasks import jobs
 
 LABELS = 5
 
@@ -71,11 +70,10 @@ def _finished(picture: uploads.Upload | uploads.ImageUrl) -> dict[str, Any]:
     with waiting.place(settings().compatible_wait_seconds) as seconds:
         if not seconds:
             raise TooManyWaitersError("all places to wait are taken; use POST /classify and poll")
-        job = submit(picture, model=model, top_k=LABELS)
-        document = answers.document_of(jobs.wait_for(job.task_id, seconds=seconds))
-    if document is None:
-        raise _wait_over(job.task_id)
-    return document
+        answer = submit(picture, model=model, top_k=LABELS, wait_seconds=seconds)
+    if answer.document is None:
+        raise _wait_over(answer.task_id)
+    return dict(json.loads(answer.document))
 
 
 def _wait_over(task_id: str) -> ApiError:

@@ -1,5 +1,6 @@
 """gunicorn's settings: `gunicorn --config api/gunicorn_conf.py "api:create_app()"`."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -28,6 +29,11 @@ def on_starting(server: Any) -> None:
     if directory:
         shutil.rmtree(directory, ignore_errors=True)
         Path(directory).mkdir(parents=True)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Spare the collector the application, which lives as long as the process."""
+    gc.freeze()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -4,12 +4,15 @@ from typing import Any
 
 from celery import Task
 
-from tasks.errors import JobMemoryError
+from model_store import ModelStoreError
+from tasks.errors import JobError, JobMemoryError
 
 
 class JobTask(Task):  # type: ignore[type-arg]
     """A task whose only argument is a task id."""
 
+    # These end a job and are told to its client; a traceback in the log would say nothing more.
+    throws = (JobError, ModelStoreError)
     max_retries = 2
     default_retry_delay = 1
 

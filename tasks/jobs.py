@@ -18,7 +18,7 @@ from tasks.errors import (
     StoreUnavailableError,
     UnknownJobError,
 )
-from tasks.job_stores import FAILURE, OVER, REVOKED, SUCCESS, Job, JobStore, Outcome
+from tasks.job_stores import FAILURE, OVER, PENDING, REVOKED, SUCCESS, Job, JobStore, Outcome, Watch
 from tasks.settings import settings
 from tasks.urls import filename_of
 
@@ -34,27 +34,45 @@ class Answer:
     document: str | None = None
 
 
-def submit_upload(upload: bytes, *, filename: str, model: str, top_k: int) -> Job:
-    """Store the picture, record the job, queue its classification; returns the record.
+def submit_upload(
+    upload: bytes, *, filename: str, model: str, top_k: int, wait_seconds: float = 0.0
+) -> Answer:
+    """Store the picture, record the job, queue its classification.
+
+    Returns the accepted job, or the finished one when it is over within the wait.
 
     Raises:
         StoreUnavailableError: a part did not answer; nothing is left behind.
     """
     job = replace(_new_job(filename, model, top_k), upload_key=str(uuid4()))
     stores.image_store().put(job.upload_key, upload)
-    _record_and_publish(job, "classify")
-    return job
+    return _accept(job, "classify", wait_seconds)
 
 
-def submit_url(image_url: str, *, model: str, top_k: int) -> Job:
-    """Record the job and queue its download; returns the record.
+def submit_url(image_url: str, *, model: str, top_k: int, wait_seconds: float = 0.0) -> Answer:
+    """Record the job and queue its download; returns like `submit_upload`.
 
     Raises:
         StoreUnavailableError: a part did not answer; nothing is left behind.
     """
     job = replace(_new_job(filename_of(image_url), model, top_k), image_url=image_url)
-    _record_and_publish(job, "download")
-    return job
+    return _accept(job, "download", wait_seconds)
+
+
+def _accept(job: Job, task_name: str, wait_seconds: float) -> Answer:
+    if wait_seconds <= 0:
+        _record_and_publish(job, task_name)
+        return Answer(job.task_id, PENDING)
+    with stores.prompt_job_store().watching(job.task_id) as watch:
+        _record_and_publish(job, task_name)
+        return _watched(watch, job.task_id, wait_seconds)
+
+
+def _watched(watch: Watch, task_id: str, wait_seconds: float) -> Answer:
+    document = watch.wait(seconds=wait_seconds)
+    if document is None:
+        return _view(stores.prompt_job_store(), task_id)
+    return Answer(task_id, json.loads(document)["state"], document)
 
 
 def _new_job(filename: str, model: str, top_k: int) -> Job:
@@ -187,14 +205,12 @@ def view(task_id: str, *, wait_seconds: float = 0.0) -> Answer:
     answer = _view(store, task_id)
     if wait_seconds <= 0 or answer.document is not None:
         return answer
-    return wait_for(task_id, seconds=wait_seconds)
-
-
-def wait_for(task_id: str, *, seconds: float) -> Answer:
-    """Return the answer as soon as a known job is over, at the latest after `seconds`."""
-    store = stores.prompt_job_store()
-    store.wait(task_id, seconds=seconds)
-    return _view(store, task_id)
+    with store.watching(task_id) as watch:
+        # It may have ended before the watch began; that end sends no further notice.
+        answer = _view(store, task_id)
+        if answer.document is not None:
+            return answer
+        return _watched(watch, task_id, wait_seconds)
 
 
 def _view(store: JobStore, task_id: str) -> Answer:

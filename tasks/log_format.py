@@ -16,6 +16,8 @@ SHARED_PROCESSORS = [
     structlog.processors.format_exc_info,
 ]
 
+PER_TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
+
 
 def configure(level: str = "INFO") -> None:
     """Send every log record of this process to stderr, as text or as JSON lines."""
@@ -35,6 +37,9 @@ def configure(level: str = "INFO") -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "petiole"}},
             "root": {"handlers": ["stderr"], "level": level},
+            # Two lines for each picture, which cost as much as a Redis command each; the
+            # metrics count them, and a failure that was not foreseen is still an error line.
+            "loggers": {name: {"level": "WARNING"} for name in PER_TASK_LOGGERS},
         }
     )
 

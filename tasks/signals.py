@@ -3,6 +3,7 @@
 Loaded by workers only.
 """
 
+import gc
 import importlib
 import logging
 from functools import cache
@@ -70,6 +71,8 @@ def _load_default_model(announcement: Announcement) -> bool:
         logger.exception("model not loaded")
         announcement.say(ready=False, reason=f"{type(exc).__name__}: {exc}")
         return False
+    # What was made so far lives as long as the process: the collector need not look at it.
+    gc.freeze()
     logger.info("model warm", extra={"model": model.card.ref, "runtime": model.runtime})
     announcement.say(ready=True, model=model.card.ref, runtime=model.runtime)
     return True

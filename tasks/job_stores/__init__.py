@@ -5,6 +5,7 @@ never existed; Celery alone would call it PENDING.
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +49,13 @@ class Outcome:
     counts: Mapping[str, float]
 
 
+class Watch(Protocol):
+    """Waits for the end of one job."""
+
+    def wait(self, *, seconds: float) -> str | None:
+        """Return the document once the job is over, or None after `seconds`."""
+
+
 class JobStore(Protocol):
     """Keeps job records and finished documents, and tells waiters when a job is over.
 
@@ -84,8 +92,8 @@ class JobStore(Protocol):
     def revoke(self, task_id: str, outcome: Outcome) -> str | None:
         """End the job only while it has not started; returns the state it was in before."""
 
-    def wait(self, task_id: str, *, seconds: float) -> None:
-        """Return when the job is over or `seconds` have passed."""
+    def watching(self, task_id: str) -> AbstractContextManager[Watch]:
+        """Give a watch on one job; enter it before the job is published."""
 
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""

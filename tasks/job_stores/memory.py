@@ -4,6 +4,7 @@ The same contract test runs on this store and on Redis.
 """
 
 from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from threading import Condition
 from time import monotonic
@@ -86,10 +87,9 @@ class MemoryJobStore:
             self._changed.notify_all()
             return job.state
 
-    def wait(self, task_id: str, *, seconds: float) -> None:
-        """Return when the job is over or `seconds` have passed."""
-        with self._changed:
-            self._changed.wait_for(lambda: task_id in self._documents, timeout=seconds)
+    def watching(self, task_id: str) -> AbstractContextManager["MemoryWatch"]:
+        """Give a watch on one job; enter it before the job is published."""
+        return nullcontext(MemoryWatch(self, self._changed, task_id))
 
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""
@@ -107,3 +107,19 @@ class MemoryJobStore:
         """Return the notes of the processes whose readiness has not run out."""
         alive = ((m, note) for m, (note, until) in self._ready.items() if monotonic() < until)
         return dict(alive)
+
+
+class MemoryWatch:
+    """One waiter in the same process."""
+
+    def __init__(self, store: MemoryJobStore, changed: Condition, task_id: str) -> None:
+        """Watch one job of `store`, which notifies `changed`."""
+        self._store = store
+        self._changed = changed
+        self._task_id = task_id
+
+    def wait(self, *, seconds: float) -> str | None:
+        """Return the document once the job is over, or None after `seconds`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._store.document(self._task_id), timeout=seconds)
+        return self._store.document(self._task_id)

@@ -1,10 +1,10 @@
 """Waking those who wait for a job, through one subscription for each process.
 
-A waiter never depends on the notice alone: it looks again every second.
+A notice carries the finished document, so a waiter needs no look-up; but it never depends on
+the notice alone: it looks into the store every second.
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
@@ -15,9 +15,33 @@ import redis
 
 FINISHED_CHANNEL = "petiole:finished"
 RECHECK_SECONDS = 1.0
+SUBSCRIBE_SECONDS = 1.0
 RECONNECT_SECONDS = 0.5
 
 logger = logging.getLogger(__name__)
+
+
+class RedisWatch:
+    """One waiter; made before the job is published, so that no notice is missed."""
+
+    def __init__(self, look_up: Callable[[], str | None]) -> None:
+        """`look_up` returns the finished document from the store, or None."""
+        self._look_up = look_up
+        self._finished = Event()
+        self._document: str | None = None
+
+    def wait(self, *, seconds: float) -> str | None:
+        """Return the document once the job is over, or None after `seconds`."""
+        deadline = monotonic() + seconds
+        while self._document is None and (remaining := deadline - monotonic()) > 0:
+            if not self._finished.wait(min(remaining, RECHECK_SECONDS)):
+                self._document = self._look_up()
+        return self._document
+
+    def hear(self, document: str) -> None:
+        """Take the document of a notice and wake the waiter."""
+        self._document = document
+        self._finished.set()
 
 
 class FinishNotices:
@@ -26,30 +50,26 @@ class FinishNotices:
     def __init__(self, client: Any) -> None:
         """Use `client` for the subscription, which begins with the first waiter."""
         self._client = client
-        self._waiting: dict[str, set[Event]] = defaultdict(set)
+        self._watches: dict[str, set[RedisWatch]] = {}
         self._lock = Lock()
         self._listener: Thread | None = None
-
-    def wait(self, task_id: str, *, seconds: float, is_over: Callable[[], bool]) -> None:
-        """Return once `is_over()` or after `seconds`."""
-        deadline = monotonic() + seconds
-        with self._registered(task_id) as finished:
-            while not is_over() and (remaining := deadline - monotonic()) > 0:
-                finished.wait(min(remaining, RECHECK_SECONDS))
+        self._subscribed = Event()
 
     @contextmanager
-    def _registered(self, task_id: str) -> Iterator[Event]:
-        finished = Event()
+    def watching(self, task_id: str, look_up: Callable[[], str | None]) -> Iterator[RedisWatch]:
+        """Give a watch on one job, which hears every notice from now on."""
+        watch = RedisWatch(look_up)
         with self._lock:
-            self._waiting[task_id].add(finished)
+            self._watches.setdefault(task_id, set()).add(watch)
             self._ensure_listening()
+        self._subscribed.wait(SUBSCRIBE_SECONDS)
         try:
-            yield finished
+            yield watch
         finally:
             with self._lock:
-                self._waiting[task_id].discard(finished)
-                if not self._waiting[task_id]:
-                    del self._waiting[task_id]
+                self._watches[task_id].discard(watch)
+                if not self._watches[task_id]:
+                    del self._watches[task_id]
 
     def _ensure_listening(self) -> None:
         if self._listener is None or not self._listener.is_alive():
@@ -61,18 +81,23 @@ class FinishNotices:
             try:
                 self._listen()
             except (redis.ConnectionError, redis.TimeoutError) as exc:
+                self._subscribed.clear()
                 logger.warning("finish notices interrupted", extra={"reason": str(exc)})
                 Event().wait(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
-        with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+        with self._client.pubsub() as subscription:
             subscription.subscribe(FINISHED_CHANNEL)
             while True:
                 message = subscription.get_message(timeout=30.0)
-                if message is not None:
-                    self._wake(message["data"])
+                if message is None:
+                    continue
+                if message["type"] == "message":
+                    self._wake(*message["data"].split(" ", 1))
+                else:
+                    self._subscribed.set()
 
-    def _wake(self, task_id: str) -> None:
+    def _wake(self, task_id: str, document: str) -> None:
         with self._lock:
-            for finished in self._waiting.get(task_id, ()):
-                finished.set()
+            for watch in self._watches.get(task_id, ()):
+                watch.hear(document)

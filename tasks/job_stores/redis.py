@@ -4,6 +4,7 @@ State changes are Lua scripts, so two processes never both end one job.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -14,11 +15,16 @@ from redis.retry import Retry
 
 from tasks.errors import StoreUnavailableError
 from tasks.job_stores import OVER, PENDING, RETRY, STARTED, Job, Outcome
-from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices
+from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, RedisWatch
 from tasks.settings import TasksSettings
 
 JOB, DOCUMENT, READY = "petiole:job:", "petiole:document:", "petiole:ready:"
 READY_MEMBERS, COUNTS = "petiole:ready-members", "petiole:counts"
+
+CREATE = """
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
 
 CLAIM = """
 local state = redis.call('HGET', KEYS[1], 'state')
@@ -42,7 +48,7 @@ redis.call('HSET', KEYS[1], 'state', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 for i = 8, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
-redis.call('PUBLISH', ARGV[5], ARGV[6])
+redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[2])
 return state
 """
 
@@ -92,6 +98,7 @@ class RedisJobStore:
         self._settings = settings
         self._client = connect(settings.job_store_url, patience_seconds=patience_seconds)
         self._notices = FinishNotices(self._client)
+        self._create = self._client.register_script(CREATE)
         self._claim = self._client.register_script(CLAIM)
         self._mark_retry = self._client.register_script(MARK_RETRY)
         self._finish = self._client.register_script(FINISH)
@@ -99,10 +106,8 @@ class RedisJobStore:
     @_translated
     def create(self, job: Job) -> None:
         """Write the record of a new job."""
-        with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hset(JOB + job.task_id, mapping=_record(job))
-            pipeline.expire(JOB + job.task_id, self._settings.open_job_ttl_seconds)
-            pipeline.execute()
+        fields = [part for field in _record(job).items() for part in field]
+        self._create(keys=[JOB + job.task_id], args=[self._settings.open_job_ttl_seconds, *fields])
 
     @_translated
     def discard(self, task_id: str) -> None:
@@ -165,14 +170,9 @@ class RedisJobStore:
         )
         return before
 
-    @_translated
-    def wait(self, task_id: str, *, seconds: float) -> None:
-        """Return when the job is over or `seconds` have passed."""
-        self._notices.wait(
-            task_id,
-            seconds=seconds,
-            is_over=lambda: bool(self._client.exists(DOCUMENT + task_id)),
-        )
+    def watching(self, task_id: str) -> AbstractContextManager[RedisWatch]:
+        """Give a watch on one job; enter it before the job is published."""
+        return self._notices.watching(task_id, lambda: self.document(task_id))
 
     @_translated
     def counts(self) -> dict[str, float]:

@@ -161,20 +161,27 @@ def test_one_of_many_revokers_wins(store: JobStore, job: Job) -> None:
 def test_a_waiter_wakes_when_the_job_ends(store: JobStore, job: Job) -> None:
     """Long before its own limit."""
     timer = threading.Timer(0.2, store.finish, args=(job.task_id, outcome()))
-    timer.start()
     started = monotonic()
-    store.wait(job.task_id, seconds=20)
+    with store.watching(job.task_id) as watch:
+        timer.start()
+        document = watch.wait(seconds=20)
     timer.join()
 
-    assert store.document(job.task_id) is not None
+    assert document == outcome().document
     assert monotonic() - started < 10
 
 
 def test_a_waiter_gives_up_in_the_end(store: JobStore, job: Job) -> None:
     """The wait is bounded."""
-    store.wait(job.task_id, seconds=0.05)
+    with store.watching(job.task_id) as watch:
+        assert watch.wait(seconds=0.05) is None
 
-    assert store.document(job.task_id) is None
+
+def test_a_waiter_that_missed_the_notice_looks_itself(store: JobStore, job: Job) -> None:
+    """The job ended before the watch began; the look-up of each second finds it."""
+    store.finish(job.task_id, outcome())
+    with store.watching(job.task_id) as watch:
+        assert watch.wait(seconds=10) == outcome().document
 
 
 def test_readiness_runs_out_and_can_be_withdrawn(store: JobStore) -> None:

@@ -1,0 +1,76 @@
+# `make` alone lists what there is. A machine needs Python >= 3.11 with venv, make, and a package
+# index; everything else is put into .venv, and all state into var/.
+
+PYTHON ?= python3
+IMAGE ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+MODEL := var/models/imagenet/1/card.json
+CACHES := .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+ROOMS := api tasks model_store training petiole tests benchmarks
+
+# Prints "ok" under a usable interpreter; Debian ships venv without ensurepip.
+TRY_PYTHON := import ensurepip, sys; print("ok" if 0x30B <= sys.hexversion >> 16 <= 0x30D else "")
+NO_PYTHON = Petiole needs Python 3.11, 3.12 or 3.13 with venv (Debian: python3-venv); $(PYTHON) \
+is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYTHON=python3.12
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run demo test check format bench lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) $(MODEL) ## install what the lock names and the default model (done by the others)
+
+run: setup ## run the whole service until Ctrl-C: Redis, workers, API, Flower
+	@exec $(BIN)/petiole up
+
+demo: setup ## classify pictures and print their labels: make demo [IMAGE="a.jpg b.jpg"]
+	@exec $(BIN)/petiole demo $(IMAGE)
+
+test: setup ## run the whole test suite
+	@$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## check format, lint, types and import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED) ## format the code and sort its imports
+	@$(BIN)/ruff check --select I --fix .
+	@$(BIN)/ruff format .
+
+bench: setup ## measure the service against the bare loop on this machine
+	@$(BIN)/python -m benchmarks.service
+
+lock: $(INSTALLED) ## write requirements/*.lock anew from pyproject.toml
+	@UV=$(BIN)/uv requirements/compile.sh
+
+clean: ## remove .venv and caches; the state in var/ stays
+	@rm -rf .venv $(CACHES)
+	@find $(ROOMS) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv does not read pip's configuration, so an index that is named there is handed on to it.
+$(INSTALLED): requirements/bootstrap.lock requirements/dev.lock pyproject.toml
+	$(if $(shell $(PYTHON) -c '$(TRY_PYTHON)' 2>/dev/null),,$(error $(NO_PYTHON)))
+	@echo "setup: making .venv (the first time takes a few minutes and 3 GB)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
+		--requirement requirements/bootstrap.lock
+	@echo "setup: installing the packages that requirements/dev.lock names"
+	@index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$( \
+			$(BIN)/python -m pip config get global.index-url 2>/dev/null)}}}"; \
+		if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+		if [ ! -t 2 ]; then quiet=--quiet; fi; \
+		$(BIN)/uv pip install $$quiet --python $(BIN)/python --require-hashes \
+			--requirement requirements/dev.lock && \
+		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+			--editable .
+	@touch $@
+
+$(MODEL): | $(INSTALLED)
+	@echo "setup: converting the pre-trained model into var/models (once, about a minute)"
+	@$(BIN)/petiole models install imagenet

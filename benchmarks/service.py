@@ -1,0 +1,198 @@
+"""`make bench`: the service beside the bare loop, interleaved in one run, as ratios.
+
+Writes the table into `docs/performance.md`. Needs wrk.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from json import loads
+from pathlib import Path
+from time import monotonic, sleep
+
+import psutil
+import requests
+
+from benchmarks import processes, report
+from benchmarks.bare_loop import BareLoop, LoopResult
+from petiole.service import free_port
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "petiole" / "samples" / "coffee.jpg"
+CONNECTIONS = (1, 16)
+WAIT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What wrk saw: finished and failed requests, seconds, and the latency's percentiles."""
+
+    finished: int
+    failed: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        """Finished pictures a second."""
+        return self.finished / self.seconds
+
+
+@dataclass
+class Measurements:
+    """All rounds of one run."""
+
+    runtime: str
+    ready_seconds: float
+    bare: list[LoopResult] = field(default_factory=list)
+    load: dict[int, list[LoadResult]] = field(default_factory=dict)
+    cpu_ms: dict[str, list[float]] = field(default_factory=dict)
+    pss_mib: dict[str, tuple[int, float]] = field(default_factory=dict)
+    recovery_seconds: list[float] = field(default_factory=list)
+
+    def ratio(self, connections: int) -> float:
+        """Return the median over rounds of service rate by bare rate."""
+        pairs = zip(self.load[connections], self.bare, strict=True)
+        return statistics.median(load.rate / bare.rate for load, bare in pairs)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A running service: its process, its API and how long it took to be ready."""
+
+    process: subprocess.Popen[bytes]
+    api: str
+    ready_seconds: float
+
+
+@contextmanager
+def started_service(state: Path) -> Iterator[Started]:
+    """Run `petiole up` on free ports with its state in `state`."""
+    ports = {
+        n: str(free_port()) for n in ("PETIOLE_UP_REDIS_PORT", "PETIOLE_API_PORT", "FLOWER_PORT")
+    }
+    models = os.environ.get("PETIOLE_MODELS_STORE_URL") or str(ROOT / "var" / "models")
+    environment = {
+        **os.environ,
+        **ports,
+        "PETIOLE_UP_STATE_DIRECTORY": str(state),
+        "PETIOLE_MODELS_STORE_URL": models,
+    }
+    begun = monotonic()
+    with (state / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "petiole", "up"], cwd=ROOT, env=environment, stdout=log
+        )
+    try:
+        _wait_for(state / "log", "ready after", process)
+        api = f"http://127.0.0.1:{ports['PETIOLE_API_PORT']}"
+        yield Started(process, api, monotonic() - begun)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+
+
+def _wait_for(log: Path, text: str, process: subprocess.Popen[bytes]) -> None:
+    while text not in log.read_text(errors="replace"):
+        if process.poll() is not None:
+            sys.exit(f"the service ended:\n{log.read_text(errors='replace')[-3000:]}")
+        sleep(0.05)
+
+
+def load(api: str, images: Sequence[Path], *, connections: int, seconds: float) -> LoadResult:
+    """Send pictures over `connections` and wait for each answer, for `seconds`."""
+    command = [
+        *("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s"),
+        *("-s", str(ROOT / "benchmarks" / "post.lua")),
+        f"{api}/classify?wait={WAIT_SECONDS}",
+        *("--", *map(str, images)),
+    ]
+    output = subprocess.check_output(command, text=True)  # noqa: S603 - our own arguments
+    (line,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
+    return LoadResult(**loads(line.removeprefix("RESULT ")))
+
+
+def measure(images: Sequence[Path], *, rounds: int, seconds: float) -> Measurements:
+    """Run the bare loop and the service in turn, `rounds` times."""
+    with tempfile.TemporaryDirectory() as first, started_service(Path(first)):
+        pass  # The second start is the one that counts: files are in the page cache.
+    loop = BareLoop(images)
+    with tempfile.TemporaryDirectory() as state, started_service(Path(state)) as service:
+        found = Measurements(loop.runtime, service.ready_seconds)
+        load(service.api, images, connections=16, seconds=3)
+        for _ in range(rounds):
+            _round(found, loop, service, images, seconds)
+        found.pss_mib = {
+            n: (r.count, r.pss_mib) for n, r in processes.roles(service.process.pid).items()
+        }
+        found.recovery_seconds = [_recovery_seconds(service, images[0]) for _ in range(3)]
+    loop.stop()
+    return found
+
+
+def _round(
+    found: Measurements, loop: BareLoop, service: Started, images: Sequence[Path], seconds: float
+) -> None:
+    found.bare.append(loop.run(seconds))
+    for connections in CONNECTIONS:
+        before = processes.roles(service.process.pid)
+        result = load(service.api, images, connections=connections, seconds=seconds)
+        after = processes.roles(service.process.pid)
+        found.load.setdefault(connections, []).append(result)
+        if connections == max(CONNECTIONS):
+            for name in before:
+                used = after[name].cpu_seconds - before[name].cpu_seconds
+                found.cpu_ms.setdefault(name, []).append(1000 * used / max(1, result.finished))
+    print(f"round: bare {found.bare[-1].rate:.1f}/s", *_said(found), file=sys.stderr)  # noqa: T201
+
+
+def _said(found: Measurements) -> list[str]:
+    return [f"{c} connections {results[-1].rate:.1f}/s" for c, results in found.load.items()]
+
+
+def _recovery_seconds(service: Started, image: Path) -> float:
+    """Kill every classify child and return the time until a picture is answered again."""
+    children = requests.get(f"{service.api}/readyz", timeout=10).json()["children"]
+    for pid in (int(child["process"].rpartition(":")[2]) for child in children):
+        # A child killed the last time is listed until its readiness key runs out.
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGKILL)
+    begun = monotonic()
+    url = f"{service.api}/classify?wait=30"
+    headers = {"Content-Type": "image/jpeg"}
+    response = requests.post(url, data=image.read_bytes(), headers=headers, timeout=60)
+    elapsed = monotonic() - begun
+    if response.status_code != requests.codes.ok:
+        sys.exit(f"no answer after a child was killed: {response.status_code} {response.text}")
+    sleep(5)
+    return elapsed
+
+
+def main() -> None:
+    """Measure, print the tables, and write them into the document."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=Path, help="folder of JPEGs; the sample by default")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--document", type=Path, default=ROOT / "docs" / "performance.md")
+    arguments = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("make bench needs wrk (Debian: apt-get install wrk)")
+    images = sorted(arguments.images.glob("*.[jJ][pP]*")) if arguments.images else [SAMPLE]
+    found = measure(images, rounds=arguments.rounds, seconds=arguments.seconds)
+    text = report.markdown(found, images, seconds=arguments.seconds)
+    print(text)  # noqa: T201 - the table is the output
+    report.write(arguments.document, text)
+
+
+if __name__ == "__main__":
+    main()

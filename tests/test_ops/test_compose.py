@@ -1,0 +1,139 @@
+"""`docker-compose.yml` and `.env.example`, without a container engine."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from petiole import parts
+from petiole.settings import UpSettings
+
+Services = dict[str, dict[str, Any]]
+
+NAMES = ["redis", "models", "worker", "downloader", "api", "flower"]
+
+
+def test_the_file_fits_the_compose_schema(root: Path) -> None:
+    """Compose would take every key of the file."""
+    tool = Path(sys.executable).with_name("check-jsonschema")
+    file = root / "docker-compose.yml"
+    command = [str(tool), "--builtin-schema", "vendor.compose-spec", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_services_are_the_parts_and_the_model(services: Services) -> None:
+    """Nothing that `make run` starts is missing in Compose."""
+    assert sorted(NAMES) == sorted(services)
+
+
+@pytest.mark.parametrize("name", ["worker", "downloader", "api", "flower"])
+def test_each_service_runs_the_command_of_make_run(
+    services: Services, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A container runs what `make run` runs, apart from the path of the interpreter."""
+    monkeypatch.setenv("FLOWER_ADDRESS", "0.0.0.0")  # noqa: S104 - inside its container
+    threads = UpSettings.model_fields["download_threads"].default
+    part = {
+        "worker": parts.worker(),
+        "downloader": parts.downloader(threads),
+        "api": parts.http_api(tmp_path),
+        "flower": parts.flower(5555),
+    }[name]
+
+    assert ["python", *part.command[1:]] == services[name]["command"]
+
+
+def test_redis_has_the_options_of_make_run(services: Services, tmp_path: Path) -> None:
+    """Durability is the same; only port, address and directory are the container's."""
+    words = list(parts.redis(6379, tmp_path).command[1:])
+    for option in ("--port", "--bind", "--dir"):
+        place = words.index(option)
+        del words[place : place + 2]
+
+    assert ["valkey-server", *words] == services["redis"]["command"]
+
+
+@pytest.mark.parametrize("name", ["worker", "downloader"])
+def test_workers_have_the_environment_of_make_run(services: Services, name: str) -> None:
+    """Among it is what makes SIGTERM a shutdown that loses no picture."""
+    environment = services[name]["environment"]
+
+    assert parts.WORKER_ENVIRONMENT.items() <= environment.items()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "models"])
+def test_every_lasting_service_has_a_health_check(services: Services, name: str) -> None:
+    """Docker can tell whether each part works."""
+    assert services[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+
+
+@pytest.mark.parametrize("name", ["worker", "downloader"])
+def test_a_worker_pings_itself_by_its_own_name(services: Services, name: str) -> None:
+    """The node name in the health check is the one that the command gives."""
+    node = next(word for word in services[name]["command"] if word.endswith("@%h"))
+    probe = services[name]["healthcheck"]["test"][1]
+
+    assert node.replace("%h", "$$HOSTNAME") in probe.split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_service_has_more_rights_than_it_needs(services: Services, name: str) -> None:
+    """No root, no capability, no writable root file system, and an init that reaps."""
+    service = services[name]
+
+    assert service["user"] in {"10001", "valkey"}
+    assert service["cap_drop"] == ["ALL"]
+    assert service["read_only"]
+    assert service["init"]
+
+
+def test_the_stop_leaves_time_for_the_soft_shutdown(services: Services) -> None:
+    """Docker must not kill a worker that still hands its pictures back."""
+    soft = importlib.import_module("celeryconfig").worker_soft_shutdown_timeout
+    grace = int(services["worker"]["stop_grace_period"].removesuffix("s"))
+
+    assert grace >= soft + 10
+
+
+def test_the_worker_waits_for_the_model(services: Services) -> None:
+    """A worker never starts beside an empty model store."""
+    condition = services["worker"]["depends_on"]["models"]["condition"]
+
+    assert condition == "service_completed_successfully"
+
+
+def test_ports_are_bound_to_loopback_by_default(services: Services) -> None:
+    """Nothing is open to the network until the operator says so, and Redis never is."""
+    ports = {name: port for name in services for port in services[name].get("ports", [])}
+
+    assert {"api", "flower"} == set(ports)
+    assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for port in ports.values())
+
+
+def test_flower_does_not_start_without_a_password(services: Services) -> None:
+    """Compose stops with a message when FLOWER_BASIC_AUTH is missing."""
+    assert services["flower"]["environment"]["FLOWER_BASIC_AUTH"].startswith(
+        "${FLOWER_BASIC_AUTH:?"
+    )
+
+
+def test_the_example_names_every_variable(
+    root: Path, services: Services, compose_text: str
+) -> None:
+    """`.env.example` lists what the Compose file reads from `.env`, and nothing else."""
+    example = (root / ".env.example").read_text()
+    written = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+    passed_on = {
+        name
+        for service in services.values()
+        for name, value in service.get("environment", {}).items()
+        if value is None
+    }
+
+    assert set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose_text)) | passed_on == written
