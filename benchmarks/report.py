@@ -33,7 +33,8 @@ def markdown(found: "Measurements", images: Sequence[Path], *, seconds: float) -
     heading = (
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {_processor()}, {available_cores()} cores,"
         f" Python {platform.python_version()}, {_versions()}.\n"
-        f"Model {found.runtime}; {len(images)} pictures, mean {sum(sizes) / len(sizes) / 1000:.0f} kB;"
+        f"Model {found.runtime}; {len(images)} pictures,"
+        f" mean {sum(sizes) / len(sizes) / 1000:.0f} kB;"
         f" {rounds} rounds of {seconds:g} s, interleaved; medians."
     )
     tables = (_rates(found), _cpu(found), _memory(found), _times(found))

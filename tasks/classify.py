@@ -8,14 +8,20 @@ from typing import Any
 
 from celery.exceptions import Ignore
 
-from tasks import jobs, loaded_models, stores
+from tasks import jobs, loaded_models, results, stores
 from tasks.celery import app
 from tasks.errors import StoreUnavailableError
 from tasks.job_stores import SUCCESS, Job
 from tasks.settings import settings
 
 
-@app.task(name="classify", autoretry_for=(StoreUnavailableError,), retry_backoff=True)
+@app.task(
+    name="classify",
+    autoretry_for=(StoreUnavailableError,),
+    retry_backoff=True,
+    ignore_result=results.are_written_with_the_record(),
+    store_errors_even_if_ignored=True,
+)
 def classify(task_id: str) -> dict[str, Any]:
     """Return the finished document of one job, as `GET /result/<task_id>` gives it."""
     job = jobs.claim(task_id, stage="classify")
