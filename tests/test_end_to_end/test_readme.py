@@ -36,9 +36,10 @@ def run(command: str, service: RunningService) -> subprocess.CompletedProcess[st
 
 
 def shape(value: object) -> object:
-    """Return a JSON value with its numbers and ids removed, its keys and labels kept."""
+    """Return a JSON value without what differs between runs and machines."""
     if isinstance(value, dict):
-        return {key: shape(item) for key, item in value.items() if key != "task_id"}
+        kept = {key: item for key, item in value.items() if key not in {"task_id", "runtime"}}
+        return {key: shape(item) for key, item in kept.items()}
     if isinstance(value, list):
         return [shape(item) for item in value]
     return value if isinstance(value, str) else type(value)
