@@ -37,6 +37,14 @@ class ModelSettings(BaseSettings):
             "tensorflow, openvino, litert, or one that another package registered."
         ),
     )
+    max_loaded_bytes: int = Field(
+        default=1_000_000_000,
+        ge=0,
+        description=(
+            "Models that one worker child keeps in memory, by the bytes of their files; the least "
+            "recently used ones are dropped, the default one never."
+        ),
+    )
     intra_op_threads: int = Field(
         default=0,
         ge=0,
