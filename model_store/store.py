@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from model_store import aliases, publishing, verification
+from model_store import aliases, publishing, rollouts, verification
 from model_store import objects as store_objects
 from model_store.aliases import AliasChange
 from model_store.card import ModelCard
@@ -24,6 +24,7 @@ from model_store.errors import (
 from model_store.objects import Objects
 from model_store.publishing import CARD, CARD_DIGEST
 from model_store.references import PRODUCTION, ModelReference, is_name
+from model_store.rollouts import Rollout
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +147,28 @@ class ModelStore:
             aliases.begin(self._objects, name, alias, version=self.versions(name)[0])
         aliases.append(self._objects, name, alias, version=version)
         logger.info("alias moved", extra={"model": name, "alias": alias, "version": version})
+
+    def rollout(self, name: str) -> Rollout | None:
+        """Return the trial that runs on a model now, or None."""
+        return rollouts.current(self._objects, name)
+
+    def begin_rollout(self, name: str, rollout: Rollout) -> Rollout:
+        """Start a trial, in place of one that may be running; returns it with its number.
+
+        Raises:
+            UnknownModelError, UnknownVersionError: the version is not visible.
+        """
+        if not self._visible(name, rollout.version):
+            raise self._unknown(ModelReference(name, str(rollout.version)))
+        return rollouts.begin(self._objects, name, rollout)
+
+    def end_rollout(self, name: str, number: int, *, outcome: str) -> bool:
+        """End the trial with this number; tells whether this call did it."""
+        return rollouts.end(self._objects, name, number, outcome=outcome)
+
+    def last_rollout_outcome(self, name: str) -> str:
+        """Return how the last trial of a model ended; empty when none did, or one runs."""
+        return rollouts.last_outcome(self._objects, name)
 
     def fetch(self, name: str, version: int) -> Path:
         """Return a local directory with the version's files, every byte of them verified.

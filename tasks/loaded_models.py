@@ -19,6 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from model_store import ModelReference, ModelStore, ModelStoreError
+from model_store.references import PRODUCTION
 from model_store.settings import ModelSettings
 
 if TYPE_CHECKING:
@@ -104,19 +105,45 @@ class LoadedModels:
         target = self._target(reference, answering)
         if target == answering or not self._may_try(target):
             return False
+        if self._hold(target):
+            self._answering[reference] = target
+            logger.info("version took over", extra={"model": f"{target[0]}@{target[1]}"})
+        return True
+
+    def hold(self, name: str, version: int) -> bool:
+        """Load a version beside the others, unless it is there; tells whether anything changed."""
+        if self.held(name, version) or not self._may_try((name, version)):
+            return False
+        self._hold((name, version))
+        return True
+
+    def held(self, name: str, version: int) -> ServedModel | None:
+        """Return a version that is in memory, or None."""
+        return self._used((name, version))
+
+    def names_in_production(self) -> list[str]:
+        """Return the models that answer under their bare name or as `name@production`."""
+        references = map(ModelReference.parse, list(self._answering))
+        return sorted({r.name for r in references if r.selector == PRODUCTION})
+
+    @property
+    def store(self) -> ModelStore:
+        """The store that the models come from."""
+        return self._store
+
+    def _hold(self, version: Version) -> bool:
+        """Make sure a version is in memory; False when it is refused, with the reason kept."""
         try:
-            if self._used(target) is None:
+            if self._used(version) is None:
                 with one_at_a_time(self._settings.cache_directory):
-                    self._load(*target)
+                    self._load(*version)
         except Exception as exc:
             # Whatever it is, the version in service goes on answering.
-            logger.exception("version refused", extra={"model": f"{target[0]}@{target[1]}"})
+            logger.exception("version refused", extra={"model": f"{version[0]}@{version[1]}"})
             reason = f"{type(exc).__name__}: {exc}"
-            self._refused[target] = Refusal(reason, monotonic() + REFUSED_AGAIN_SECONDS)
-            return True
-        self._answering[reference] = target
-        self._refused.pop(target, None)
-        logger.info("version took over", extra={"model": f"{target[0]}@{target[1]}"})
+            self._refused[version] = Refusal(reason, monotonic() + REFUSED_AGAIN_SECONDS)
+            return False
+        self._refused.pop(version, None)
         return True
 
     def _target(self, reference: str, answering: Version) -> Version:
@@ -227,14 +254,13 @@ def get(reference: str) -> ServedModel:
     return models.get(reference)
 
 
-def watch(on_change: Callable[[], None]) -> None:
-    """Refresh in a thread from now on, and call `on_change` after each change."""
+def watch(refresh: Callable[[], None]) -> None:
+    """Call `refresh` every second in a thread from now on."""
 
     def refresh_forever() -> None:
         while True:
             Event().wait(REFRESH_SECONDS)
-            if of_this_process().refresh():
-                on_change()
+            refresh()
 
     _watcher.append(Thread(target=refresh_forever, name="model-watch", daemon=True))
     _watcher[0].start()

@@ -14,7 +14,7 @@ import structlog
 from celery import signals
 
 from model_store.settings import ModelSettings
-from tasks import jobs, loaded_models, log_format, stores
+from tasks import jobs, loaded_models, log_format, stores, trials
 from tasks.celery import app
 from tasks.errors import StoreUnavailableError
 from tasks.readiness import Announcement
@@ -64,7 +64,14 @@ def _load_models(**_: Any) -> None:
         Event().wait(LOAD_RETRY_SECONDS)
     # What was made so far lives as long as the process: the collector need not look at it.
     gc.freeze()
-    loaded_models.watch(on_change=partial(_announce_models, announcement))
+    loaded_models.watch(partial(_refresh, announcement))
+
+
+def _refresh(announcement: Announcement) -> None:
+    models_changed = loaded_models.of_this_process().refresh()
+    trials_changed = trials.of_this_process().refresh()
+    if models_changed or trials_changed:
+        _announce_models(announcement)
 
 
 def _default_is_warm(announcement: Announcement) -> bool:

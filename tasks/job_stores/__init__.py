@@ -108,6 +108,9 @@ class JobStore(Protocol):
     def watching(self, task_id: str) -> AbstractContextManager[Watch]:
         """Give a watch on one job; enter it before the job is published."""
 
+    def count(self, counts: Mapping[str, float]) -> None:
+        """Add to the sums outside of a job's end."""
+
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""
 

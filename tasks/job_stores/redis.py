@@ -3,7 +3,7 @@
 State changes are Lua scripts, so two processes never both end one job.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
 from functools import wraps
@@ -183,6 +183,14 @@ class RedisJobStore:
     def watching(self, task_id: str) -> AbstractContextManager[RedisWatch]:
         """Give a watch on one job; enter it before the job is published."""
         return self._notices.watching(task_id, lambda: self.document(task_id))
+
+    @_translated
+    def count(self, counts: Mapping[str, float]) -> None:
+        """Add to the sums outside of a job's end."""
+        with self._client.pipeline(transaction=True) as pipeline:
+            for name, amount in counts.items():
+                pipeline.hincrbyfloat(COUNTS, name, amount)
+            pipeline.execute()
 
     @_translated
     def counts(self) -> dict[str, float]:
