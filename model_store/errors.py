@@ -7,7 +7,10 @@ the message as JSON and the other side can build the same error again.
     ├── BadModelReferenceError      the text is not `name`, `name@version` or `name@alias`
     ├── UnknownModelError           no model of that name; the message lists the known ones
     ├── UnknownVersionError         the model has no such version or alias
+    ├── VersionInUseError           an alias points to the version that should be removed
     ├── UnknownInstallerError       `install` does not know what was asked for
+    ├── ImportOptionError           what should be imported needs another option, or one less
+    ├── DownloadError               weights or a module cannot be fetched from here
     ├── StoreUnavailableError       the directory or bucket cannot be reached
     ├── CorruptVersionError         a file of a version is missing or its SHA-256 is wrong
     ├── ModelFormatError            weights, card or graph are not what the store expects
@@ -36,8 +39,20 @@ class UnknownVersionError(ModelStoreError):
     """The model has no such version or alias."""
 
 
+class VersionInUseError(ModelStoreError):
+    """An alias points to the version, so it cannot be removed."""
+
+
 class UnknownInstallerError(ModelStoreError):
     """Nothing of that name can be installed."""
+
+
+class ImportOptionError(ModelStoreError):
+    """What should be imported needs an option that is missing, or got one that does not fit."""
+
+
+class DownloadError(ModelStoreError):
+    """Weights or a module cannot be fetched from here."""
 
 
 class StoreUnavailableError(ModelStoreError):

@@ -4,8 +4,10 @@ Paths are relative to the store and use `/`. Every verb raises `StoreUnavailable
 place cannot be reached, so that no foreign error leaves this file.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,10 +18,22 @@ from obstore.store import LocalStore, MemoryStore, from_url
 from model_store.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 # A string, because obstore has this type for type checkers only.
 Objects: TypeAlias = "ObjectStore"
+
+# obstore's own limits keep a caller waiting for three minutes when a bucket cannot be reached.
+# These end it after about five seconds, or ten when the server takes the call and says nothing.
+RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=5)}
+CLIENT: "ClientConfig" = {
+    "connect_timeout": timedelta(seconds=2),
+    "read_timeout": timedelta(seconds=10),
+    # Of a whole transfer; the weights of a large network take longer than obstore's 30 seconds.
+    "timeout": timedelta(minutes=10),
+}
+# Parts of 5 MiB that are sent at once: all of them together have `read_timeout` to get through.
+PARTS_AT_ONCE = 4
 
 
 def open_url(url: str) -> tuple[Objects, Path | None]:
@@ -28,9 +42,9 @@ def open_url(url: str) -> tuple[Objects, Path | None]:
         if url.startswith("memory:"):
             return MemoryStore(), None
         if "://" in url:
-            return from_url(url), None
+            return from_url(url, client_options=_client(), retry_config=RETRIES), None
         directory = Path(url).absolute()
-        return LocalStore(prefix=directory, mkdir=True), directory
+        return LocalStore(prefix=directory, mkdir=True, automatic_cleanup=True), directory
 
 
 def read(objects: Objects, path: str) -> bytes:
@@ -57,7 +71,7 @@ def create(objects: Objects, path: str, content: bytes | Path) -> bool:
 def upload(objects: Objects, path: str, source: Path) -> None:
     """Write a file's bytes to an object that nobody else writes."""
     with _translated(path):
-        obstore.put(objects, path, source)
+        obstore.put(objects, path, source, max_concurrency=PARTS_AT_ONCE)
 
 
 def download(objects: Objects, path: str, destination: Path) -> None:
@@ -70,6 +84,15 @@ def download(objects: Objects, path: str, destination: Path) -> None:
     with _translated(path), destination.open("wb") as stream:
         for piece in obstore.get(objects, path):
             stream.write(piece)
+
+
+def delete(objects: Objects, path: str) -> None:
+    """Delete one object; a missing one is fine."""
+    with _translated(path):
+        try:
+            obstore.delete(objects, path)
+        except FileNotFoundError:
+            return
 
 
 def exists(objects: Objects, path: str) -> bool:
@@ -94,6 +117,18 @@ def entries(objects: Objects, prefix: str) -> list[str]:
     with _translated(prefix):
         listed = obstore.list_with_delimiter(objects, prefix)["objects"]
     return [PurePosixPath(entry["path"]).name for entry in listed]
+
+
+def tree(objects: Objects, prefix: str) -> list[str]:
+    """Return the full paths of all objects under a prefix, however deep."""
+    with _translated(prefix):
+        return [entry["path"] for page in obstore.list(objects, prefix) for entry in page]
+
+
+def _client() -> "ClientConfig":
+    # An address that says http is meant so; else AWS_ALLOW_HTTP would have to say it again.
+    address = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT", "")
+    return {**CLIENT, "allow_http": True} if address.startswith("http://") else CLIENT
 
 
 @contextmanager

@@ -62,6 +62,19 @@ def upload(objects: Objects, directory: Path, card: ModelCard) -> None:
     logger.info("version published", extra={"model": card.ref, "files": len(card.files)})
 
 
+def withdraw(objects: Objects, name: str, version: int) -> None:
+    """Delete the files of a version, its card first, so that it is invisible from then on.
+
+    The claim stays: a number that was used is never given out again.
+    """
+    folder = f"{name}/{version}"
+    store_objects.delete(objects, f"{folder}/{CARD}")
+    for path in store_objects.tree(objects, folder):
+        if path != f"{folder}/{CLAIM}":
+            store_objects.delete(objects, path)
+    logger.info("version removed", extra={"model": name, "version": version})
+
+
 def checksum(card_text: bytes) -> bytes:
     """Return the content of `card.json.sha256`, as `sha256sum --check` reads it."""
     return f"{sha256(card_text).hexdigest()}  {CARD}\n".encode()

@@ -10,6 +10,7 @@ from typing import Self
 from model_store.errors import BadModelReferenceError
 
 PRODUCTION = "production"
+PREVIOUS = "previous"
 NAME_PATTERN = r"[a-z0-9][a-z0-9._-]{0,63}"
 
 

@@ -20,10 +20,11 @@ from model_store.errors import (
     ModelStoreError,
     UnknownModelError,
     UnknownVersionError,
+    VersionInUseError,
 )
 from model_store.objects import Objects
 from model_store.publishing import CARD, CARD_DIGEST
-from model_store.references import PRODUCTION, ModelReference, is_name
+from model_store.references import PREVIOUS, PRODUCTION, ModelReference, is_name
 from model_store.rollouts import Rollout
 
 logger = logging.getLogger(__name__)
@@ -148,6 +149,49 @@ class ModelStore:
         aliases.append(self._objects, name, alias, version=version)
         logger.info("alias moved", extra={"model": name, "alias": alias, "version": version})
 
+    def promote(self, name: str, version: int) -> int | None:
+        """Make `version` production and the former production `previous`; return the former.
+
+        Promoting what is production already changes nothing, so `previous` stays of use.
+
+        Raises:
+            UnknownModelError, UnknownVersionError: the version is not visible.
+        """
+        self.resolve(ModelReference(name, str(version)))
+        former = self._alias(name, PRODUCTION)
+        if former != version:
+            # In this order: killed in between, a rollback changes nothing instead of going too far.
+            if former is not None and self._visible(name, former):
+                self.set_alias(name, PREVIOUS, former)
+            self.set_alias(name, PRODUCTION, version)
+        return former
+
+    def rollback(self, name: str) -> int:
+        """Make `previous` production again and return it; what was production becomes `previous`.
+
+        Raises:
+            UnknownModelError: no model of that name; the message lists the known ones.
+            UnknownVersionError: nothing was ever promoted over another version.
+        """
+        _, version = self.resolve(ModelReference(name, PREVIOUS))
+        self.promote(name, version)
+        return version
+
+    def remove(self, name: str, version: int) -> None:
+        """Delete a version; it is invisible at once and its number is never given out again.
+
+        Raises:
+            UnknownModelError, UnknownVersionError: the version is not visible.
+            VersionInUseError: an alias points to it; the message says which.
+        """
+        self.resolve(ModelReference(name, str(version)))
+        holders = [alias for alias, held in self.aliases(name).items() if held == version]
+        if holders:
+            raise VersionInUseError(
+                f"{name}@{version} is {' and '.join(holders)}; point that to another version first"
+            )
+        publishing.withdraw(self._objects, name, version)
+
     def rollout(self, name: str) -> Rollout | None:
         """Return the trial that runs on a model now, or None."""
         return rollouts.current(self._objects, name)
@@ -158,8 +202,7 @@ class ModelStore:
         Raises:
             UnknownModelError, UnknownVersionError: the version is not visible.
         """
-        if not self._visible(name, rollout.version):
-            raise self._unknown(ModelReference(name, str(rollout.version)))
+        self.resolve(ModelReference(name, str(rollout.version)))
         return rollouts.begin(self._objects, name, rollout)
 
     def end_rollout(self, name: str, number: int, *, outcome: str) -> bool:
