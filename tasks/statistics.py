@@ -53,6 +53,11 @@ def trial(name: str, rollout: Rollout, what: str) -> str:
     return _name("trial", name, str(rollout.number), rollout.kind, str(rollout.version), what)
 
 
+def trials(counts: Mapping[str, float]) -> list[tuple[list[str], float]]:
+    """Return every count of every trial: [model, number, kind, version, measure] and amount."""
+    return [(parts, amount) for kind, parts, amount in _split(counts) if kind == "trial"]
+
+
 @dataclass(frozen=True)
 class TrialTotals:
     """What was seen in one trial so far; times are of predict alone."""

@@ -14,14 +14,19 @@ SIZE = 8
 LOGIT_SCALE = 0.02
 
 
-def publish(store_directory: Path, *, name: str = "colours") -> ModelCard:
-    """Publish the network as the next version of `name` and return its card."""
+def publish(
+    store_directory: Path, *, name: str = "colours", order: tuple[int, int, int] = (0, 1, 2)
+) -> ModelCard:
+    """Publish the network as the next version of `name` and return its card.
+
+    `order` says which channel each label looks at; another order is a network that errs.
+    """
     with TemporaryDirectory() as directory:
-        _save(Path(directory) / "openvino" / "float32" / "model.xml")
+        _save(Path(directory) / "openvino" / "float32" / "model.xml", order)
         return ModelStore.open(str(store_directory)).publish(Path(directory), _card(name))
 
 
-def _save(path: Path) -> None:
+def _save(path: Path, order: tuple[int, int, int]) -> None:
     import numpy as np
     import openvino
     from openvino import opset13 as ops
@@ -30,7 +35,8 @@ def _save(path: Path) -> None:
     images = ops.parameter([-1, SIZE, SIZE, 3], np.uint8, name="images")
     pixels = ops.convert(images, "f32")
     means = ops.reduce_mean(pixels, np.array([1, 2]), keep_dims=False)
-    logits = ops.multiply(means, np.float32(LOGIT_SCALE))
+    ordered = ops.gather(means, np.array(order), np.array(1))
+    logits = ops.multiply(ordered, np.float32(LOGIT_SCALE))
     model = openvino.Model([ops.softmax(logits, axis=1)], [images], "colours")
     openvino.save_model(model, path, compress_to_fp16=False)
 
