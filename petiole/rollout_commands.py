@@ -4,6 +4,7 @@ A share that the running workers cannot honour is an error: the trial is taken b
 command says why.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic, sleep
 from typing import Annotated
@@ -17,6 +18,10 @@ from model_store.rollouts import Gate, Kind, Rollout
 from petiole import models_command
 from petiole.service_view import Service
 
+SUMMARIES: dict[Kind, str] = {
+    "canary": "Let a version answer a share of the pictures that ask for production.",
+    "shadow": "Run a version besides production on a share of the pictures, to compare only.",
+}
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.5
 
@@ -42,28 +47,21 @@ Slowdown = Annotated[
 ]
 
 
-def canary(
-    reference: Exact,
-    percent: Percent = 10.0,
-    agreement: Agreement = None,
-    comparisons: Comparisons = 1000,
-    max_slowdown: Slowdown = 2.0,
-) -> None:
-    """Let a version answer a share of the pictures that ask for production."""
-    gate = None if agreement is None else Gate(agreement, comparisons, max_slowdown)
-    _begin("canary", reference, percent, gate)
+def _trial_command(kind: Kind, summary: str) -> Callable[..., None]:
+    """Return the command that begins a trial of this kind."""
 
+    def begin(
+        reference: Exact,
+        percent: Percent = 10.0,
+        agreement: Agreement = None,
+        comparisons: Comparisons = 1000,
+        max_slowdown: Slowdown = 2.0,
+    ) -> None:
+        gate = None if agreement is None else Gate(agreement, comparisons, max_slowdown)
+        _begin(kind, reference, percent, gate)
 
-def shadow(
-    reference: Exact,
-    percent: Percent = 10.0,
-    agreement: Agreement = None,
-    comparisons: Comparisons = 1000,
-    max_slowdown: Slowdown = 2.0,
-) -> None:
-    """Run a version besides production on a share of the pictures, for comparison only."""
-    gate = None if agreement is None else Gate(agreement, comparisons, max_slowdown)
-    _begin("shadow", reference, percent, gate)
+    begin.__doc__ = summary
+    return begin
 
 
 def end(name: Annotated[str, typer.Argument(help="The model whose trial ends.")]) -> None:
@@ -79,8 +77,9 @@ def end(name: Annotated[str, typer.Argument(help="The model whose trial ends.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `petiole models`."""
-    for command in (canary, shadow, end):
-        app.command()(command)
+    for kind, summary in SUMMARIES.items():
+        app.command(kind)(_trial_command(kind, summary))
+    app.command()(end)
 
 
 def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> None:
