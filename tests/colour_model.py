@@ -4,6 +4,7 @@ It takes uint8 [N, 8, 8, 3] and answers the softmax of the channels' means, so t
 expected probability can be computed by hand.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,13 +13,23 @@ from model_store import ModelCard, ModelStore, Origin, PreprocessingSpec, Varian
 LABELS = ("red", "green", "blue")
 SIZE = 8
 LOGIT_SCALE = 0.02
+MODEL = "openvino/float32/model.xml"
 
 
 def publish(store_directory: Path, *, name: str = "colours") -> ModelCard:
     """Publish the network as the next version of `name` and return its card."""
     with TemporaryDirectory() as directory:
-        _save(Path(directory) / "openvino" / "float32" / "model.xml")
-        return ModelStore.open(str(store_directory)).publish(Path(directory), _card(name))
+        _save(Path(directory) / MODEL)
+        card = _with_golden_pictures(_card(name), Path(directory))
+        return ModelStore.open(str(store_directory)).publish(Path(directory), card)
+
+
+def _with_golden_pictures(card: ModelCard, directory: Path) -> ModelCard:
+    from model_store import golden, runtimes
+
+    artifact = runtimes.find("openvino").load(directory / MODEL, card, threads=1)
+    pictures = golden.write(directory, card.preprocessing, artifact.predict)
+    return replace(card, golden=pictures)
 
 
 def _save(path: Path) -> None:
@@ -39,7 +50,7 @@ def _card(name: str) -> ModelCard:
     variant = Variant(
         runtime="openvino",
         precision="float32",
-        path="openvino/float32/model.xml",
+        path=MODEL,
         same_top1=1.0,
         largest_difference=0.0,
         milliseconds_per_image=0.1,
