@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from model_store.card import ModelCard
 from model_store.errors import UnknownInstallerError
+from model_store.references import PRODUCTION
 from model_store.store import ModelStore
 
 Report = Callable[[str], None]
@@ -34,6 +35,7 @@ def names() -> tuple[str, ...]:
 def install(store: ModelStore, name: str, *, report: Report) -> ModelCard:
     """Publish a ready-made model unless the store has it; return the card of its production.
 
+    A production without golden pictures, which no worker accepts, is replaced by the next version.
     Killed half-way it leaves nothing visible, and the next call starts again. Where the model is
     already there nothing heavy is imported.
 
@@ -47,15 +49,22 @@ def install(store: ModelStore, name: str, *, report: Report) -> ModelCard:
         ModelFormatError: the weights are missing or not the expected ones.
     """
     installer = _module(name)
+    outdated = None
     if name in store.names():
         card = store.card(*store.resolve(name))
-        report(f"{card.ref} is already installed")
-        return card
+        if card.golden:
+            report(f"{card.ref} is already installed")
+            return card
+        outdated = card
+        report(f"{card.ref} has no golden pictures; installing its next version")
     # Both are read once, when the libraries are imported: the first silences TensorFlow's notes.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     report(f"Installing {name}")
-    return cast(Installer, import_module(installer)).publish(store, report=report)
+    card = cast(Installer, import_module(installer)).publish(store, report=report)
+    if outdated:
+        store.set_alias(name, PRODUCTION, card.version)
+    return card
 
 
 def _module(name: str) -> str:
