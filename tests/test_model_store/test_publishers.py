@@ -68,8 +68,8 @@ def test_a_publisher_killed_before_its_last_write_leaves_nothing_visible(
     publisher.communicate("go\n", timeout=60)
     store = ModelStore.open(shared_url, cache_directory=files.parent / "cache")
 
-    assert -signal.SIGKILL == publisher.returncode
-    assert ((), ()) == (store.names(), store.versions(NAME))
+    assert publisher.returncode == -signal.SIGKILL
+    assert (store.names(), store.versions(NAME)) == ((), ())
     assert store.fetch(NAME, store.publish(files, card).version).is_dir()
     assert len(store.versions(NAME)) == 1
 
