@@ -3,7 +3,6 @@
 No int8 variant is judged on a picture it was calibrated on.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from model_store import drawings, preprocessing
 from model_store.card import ModelCard
 from model_store.errors import CalibrationError, ImageError
+from model_store.reports import Report
 
 LARGEST_SET = 200
 
@@ -25,8 +25,6 @@ FEWEST_JUDGED = 50
 DRAWN_TO_CALIBRATE = 100
 DRAWN_TO_JUDGE = 32
 UNKNOWN = -1
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from model_store import calibration as calibration_pictures
 from model_store import golden, runtimes, variants
-from model_store.calibration import Report
 from model_store.card import ModelCard
+from model_store.reports import Report
 from model_store.store import ModelStore
 from model_store.variants import Bench
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from model_store import agreement, choosing, golden, runtimes
 from model_store.agreement import FLOAT32, INT8, Agreement
-from model_store.calibration import CalibrationSets, Pictures, Report
+from model_store.calibration import CalibrationSets, Pictures
 from model_store.card import ModelCard, Variant
 from model_store.errors import ModelStoreError
+from model_store.reports import Report
 from model_store.runtimes import REFERENCE, LoadedArtifact, Quantizer
 
 

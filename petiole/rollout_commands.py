@@ -7,7 +7,7 @@ command says why.
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic, sleep
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,8 +15,10 @@ from rich.console import Console
 from model_store import ModelReference, ModelStore
 from model_store.errors import BadModelReferenceError
 from model_store.rollouts import Gate, Kind, Rollout
-from petiole import models_command
-from petiole.service_view import Service
+from petiole.console import errors_as_lines, open_store
+
+if TYPE_CHECKING:
+    from petiole.service_view import Service
 
 SUMMARIES: dict[Kind, str] = {
     "canary": "Let a version answer a share of the pictures that ask for production.",
@@ -66,8 +68,8 @@ def _trial_command(kind: Kind, summary: str) -> Callable[..., None]:
 
 def end(name: Annotated[str, typer.Argument(help="The model whose trial ends.")]) -> None:
     """End the trial of a model; production stays as it is."""
-    with models_command.errors_as_lines():
-        store = models_command.open_store()
+    with errors_as_lines():
+        store = open_store()
         rollout = store.rollout(ModelReference.parse(name).name)
         if rollout is None:
             raise BadModelReferenceError(f"no trial runs on {name!r}")
@@ -83,10 +85,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> None:
-    with models_command.errors_as_lines():
-        store, wanted = models_command.open_store(), ModelReference.parse(reference)
+    with errors_as_lines():
+        store, wanted = open_store(), ModelReference.parse(reference)
         rollout = _checked(store, wanted, Rollout(kind, wanted.version or 0, percent, gate))
         rollout = store.begin_rollout(wanted.name, rollout)
+    # Imported here: the other commands on models need no connection to a service.
+    from petiole.service_view import Service  # noqa: PLC0415
+
     problem = _problem(Service(), wanted, Console(stderr=True))
     if problem:
         store.end_rollout(wanted.name, rollout.number, outcome=f"refused: {problem}")
@@ -109,7 +114,7 @@ def _checked(store: ModelStore, wanted: ModelReference, rollout: Rollout) -> Rol
     return replace(rollout, version=store.resolve(wanted)[1])
 
 
-def _problem(service: Service, wanted: ModelReference, console: Console) -> str:
+def _problem(service: "Service", wanted: ModelReference, console: Console) -> str:
     """Wait until every child has the candidate; return why that cannot be, or nothing."""
     if not service.children():
         console.print("no worker is running now; the share begins with the first one")

@@ -6,7 +6,6 @@ two maillots) were told apart by hand.
 """
 
 import tempfile
-from importlib import resources
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -16,8 +15,10 @@ import tensorflow as tf
 from model_store import pipeline, verification
 from model_store.card import ModelCard, Origin, PreprocessingSpec
 from model_store.errors import ModelFormatError
+from model_store.importers import saving
+from model_store.importers.labels import imagenet as labels
 from model_store.installers import Report, efficientnet_lite, legacy_torch
-from model_store.runtimes.tensorflow import SIGNATURE, limit_threads
+from model_store.runtimes.tensorflow import limit_threads
 from model_store.store import ModelStore
 
 NAME = "imagenet"
@@ -54,12 +55,6 @@ def publish(store: ModelStore, *, report: Report) -> ModelCard:
         return pipeline.publish(store, directory, _draft(), report=report)
 
 
-def labels() -> tuple[str, ...]:
-    """Return the 1,000 labels in class order."""
-    text = resources.files("model_store.installers").joinpath("imagenet_labels.txt")
-    return tuple(text.read_text("utf-8").splitlines())
-
-
 def weights_file() -> Path:
     """Return the weights inside the installed package, after checking their digest.
 
@@ -84,16 +79,9 @@ def export(model: keras.Model, spec: PreprocessingSpec, directory: Path) -> None
         spec: Its mean and scale become the first operations of the graph.
         directory: Where the SavedModel is written.
     """
-
-    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        normalised = (tf.cast(images, tf.float32) - spec.mean) / spec.scale
-        return {"probabilities": tf.nn.softmax(model(normalised, training=False))}
-
-    module = tf.Module()
-    module.variables_of_the_model = [variable.value for variable in model.variables]
-    images = tf.TensorSpec((None, spec.input_size, spec.input_size, 3), tf.uint8, name="images")
-    signature = tf.function(serve, input_signature=[images])
-    tf.saved_model.save(module, str(directory), signatures={SIGNATURE: signature})
+    variables = tuple(variable.value for variable in model.variables)
+    graph = saving.Graph(lambda x: model(x, training=False), tf.float32, spec, variables)
+    saving.write(graph, directory, logits=True)
 
 
 def _draft() -> ModelCard:
