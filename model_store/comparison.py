@@ -71,12 +71,12 @@ class Comparison:
     @property
     def agreement(self) -> float:
         """The share of pictures with the same best label."""
-        return statistics.mean(pair.agree for pair in self.pairs)
+        return statistics.fmean(pair.agree for pair in self.pairs)
 
     @property
     def mean_difference(self) -> float:
         """The mean over pictures of the largest difference of a probability."""
-        return statistics.mean(pair.difference for pair in self.pairs)
+        return statistics.fmean(pair.difference for pair in self.pairs)
 
     @property
     def largest_difference(self) -> float:
@@ -184,7 +184,7 @@ def _side(model: ServedModel, answers: Sequence[Answer], pairs: Sequence[Pair]) 
         ref=model.card.ref,
         runtime=model.runtime,
         milliseconds_per_image=statistics.median(answer.milliseconds for answer in answers),
-        accuracy=statistics.mean(known) if known else None,
+        accuracy=statistics.fmean(known) if known else None,
     )
 
 
