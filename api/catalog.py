@@ -4,6 +4,7 @@ Look-ups are remembered for a second: a new version is offered at once for a per
 busy API does not list the store for every picture.
 """
 
+from dataclasses import asdict
 from functools import cache
 from threading import Lock
 from time import monotonic
@@ -49,11 +50,13 @@ def models() -> list[dict[str, Any]]:
 def _described(name: str, *, is_default: bool) -> dict[str, Any]:
     versions = store().versions(name)
     card = store().card(name, versions[-1])
+    rollout = store().rollout(name)
     return {
         "name": name,
         "default": is_default,
         "versions": list(versions),
         "aliases": store().aliases(name),
+        "rollout": rollout and asdict(rollout),
         "labels": len(card.labels),
         "licence": card.licence,
         "runtimes": sorted({v.runtime for v in card.variants if v.serves}),

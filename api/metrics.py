@@ -82,9 +82,11 @@ class ServiceCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the series; an unreachable store ends the scrape with 503."""
         store = stores.prompt_job_store()
-        totals = statistics.totals(store.counts())
+        counts = store.counts()
+        totals = statistics.totals(counts)
         yield _ended(totals)
         yield _stages(totals)
+        yield _trials(counts)
         yield _queues(publisher.queue_lengths())
         children = readiness.classify_children(store)
         warm = sum(child["state"] == "ready" for child in children)
@@ -106,6 +108,17 @@ def _stages(totals: statistics.Totals) -> Metric:
     )
     for stage, histogram in totals.stages.items():
         family.add_metric([stage], _cumulated(histogram), histogram.sum_seconds)
+    return family
+
+
+def _trials(counts: dict[str, float]) -> Metric:
+    family = CounterMetricFamily(
+        "petiole_trial",
+        "Sums of each trial: compared, agreed, errors, unserved, and seconds of predict.",
+        labels=["model", "number", "kind", "version", "measure"],
+    )
+    for labels, amount in statistics.trials(counts):
+        family.add_metric(labels, amount)
     return family
 
 

@@ -4,6 +4,7 @@ A value is checked the same way wherever it stood; the query string wins.
 """
 
 import re
+from functools import cache
 from typing import Any, TypeVar
 
 from flask import request
@@ -16,13 +17,19 @@ from model_store.settings import ModelSettings
 Options = TypeVar("Options", bound=BaseModel)
 
 
+@cache
+def default_model() -> str:
+    """Return the model that classifies when the client names none; read once."""
+    return ModelSettings().default_model
+
+
 class ClassifyOptions(BaseModel):
     """What a client may choose for one picture."""
 
     model_config = ConfigDict(frozen=True)
 
     model: str = Field(
-        default_factory=lambda: ModelSettings().default_model,
+        default_factory=default_model,
         description="`name`, `name@version` or `name@alias`; the default model when left out.",
     )
     top_k: int = Field(default=5, ge=1, le=1000, description="How many labels to return.")

@@ -28,6 +28,7 @@ from petiole.service import free_port
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "petiole" / "samples" / "coffee.jpg"
 CONNECTIONS = (1, 16)
+PORTS = ("PETIOLE_UP_REDIS_PORT", "PETIOLE_API_PORT", "FLOWER_PORT")
 WAIT_SECONDS = 20
 
 
@@ -77,9 +78,7 @@ class Started:
 @contextmanager
 def started_service(state: Path) -> Iterator[Started]:
     """Run `petiole up` on free ports with its state in `state`."""
-    ports = {
-        n: str(free_port()) for n in ("PETIOLE_UP_REDIS_PORT", "PETIOLE_API_PORT", "FLOWER_PORT")
-    }
+    ports = {name: str(free_port()) for name in PORTS}
     models = os.environ.get("PETIOLE_MODELS_STORE_URL") or str(ROOT / "var" / "models")
     environment = {
         **os.environ,
@@ -191,7 +190,7 @@ def main() -> None:
     found = measure(images, rounds=arguments.rounds, seconds=arguments.seconds)
     text = report.markdown(found, images, seconds=arguments.seconds)
     print(text)  # noqa: T201 - the table is the output
-    report.write(arguments.document, text)
+    report.write(arguments.document, text, mark="measured")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""From a SavedModel directory to a published version: its variants are made and measured here.
+"""From a SavedModel directory to a published version: golden pictures, variants, card, files.
 
-Importers and installers end with `publish`.
+Every way into the store ends here, so that no version lacks what a worker relies on.
 """
 
 from dataclasses import replace
 from pathlib import Path
 
-from model_store import variants
+from model_store import calibration as calibration_pictures
+from model_store import golden, runtimes, variants
 from model_store.card import ModelCard
 from model_store.reports import Report
 from model_store.store import ModelStore
-
-COMPARED_PICTURES = 32
+from model_store.variants import Bench
 
 
 def publish(
@@ -22,19 +22,28 @@ def publish(
     calibration: Path | None = None,
     report: Report,
 ) -> ModelCard:
-    """Make the variants of a SavedModel directory, and publish it; return its card.
+    """Make the variants and the golden pictures of a SavedModel directory, and publish it.
 
     Args:
-        store: Where the version is published.
-        directory: A SavedModel whose `serving_default` takes uint8 `images` [N, H, W, 3] and
-            gives float32 `probabilities` [N, classes] whose rows sum to 1.
+        store: Where the model is published.
+        directory: Holds a SavedModel whose `serving_default` takes uint8 `images` [N, H, W, 3] and
+            gives float32 `probabilities` [N, classes]; what is made is written beside it.
         draft: The card without variants.
-        calibration: Pictures to measure on; drawn ones are used.
+        calibration: Directory of pictures that variants are compared on and int8 ones are
+            calibrated on, if there are enough; without them int8 variants are made and recorded,
+            but may not serve.
         report: Called with a short sentence at the start of each step.
+
+    Raises:
+        CalibrationError: `calibration` has no picture.
+        ModelFormatError: the card breaks its schema, or the SavedModel cannot be used.
+        RuntimeUnavailableError: TensorFlow is not installed.
     """
-    del calibration
-    size = draft.preprocessing.input_size
-    images = variants.textures(COMPARED_PICTURES, input_size=size)
-    made = variants.make(directory, draft, images=images, report=report)
+    sets = calibration_pictures.choose(draft, calibration, report)
+    report("Measuring the SavedModel")
+    saved_model = runtimes.find(runtimes.REFERENCE).load(directory, draft, threads=1)
+    pictures = golden.write(directory, draft.preprocessing, saved_model.predict)
+    draft = replace(draft, golden=pictures)
+    made = variants.make(Bench.build(directory, draft, sets, saved_model), report=report)
     report("Publishing")
     return store.publish(directory, replace(draft, variants=made))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from model_store import aliases, publishing, verification
+from model_store import aliases, publishing, rollouts, verification
 from model_store import objects as store_objects
 from model_store.aliases import AliasChange
 from model_store.card import ModelCard
@@ -25,6 +25,7 @@ from model_store.errors import (
 from model_store.objects import Objects
 from model_store.publishing import CARD, CARD_DIGEST
 from model_store.references import PREVIOUS, PRODUCTION, ModelReference, is_name
+from model_store.rollouts import Rollout
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,11 @@ class ModelStore:
         """
         objects, directory = store_objects.open_url(url)
         return cls(objects, cache_directory=cache_directory, directory=directory)
+
+    @property
+    def cache_directory(self) -> Path:
+        """Where this machine keeps copies of versions and what it measured on them."""
+        return self._cache_directory
 
     def names(self) -> tuple[str, ...]:
         """Return the names that have at least one visible version, sorted."""
@@ -190,6 +196,27 @@ class ModelStore:
                 f"{name}@{version} is {' and '.join(holders)}; point that to another version first"
             )
         publishing.withdraw(self._objects, name, version)
+
+    def rollout(self, name: str) -> Rollout | None:
+        """Return the trial that runs on a model now, or None."""
+        return rollouts.current(self._objects, name)
+
+    def begin_rollout(self, name: str, rollout: Rollout) -> Rollout:
+        """Start a trial, in place of one that may be running; returns it with its number.
+
+        Raises:
+            UnknownModelError, UnknownVersionError: the version is not visible.
+        """
+        self.resolve(ModelReference(name, str(rollout.version)))
+        return rollouts.begin(self._objects, name, rollout)
+
+    def end_rollout(self, name: str, number: int, *, outcome: str) -> bool:
+        """End the trial with this number; tells whether this call did it."""
+        return rollouts.end(self._objects, name, number, outcome=outcome)
+
+    def last_rollout_outcome(self, name: str) -> str:
+        """Return how the last trial of a model ended; empty when none did, or one runs."""
+        return rollouts.last_outcome(self._objects, name)
 
     def fetch(self, name: str, version: int) -> Path:
         """Return a local directory with the version's files, every byte of them verified.

@@ -38,10 +38,16 @@ def list_models(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(reference: Reference, as_json: AsJson = False) -> None:
-    """Show a version: its card, its variants' measurements, and what was production before."""
+    """Show a version: its card, its variants' measurements, what the running service says."""
+    # Imported here: the other commands on models need no connection to a service.
+    from petiole import service_view  # noqa: PLC0415
+
     with errors_as_lines():
         store = open_store()
-        models_tables.show_card(store, store.card(*store.resolve(reference)), as_json=as_json)
+        card = store.card(*store.resolve(reference))
+        models_tables.show_card(store, card, as_json=as_json)
+        if not as_json:
+            service_view.print_service(Console(), store, card.name)
 
 
 @app.command()

@@ -13,6 +13,7 @@ class JobTask(Task):  # type: ignore[type-arg]
 
     # These end a job and are told to its client; a traceback in the log would say nothing more.
     throws = (JobError, ModelStoreError)
+    resultrepr_maxsize = 120  # of the result in events; its repr was 7 % of a child's Python time
     max_retries = 2
     default_retry_delay = 1
 

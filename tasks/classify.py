@@ -1,28 +1,48 @@
 """The task `classify`: one claimed upload in, its ranked labels out."""
 
+from __future__ import annotations
+
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from time import perf_counter, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Ignore
 
-from tasks import jobs, loaded_models, stores
+from model_store.errors import ImageError
+from tasks import jobs, loaded_models, results, stores, trials
 from tasks.celery import app
 from tasks.errors import StoreUnavailableError
 from tasks.job_stores import SUCCESS, Job
 from tasks.settings import settings
+from tasks.trials import CANARY, Trial
+
+if TYPE_CHECKING:
+    from model_store.serving import ServedModel
+
+logger = logging.getLogger(__name__)
 
 
-@app.task(name="classify", autoretry_for=(StoreUnavailableError,), retry_backoff=True)
+@app.task(
+    name="classify",
+    autoretry_for=(StoreUnavailableError,),
+    retry_backoff=True,
+    ignore_result=results.are_written_with_the_record(),
+    store_errors_even_if_ignored=True,
+)
 def classify(task_id: str) -> dict[str, Any]:
     """Return the finished document of one job, as `GET /result/<task_id>` gives it."""
     job = jobs.claim(task_id, stage="classify")
     if job is None:
         raise Ignore
     with _upload_of(job) as upload:
-        return jobs.finish(job, _classified(job, upload))
+        trial = trials.of_this_process().of(job.model, job.task_id)
+        document = jobs.finish(job, _answer(job, upload, trial))
+        if trial:
+            trials.compare(trial, upload)
+        return document
 
 
 @contextmanager
@@ -39,13 +59,26 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     images.delete(job.upload_key)
 
 
-def _classified(job: Job, upload: bytes) -> dict[str, Any]:
-    model = loaded_models.get(job.model)
+def _answer(job: Job, upload: bytes, trial: Trial | None) -> dict[str, Any]:
+    """Return the document by the canary in its share, else by what is in production."""
+    if trial is None or trial.rollout.kind != CANARY:
+        return _classified(job, upload, loaded_models.get(job.model))
+    try:
+        return _classified(job, upload, trial.candidate)
+    except ImageError:
+        raise
+    except Exception:
+        # Whatever a candidate does wrong, its clients get production's answer.
+        logger.exception("canary failed", extra={"model": trial.candidate.card.ref})
+        trials.count_error(trial)
+        return _classified(job, upload, trial.production)
+
+
+def _classified(job: Job, upload: bytes, model: ServedModel) -> dict[str, Any]:
     started = perf_counter()
     image = model.prepare(upload, max_pixels=settings().max_pixels)
     decoded = perf_counter()
-    probabilities = model.predict(image[None])[0]
-    predictions = model.rank(probabilities, k=job.top_k)
+    predictions = model.rank(model.predict(image[None])[0], k=job.top_k)
     predicted = perf_counter()
     return {
         "task_id": job.task_id,

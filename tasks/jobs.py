@@ -10,7 +10,7 @@ from time import time
 from typing import Any
 from uuid import uuid4
 
-from tasks import problems, publisher, statistics, stores
+from tasks import problems, publisher, results, statistics, stores
 from tasks.errors import (
     ExpiredJobError,
     NotRevocableError,
@@ -140,7 +140,9 @@ def requeue_downloaded(job: Job, *, upload_key: str, download_ms: float) -> None
 
 def finish(job: Job, document: dict[str, Any]) -> dict[str, Any]:
     """End a job as SUCCESS and return its document; an earlier end wins and is returned."""
-    outcome = Outcome(SUCCESS, json.dumps(document), statistics.of_success(document))
+    text = json.dumps(document)
+    celery_result = results.of_success(job.task_id, text)
+    outcome = Outcome(SUCCESS, text, statistics.of_success(document), celery_result)
     if not stores.job_store().finish(job.task_id, outcome):
         earlier = stores.job_store().document(job.task_id)
         return document if earlier is None else dict(json.loads(earlier))

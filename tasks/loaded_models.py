@@ -1,68 +1,223 @@
-"""The models in the memory of this worker process, warm before the first job.
+"""The models in the memory of this worker process, and how a new version takes over.
 
-A reference is resolved anew at most once a second, so a promoted version is noticed
-without a restart.
+A reference is answered by one version until another one is loaded beside it, warm and
+checked; then the reference moves, between two pictures. A version that cannot be loaded
+never takes over, and the reason is kept for `/readyz`.
 """
 
 from __future__ import annotations
 
+import fcntl
+import logging
+from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
+from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from model_store import ModelReference, ModelStore
+from model_store import ModelReference, ModelStore, ModelStoreError
+from model_store.references import PRODUCTION
 from model_store.settings import ModelSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from model_store.serving import ServedModel
 
-RESOLVE_INTERVAL_SECONDS = 1.0
+REFRESH_SECONDS = 1.0
+REFUSED_AGAIN_SECONDS = 30.0
 PROCESS_POOLS = ("prefork", "solo")
+
+Version = tuple[str, int]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a version may not answer, and when (monotonic seconds) it is tried again."""
+
+    reason: str
+    retry_at: float
 
 
 class LoadedModels:
-    """Loads a version when it is first asked for and keeps it."""
+    """Loads versions on demand, swaps them without a gap, drops the least recently used.
+
+    `get` and `refresh` may run in two threads.
+    """
 
     def __init__(self, settings: ModelSettings, *, children: int) -> None:
         """Open the store; nothing is loaded yet."""
         self._settings = settings
         self._threads = settings.threads_of_child(children)
         self._store = ModelStore.open(settings.store_url, cache_directory=settings.cache_directory)
-        self._resolved: dict[str, tuple[tuple[str, int], float]] = {}
-        self._models: dict[tuple[str, int], ServedModel] = {}
+        self._answering: dict[str, Version] = {}
+        self._models: OrderedDict[Version, tuple[ServedModel, int]] = OrderedDict()
+        self._refused: dict[Version, Refusal] = {}
+        self._lock = Lock()
+        self._refreshed_at = monotonic()
 
     def get(self, reference: str) -> ServedModel:
-        """Return the warm model that `reference` means now.
+        """Return the warm model that answers for `reference`; loads it at its first use.
 
         Raises:
             ModelStoreError: there is none, or its files or runtime are not fit to serve.
         """
-        version = self._resolve(reference)
-        if version not in self._models:
-            self._models[version] = self._load(*version)
-        return self._models[version]
+        version = self._answering.get(reference)
+        model = self._used(version) if version else None
+        if model is None:
+            version = self._store.resolve(reference)
+            model = self._used(version) or self._load(*version)
+            self._answering[reference] = version
+        return model
 
-    def _resolve(self, reference: str) -> tuple[str, int]:
-        version, until = self._resolved.get(reference, (("", 0), 0.0))
-        if monotonic() < until:
-            return version
-        version = self._store.resolve(reference)
-        self._resolved[reference] = version, monotonic() + RESOLVE_INTERVAL_SECONDS
-        return version
+    def refresh(self) -> bool:
+        """Look where every reference leads now and let new versions take over.
+
+        Returns whether anything changed, for better or worse.
+        """
+        self._refreshed_at = monotonic()
+        return any([self._follow(reference) for reference in list(self._answering)])
+
+    @property
+    def stale(self) -> bool:
+        """Whether the last look at the store is longer ago than a refresh should be."""
+        return monotonic() - self._refreshed_at > REFRESH_SECONDS
+
+    @property
+    def loaded(self) -> list[str]:
+        """The versions in memory with their runtimes, as in `imagenet@1 on openvino`."""
+        with self._lock:
+            models = [model for model, _ in self._models.values()]
+        return sorted(f"{model.card.ref} on {model.runtime}" for model in models)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Why versions that should answer do not, by `name@version`."""
+        return {f"{name}@{n}": refusal.reason for (name, n), refusal in self._refused.items()}
+
+    def _follow(self, reference: str) -> bool:
+        answering = self._answering[reference]
+        target = self._target(reference, answering)
+        if target == answering or not self._may_try(target):
+            return False
+        if self._hold(target):
+            self._answering[reference] = target
+            logger.info("version took over", extra={"model": f"{target[0]}@{target[1]}"})
+        return True
+
+    def hold(self, name: str, version: int) -> bool:
+        """Load a version beside the others, unless it is there; tells whether anything changed."""
+        if self.held(name, version) or not self._may_try((name, version)):
+            return False
+        self._hold((name, version))
+        return True
+
+    def held(self, name: str, version: int) -> ServedModel | None:
+        """Return a version that is in memory, or None."""
+        return self._used((name, version))
+
+    def names_in_production(self) -> list[str]:
+        """Return the models that answer under their bare name or as `name@production`."""
+        references = map(ModelReference.parse, list(self._answering))
+        return sorted({r.name for r in references if r.selector == PRODUCTION})
+
+    @property
+    def store(self) -> ModelStore:
+        """The store that the models come from."""
+        return self._store
+
+    def _hold(self, version: Version) -> bool:
+        """Make sure a version is in memory; False when it is refused, with the reason kept."""
+        try:
+            if self._used(version) is None:
+                with one_at_a_time(self._settings.cache_directory):
+                    self._load(*version)
+        except Exception as exc:
+            # Whatever it is, the version in service goes on answering.
+            logger.exception("version refused", extra={"model": f"{version[0]}@{version[1]}"})
+            reason = f"{type(exc).__name__}: {exc}"
+            self._refused[version] = Refusal(reason, monotonic() + REFUSED_AGAIN_SECONDS)
+            return False
+        self._refused.pop(version, None)
+        return True
+
+    def _target(self, reference: str, answering: Version) -> Version:
+        if ModelReference.parse(reference).version is not None:
+            return answering
+        try:
+            return self._store.resolve(reference)
+        except ModelStoreError as exc:
+            # A store that cannot be reached or a removed alias is no reason to stop answering.
+            logger.warning("model not resolved", extra={"model": reference, "reason": str(exc)})
+            return answering
+
+    def _may_try(self, version: Version) -> bool:
+        refusal = self._refused.get(version)
+        return refusal is None or monotonic() > refusal.retry_at
+
+    def _used(self, version: Version) -> ServedModel | None:
+        with self._lock:
+            if version not in self._models:
+                return None
+            self._models.move_to_end(version)
+            return self._models[version][0]
 
     def _load(self, name: str, version: int) -> ServedModel:
         # NumPy comes with it; the download worker and Flower load this module, but no model.
         from model_store import serving  # noqa: PLC0415
 
+        reference = ModelReference(name, str(version))
         model = serving.load(
-            self._store,
-            ModelReference(name, str(version)),
-            runtime=self._settings.runtime,
-            threads=self._threads,
+            self._store, reference, runtime=self._settings.runtime, threads=self._threads
         )
         model.warm_up()
+        # Real pictures through the real preprocessing: this warms the decoder, too.
+        model.check_golden()
+        self._keep((name, version), model)
         return model
+
+    def _keep(self, version: Version, model: ServedModel) -> None:
+        directory = self._store.fetch(*version)
+        size_bytes = _size_bytes(directory / model.variant.path)
+        with self._lock:
+            self._models[version] = (model, size_bytes)
+            self._drop_least_used()
+
+    def _drop_least_used(self) -> None:
+        """Drop models until the rest fit; the newest and the default one always stay."""
+        limit_bytes = self._settings.max_loaded_bytes
+        default = self._answering.get(self._settings.default_model)
+        for version in list(self._models)[:-1]:
+            if sum(size for _, size in self._models.values()) <= limit_bytes:
+                return
+            if version != default:
+                del self._models[version]
+                logger.info("model dropped", extra={"model": f"{version[0]}@{version[1]}"})
+
+
+@contextmanager
+def one_at_a_time(directory: Path) -> Iterator[None]:
+    """Let the children of this host load one after the other: the rest go on answering."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "loading.lock").open("w")
+    except OSError as exc:
+        logger.warning("models are loaded at once", extra={"reason": str(exc)})
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _size_bytes(artifact: Path) -> int:
+    """Return the bytes of an artifact and of the files beside it."""
+    directory = artifact if artifact.is_dir() else artifact.parent
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
 
 
 _children = 1
@@ -75,22 +230,29 @@ def share_cores_among(pool: str, *, children: int) -> None:
 
 
 @cache
-def _models() -> LoadedModels:
+def of_this_process() -> LoadedModels:
+    """Return the models of this process."""
     return LoadedModels(ModelSettings(), children=_children)
 
 
+_watcher: list[Thread] = []
+
+
 def get(reference: str) -> ServedModel:
-    """Return the warm model that `reference` means now; see `LoadedModels.get`."""
-    return _models().get(reference)
+    """Return the warm model that answers for `reference`; see `LoadedModels.get`."""
+    models = of_this_process()
+    if not _watcher and models.stale:
+        models.refresh()
+    return models.get(reference)
 
 
-def warm_default() -> ServedModel:
-    """Load the model that classifies when the client names none, and run one picture through."""
-    from PIL import Image  # noqa: PLC0415 - see `_load`
+def watch(refresh: Callable[[], None]) -> None:
+    """Call `refresh` every second in a thread from now on."""
 
-    model = get(ModelSettings().default_model)
-    size = model.card.preprocessing.input_size
-    upload = BytesIO()
-    Image.new("RGB", (size, size)).save(upload, "JPEG")
-    model.classify(upload.getvalue(), k=1)
-    return model
+    def refresh_forever() -> None:
+        while True:
+            Event().wait(REFRESH_SECONDS)
+            refresh()
+
+    _watcher.append(Thread(target=refresh_forever, name="model-watch", daemon=True))
+    _watcher[0].start()

@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 from threading import Event, Thread
+from typing import Any
 
 from tasks import stores
 from tasks.errors import StoreUnavailableError
@@ -18,17 +19,17 @@ from tasks.settings import settings
 logger = logging.getLogger(__name__)
 
 
-def classify_children(store: JobStore) -> list[dict[str, str]]:
+def classify_children(store: JobStore) -> list[dict[str, Any]]:
     """Return a note for each classify child that has announced itself: warm, or why not."""
     return _notes(store, "classify")
 
 
-def downloaders(store: JobStore) -> list[dict[str, str]]:
+def downloaders(store: JobStore) -> list[dict[str, Any]]:
     """Return a note for each download worker."""
     return _notes(store, "downloads")
 
 
-def _notes(store: JobStore, queue: str) -> list[dict[str, str]]:
+def _notes(store: JobStore, queue: str) -> list[dict[str, Any]]:
     notes = ((member, json.loads(note)) for member, note in store.ready().items())
     return [{"process": m, **note} for m, note in notes if note["queue"] == queue]
 
@@ -44,7 +45,7 @@ class Announcement:
         self._stop = Event()
         self._thread: Thread | None = None
 
-    def say(self, *, ready: bool, **details: str) -> None:
+    def say(self, *, ready: bool, **details: Any) -> None:
         """Announce readiness, or its absence with a reason, from now on."""
         state = "ready" if ready else "not ready"
         self._note = json.dumps({"queue": self._queue, "state": state, **details})

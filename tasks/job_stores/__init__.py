@@ -41,12 +41,25 @@ class Job:
 
 
 @dataclass(frozen=True)
+class CeleryResult:
+    """What `AsyncResult` reads: its key, its JSON, and how long it is kept."""
+
+    key: str
+    value: str
+    ttl_seconds: int
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """How a job ended: the terminal state, the document as JSON, and what to count."""
+    """How a job ended: the terminal state, the document as JSON, and what to count.
+
+    `celery_result` is written in the same step, for a store that is also the result backend.
+    """
 
     state: str
     document: str
     counts: Mapping[str, float]
+    celery_result: CeleryResult | None = None
 
 
 class Watch(Protocol):
@@ -94,6 +107,9 @@ class JobStore(Protocol):
 
     def watching(self, task_id: str) -> AbstractContextManager[Watch]:
         """Give a watch on one job; enter it before the job is published."""
+
+    def count(self, counts: Mapping[str, float]) -> None:
+        """Add to the sums outside of a job's end."""
 
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""

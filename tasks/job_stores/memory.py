@@ -4,6 +4,7 @@ The same contract test runs on this store and on Redis.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from threading import Condition
@@ -24,7 +25,7 @@ class MemoryJobStore:
         self._documents: dict[str, tuple[str, float]] = {}
         self._counts: dict[str, float] = defaultdict(float)
         self._ready: dict[str, tuple[str, float]] = {}
-        self._changed = Condition()
+        self._changed = Condition()  # its lock may be taken again by the same thread
 
     def create(self, job: Job) -> None:
         """Write the record of a new job."""
@@ -82,14 +83,19 @@ class MemoryJobStore:
             self._jobs[task_id] = replace(job, state=outcome.state)
             expires_at = monotonic() + self._settings.result_ttl_seconds
             self._documents[task_id] = (outcome.document, expires_at)
-            for name, amount in outcome.counts.items():
-                self._counts[name] += amount
+            self.count(outcome.counts)
             self._changed.notify_all()
             return job.state
 
     def watching(self, task_id: str) -> AbstractContextManager["MemoryWatch"]:
         """Give a watch on one job; enter it before the job is published."""
         return nullcontext(MemoryWatch(self, self._changed, task_id))
+
+    def count(self, counts: Mapping[str, float]) -> None:
+        """Add to the sums outside of a job's end."""
+        with self._changed:
+            for name, amount in counts.items():
+                self._counts[name] += amount
 
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""

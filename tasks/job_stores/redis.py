@@ -3,7 +3,7 @@
 State changes are Lua scripts, so two processes never both end one job.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
 from functools import wraps
@@ -14,7 +14,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from tasks.errors import StoreUnavailableError
-from tasks.job_stores import OVER, PENDING, RETRY, STARTED, Job, Outcome
+from tasks.job_stores import OVER, PENDING, RETRY, STARTED, CeleryResult, Job, Outcome
 from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, RedisWatch
 from tasks.settings import TasksSettings
 
@@ -40,17 +40,24 @@ if state == 'PENDING' or state == 'STARTED' then redis.call('HSET', KEYS[1], 'st
 """
 
 # ARGV: new state, document, its seconds to live, the record's, channel, task id, the states
-# that may be ended (separated by spaces), then pairs of a count's name and its amount.
+# that may be ended (separated by spaces), Celery's result (or nothing) and its seconds to live,
+# then pairs of a count's name and its amount.
 FINISH = """
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state or not string.find(ARGV[7], state, 1, true) then return state end
 redis.call('HSET', KEYS[1], 'state', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
-for i = 8, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
+if ARGV[8] ~= '' then
+    redis.call('SET', KEYS[4], ARGV[8], 'EX', ARGV[9])
+    redis.call('PUBLISH', KEYS[4], ARGV[8])
+end
+for i = 10, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[2])
 return state
 """
+
+NO_RESULT = CeleryResult(key="", value="", ttl_seconds=0)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,14 +67,14 @@ def _translated(method: Callable[P, R]) -> Callable[P, R]:
     """Turn redis-py's connection errors into `StoreUnavailableError`."""
 
     @wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+    def _call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
         except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError) as exc:
             message = f"the job store did not answer ({type(exc).__name__}); try again shortly"
             raise StoreUnavailableError(message) from exc
 
-    return call
+    return _call
 
 
 def connect(url: str, *, patience_seconds: float) -> Any:
@@ -154,9 +161,10 @@ class RedisJobStore:
 
     def _end(self, task_id: str, outcome: Outcome, *, from_states: tuple[str, ...]) -> str | None:
         lives = self._settings.result_ttl_seconds
+        result = outcome.celery_result or NO_RESULT
         counts = [part for pair in outcome.counts.items() for part in pair]
         before: str | None = self._finish(
-            keys=[JOB + task_id, DOCUMENT + task_id, COUNTS],
+            keys=[JOB + task_id, DOCUMENT + task_id, COUNTS, result.key],
             args=[
                 outcome.state,
                 outcome.document,
@@ -165,6 +173,8 @@ class RedisJobStore:
                 FINISHED_CHANNEL,
                 task_id,
                 " ".join(from_states),
+                result.value,
+                result.ttl_seconds,
                 *counts,
             ],
         )
@@ -173,6 +183,14 @@ class RedisJobStore:
     def watching(self, task_id: str) -> AbstractContextManager[RedisWatch]:
         """Give a watch on one job; enter it before the job is published."""
         return self._notices.watching(task_id, lambda: self.document(task_id))
+
+    @_translated
+    def count(self, counts: Mapping[str, float]) -> None:
+        """Add to the sums outside of a job's end."""
+        with self._client.pipeline(transaction=True) as pipeline:
+            for name, amount in counts.items():
+                pipeline.hincrbyfloat(COUNTS, name, amount)
+            pipeline.execute()
 
     @_translated
     def counts(self) -> dict[str, float]:

@@ -16,7 +16,7 @@ def client(colour_store: str, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
         stores.prompt_job_store,
         stores.image_store,
         catalog.store,
-        loaded_models._models,
+        loaded_models.of_this_process,
     ):
         opened.cache_clear()
     catalog._known.clear()

@@ -34,12 +34,12 @@ def test_readyz_says_why_a_child_cannot_serve(client: FlaskClient) -> None:
 def test_readyz_is_200_with_a_warm_child(client: FlaskClient) -> None:
     """One warm child is enough, and it is listed."""
     announcement = Announcement("classify")
-    announcement.say(ready=True, model="colours@1", runtime="openvino")
+    announcement.say(ready=True, models=["colours@1 on openvino"])
     ready = client.get("/readyz")
     announcement.withdraw()
 
     assert ready.status_code == 200
-    assert ready.json["children"][0]["model"] == "colours@1"
+    assert ready.json["children"][0]["models"] == ["colours@1 on openvino"]
     assert client.get("/readyz").status_code == 503
 
 

@@ -48,6 +48,11 @@ class RunningService:
         return f"http://127.0.0.1:{self.environment['FLOWER_PORT']}"
 
     @property
+    def state(self) -> Path:
+        """The state directory."""
+        return Path(self.environment["PETIOLE_UP_STATE_DIRECTORY"])
+
+    @property
     def redis_url(self) -> str:
         """The embedded server's address."""
         return f"redis://127.0.0.1:{self.environment['PETIOLE_UP_REDIS_PORT']}/0"

@@ -108,8 +108,9 @@ def test_counts_add_up(store: JobStore, job: Job) -> None:
     store.create(other)
     store.finish(job.task_id, outcome(SUCCESS, jobs=1, seconds=0.25))
     store.finish(other.task_id, outcome(FAILURE, jobs=1, seconds=0.5))
+    store.count({"seconds": 1.0, "trials": 1})
 
-    assert store.counts() == pytest.approx({"jobs": 2.0, "seconds": 0.75})
+    assert store.counts() == pytest.approx({"jobs": 2.0, "seconds": 1.75, "trials": 1.0})
 
 
 def test_a_job_over_cannot_be_claimed(store: JobStore, job: Job) -> None:

@@ -1,0 +1,131 @@
+"""`petiole models canary`, `shadow` and `end`: try a version on a share of the pictures.
+
+A share that the running workers cannot honour is an error: the trial is taken back and the
+command says why.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from model_store import ModelReference, ModelStore
+from model_store.errors import BadModelReferenceError
+from model_store.rollouts import Gate, Kind, Rollout
+from petiole.console import errors_as_lines, open_store
+
+if TYPE_CHECKING:
+    from petiole.service_view import Service
+
+SUMMARIES: dict[Kind, str] = {
+    "canary": "Let a version answer a share of the pictures that ask for production.",
+    "shadow": "Run a version besides production on a share of the pictures, to compare only.",
+}
+WAIT_SECONDS = 120.0
+POLL_SECONDS = 0.5
+
+Exact = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="The version to try.")]
+Percent = Annotated[
+    float, typer.Option(min=0.01, max=100, help="Share of the pictures, by hash of the task id.")
+]
+Agreement = Annotated[
+    float | None,
+    typer.Option(
+        "--promote-if-agreement",
+        min=0,
+        max=1,
+        help="Promote by itself when at least this share has the same best label; else roll back.",
+    ),
+]
+Comparisons = Annotated[
+    int, typer.Option("--for", min=1, help="Pictures to compare before that verdict.")
+]
+Slowdown = Annotated[
+    float,
+    typer.Option("--max-slowdown", min=0.01, help="Predict time by production's, at most."),
+]
+
+
+def _trial_command(kind: Kind, summary: str) -> Callable[..., None]:
+    """Return the command that begins a trial of this kind."""
+
+    def begin(
+        reference: Exact,
+        percent: Percent = 10.0,
+        agreement: Agreement = None,
+        comparisons: Comparisons = 1000,
+        max_slowdown: Slowdown = 2.0,
+    ) -> None:
+        gate = None if agreement is None else Gate(agreement, comparisons, max_slowdown)
+        _begin(kind, reference, percent, gate)
+
+    begin.__doc__ = summary
+    return begin
+
+
+def end(name: Annotated[str, typer.Argument(help="The model whose trial ends.")]) -> None:
+    """End the trial of a model; production stays as it is."""
+    with errors_as_lines():
+        store = open_store()
+        rollout = store.rollout(ModelReference.parse(name).name)
+        if rollout is None:
+            raise BadModelReferenceError(f"no trial runs on {name!r}")
+        store.end_rollout(name, rollout.number, outcome="ended by hand")
+    Console().print(f"the {rollout.kind} of {name}@{rollout.version} has ended")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `petiole models`."""
+    for kind, summary in SUMMARIES.items():
+        app.command(kind)(_trial_command(kind, summary))
+    app.command()(end)
+
+
+def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> None:
+    with errors_as_lines():
+        store, wanted = open_store(), ModelReference.parse(reference)
+        rollout = _checked(store, wanted, Rollout(kind, wanted.version or 0, percent, gate))
+        rollout = store.begin_rollout(wanted.name, rollout)
+    # Imported here: the other commands on models need no connection to a service.
+    from petiole.service_view import Service  # noqa: PLC0415
+
+    problem = _problem(Service(), wanted, Console(stderr=True))
+    if problem:
+        store.end_rollout(wanted.name, rollout.number, outcome=f"refused: {problem}")
+        typer.echo(f"petiole: {problem}; the trial is taken back", err=True)
+        raise typer.Exit(1)
+    Console().print(f"{kind} of {reference} on {percent:g} % of the pictures has begun")
+
+
+def _checked(store: ModelStore, wanted: ModelReference, rollout: Rollout) -> Rollout:
+    """Return the rollout if it makes sense.
+
+    Raises:
+        BadModelReferenceError: no exact version was named, or it is in production already.
+    """
+    if wanted.version is None:
+        message = f"name the version to try, as in {wanted.name}@2; got {str(wanted)!r}"
+        raise BadModelReferenceError(message)
+    if store.resolve(wanted.name)[1] == wanted.version:
+        raise BadModelReferenceError(f"{wanted} is in production already; nothing to try")
+    return replace(rollout, version=store.resolve(wanted)[1])
+
+
+def _problem(service: "Service", wanted: ModelReference, console: Console) -> str:
+    """Wait until every child has the candidate; return why that cannot be, or nothing."""
+    if not service.children():
+        console.print("no worker is running now; the share begins with the first one")
+        return ""
+    deadline = monotonic() + WAIT_SECONDS
+    with console.status(f"waiting until every child has {wanted}"):
+        while not service.all_have(str(wanted)):
+            refusals = service.refusals(str(wanted))
+            if refusals:
+                return refusals[0]
+            if monotonic() > deadline:
+                return f"not every child has {wanted} after {WAIT_SECONDS:g} s"
+            sleep(POLL_SECONDS)
+    return ""

@@ -1,0 +1,84 @@
+"""What the running service says of its models: children, refusals, trials.
+
+Read from the job store, like the API's health and metrics; empty where no service runs.
+"""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from model_store import ModelStore
+from tasks import readiness, statistics, stores
+from tasks.errors import StoreUnavailableError
+
+
+class Service:
+    """The children of all classify workers, as they announce themselves."""
+
+    def children(self) -> list[dict[str, Any]]:
+        """Return the ready children; none when no service can be reached."""
+        try:
+            children = readiness.classify_children(stores.prompt_job_store())
+        except StoreUnavailableError:
+            return []
+        return [child for child in children if child["state"] == "ready"]
+
+    def all_have(self, version: str) -> bool:
+        """Tell whether every child has `name@version` in memory."""
+        return all(_has(child, version) for child in self.children())
+
+    def refusals(self, version: str) -> list[str]:
+        """Return why children refuse `name@version`; each reason once."""
+        reasons = (child["refused"].get(version) for child in self.children())
+        return sorted({f"{version} is refused: {reason}" for reason in reasons if reason})
+
+
+def _has(child: dict[str, Any], version: str) -> bool:
+    return any(loaded.partition(" ")[0] == version for loaded in child["models"])
+
+
+def print_service(console: Console, store: ModelStore, name: str) -> None:
+    """Print what the children of a running service do with a model, and its trial."""
+    children = Service().children()
+    for line in _lines(children, name):
+        console.print(line)
+    if rollout := store.rollout(name):
+        console.print(_trial_table(name, store))
+        console.print(f"{rollout.kind} of {name}@{rollout.version} on {rollout.percent:g} %")
+    elif outcome := store.last_rollout_outcome(name):
+        console.print(f"last trial: {outcome}")
+
+
+def _lines(children: list[dict[str, Any]], name: str) -> list[str]:
+    loaded = sorted({m for child in children for m in child["models"] if m.startswith(f"{name}@")})
+    lines = [
+        f"{sum(version in child['models'] for child in children)} of {len(children)} children"
+        f" have {version}"
+        for version in loaded
+    ]
+    refused = {item for child in children for item in child["refused"].items()}
+    return lines + [
+        f"[red]refused[/] {version}: {reason}"
+        for version, reason in sorted(refused)
+        if version.startswith(f"{name}@")
+    ]
+
+
+def _trial_table(name: str, store: ModelStore) -> Table:
+    rollout = store.rollout(name)
+    table = Table("compared", "agreement", "predict time", "errors", "not served", box=None)
+    if rollout is not None:
+        try:
+            counts = stores.prompt_job_store().counts()
+        except StoreUnavailableError:
+            counts = {}
+        seen = statistics.trial_totals(counts, name, rollout)
+        table.add_row(
+            f"{seen.compared:.0f}",
+            f"{seen.agreement:.3f}",
+            f"{seen.slowdown:.2f} x",
+            f"{seen.errors:.0f}",
+            f"{seen.unserved:.0f}",
+        )
+    return table

@@ -1,0 +1,160 @@
+"""Trials of a new version on a share of the pictures: canary, shadow, and the gate.
+
+A canary answers its share, a shadow is only compared. Either way both versions see the
+picture, after the client has its answer, and what they said is counted for the whole service.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from model_store import ModelReference
+from model_store.errors import ModelStoreError
+from model_store.references import PRODUCTION
+from tasks import loaded_models, statistics, stores
+from tasks.errors import StoreUnavailableError
+from tasks.loaded_models import LoadedModels
+
+if TYPE_CHECKING:
+    from model_store.rollouts import Rollout
+    from model_store.serving import ServedModel
+
+CANARY = "canary"
+PROMOTED, ROLLED_BACK = "promoted", "rolled back"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Both versions of one picture that is in the share of a rollout."""
+
+    rollout: Rollout
+    production: ServedModel
+    candidate: ServedModel
+
+
+class Trials:
+    """The rollouts of the models in memory; `refresh` looks for new ones."""
+
+    def __init__(self, models: LoadedModels) -> None:
+        """Know no rollout yet."""
+        self._models = models
+        self._rollouts: dict[str, Rollout] = {}
+
+    def refresh(self) -> bool:
+        """Look for rollouts and load their candidates; tells whether anything changed."""
+        return any([self._follow(name) for name in self._models.names_in_production()])
+
+    def _follow(self, name: str) -> bool:
+        before = self._rollouts.pop(name, None)
+        try:
+            rollout = self._models.store.rollout(name)
+        except ModelStoreError as exc:
+            logger.warning("rollout not read", extra={"model": name, "reason": str(exc)})
+            rollout = before
+        if rollout is None:
+            return before is not None
+        self._rollouts[name] = rollout
+        return self._models.hold(name, rollout.version) or rollout != before
+
+    def of(self, reference: str, task_id: str) -> Trial | None:
+        """Return the trial that this job is part of, or None for most.
+
+        A candidate that is not in memory cannot honour its share: that is counted, and its
+        reason is on `/readyz`; production answers.
+        """
+        parsed = ModelReference.parse(reference)
+        rollout = self._rollouts.get(parsed.name)
+        if rollout is None or parsed.selector != PRODUCTION:
+            return None
+        if share_of(task_id) >= rollout.percent:
+            return None
+        candidate = self._models.held(parsed.name, rollout.version)
+        if candidate is None:
+            stores.job_store().count({statistics.trial(parsed.name, rollout, "unserved"): 1})
+            return None
+        return Trial(rollout, self._models.get(reference), candidate)
+
+
+def share_of(task_id: str) -> float:
+    """Return where in [0, 100) a task id falls, evenly and always the same."""
+    return int.from_bytes(sha256(task_id.encode()).digest()[:8]) / 2**64 * 100
+
+
+@cache
+def of_this_process() -> Trials:
+    """Return the trials of this process."""
+    return Trials(loaded_models.of_this_process())
+
+
+def compare(trial: Trial, upload: bytes) -> None:
+    """Let both versions classify an upload, count what they say, and judge when it is time.
+
+    Each prepares the picture as its own card says. Runs after the client has its answer, so an
+    unreachable store costs a comparison and nothing else.
+    """
+    counts = _counts(trial, upload)
+    try:
+        _count(trial, counts)
+        if trial.rollout.gate is not None:
+            _judge(trial.production.card.name, trial.rollout)
+    except (StoreUnavailableError, ModelStoreError) as exc:
+        logger.warning("comparison lost", extra={"reason": str(exc)})
+
+
+def count_error(trial: Trial) -> None:
+    """Count that the candidate failed on a picture that it should have answered."""
+    _count(trial, {"errors": 1})
+
+
+def _count(trial: Trial, counts: dict[str, float]) -> None:
+    name = trial.production.card.name
+    named = {statistics.trial(name, trial.rollout, what): n for what, n in counts.items()}
+    stores.job_store().count(named)
+
+
+def _counts(trial: Trial, upload: bytes) -> dict[str, float]:
+    expected, production_seconds = _timed(trial.production, upload)
+    try:
+        answered, candidate_seconds = _timed(trial.candidate, upload)
+    except Exception:
+        # Whatever a candidate does wrong is a finding about it, not a failure of the job.
+        logger.exception("candidate failed", extra={"model": trial.candidate.card.ref})
+        return {"compared": 1, "errors": 1}
+    return {
+        "compared": 1,
+        "agreed": float(answered == expected),
+        "production_seconds": production_seconds,
+        "candidate_seconds": candidate_seconds,
+    }
+
+
+def _timed(model: ServedModel, upload: bytes) -> tuple[str, float]:
+    """Return the best label, and the seconds that predicting and ranking took."""
+    image = model.prepare(upload)
+    started = perf_counter()
+    (best,) = model.rank(model.predict(image[None])[0], k=1)
+    return best.label, perf_counter() - started
+
+
+def _judge(name: str, rollout: Rollout) -> None:
+    """End the trial when its gate has seen enough; one worker of all does it."""
+    seen = statistics.trial_totals(stores.job_store().counts(), name, rollout)
+    if rollout.gate is None or seen.compared < rollout.gate.comparisons:
+        return
+    passed = (
+        seen.errors == 0
+        and seen.agreement >= rollout.gate.agreement
+        and seen.slowdown <= rollout.gate.max_slowdown
+    )
+    outcome = f"{PROMOTED if passed else ROLLED_BACK}: {seen}"
+    store = loaded_models.of_this_process().store
+    if store.end_rollout(name, rollout.number, outcome=outcome) and passed:
+        store.promote(name, rollout.version)
+    logger.info("trial over", extra={"model": f"{name}@{rollout.version}", "outcome": outcome})

@@ -1,0 +1,134 @@
+"""Models in a worker's memory: swaps, refusals, and the memory bound, with real networks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_store import ModelStore, ModelStoreError
+from model_store.settings import ModelSettings
+from tasks.loaded_models import LoadedModels
+from tests import colour_model
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    """A store with two versions of `colours`, the first in production."""
+    for _ in range(2):
+        colour_model.publish(tmp_path / "models")
+    return ModelStore.open(str(tmp_path / "models"))
+
+
+def loaded(tmp_path: Path, **settings: object) -> LoadedModels:
+    """Return an empty memory over the store of this test."""
+    defaults = {
+        "store_url": str(tmp_path / "models"),
+        "cache_directory": tmp_path / "cache",
+        "default_model": "colours",
+    }
+    return LoadedModels(ModelSettings(**{**defaults, **settings}), children=2)
+
+
+def version_of(models: LoadedModels, reference: str = "colours") -> int:
+    """Return the version that answers for a reference now."""
+    return models.get(reference).card.version
+
+
+def damage(tmp_path: Path, version: int) -> Path:
+    """Flip one byte of a version's artifact."""
+    (artifact,) = (tmp_path / "models" / "colours" / str(version)).rglob("model.bin")
+    content = bytearray(artifact.read_bytes())
+    content[0] ^= 0xFF
+    artifact.write_bytes(content)
+    return artifact
+
+
+def test_a_promoted_version_takes_over_at_the_next_refresh(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    """Not before: a picture never waits for a model that is being loaded."""
+    models = loaded(tmp_path)
+    before = version_of(models)
+    store.set_alias("colours", "production", 2)
+    meanwhile = version_of(models)
+    changed = models.refresh()
+
+    assert (before, meanwhile, changed) == (1, 1, True)
+    assert version_of(models) == 2
+    assert models.refresh() is False
+
+
+def test_a_damaged_version_never_takes_over(store: ModelStore, tmp_path: Path) -> None:
+    """The old one goes on answering, and the reason names the file."""
+    models = loaded(tmp_path)
+    models.get("colours")
+    artifact = damage(tmp_path, 2)
+    store.set_alias("colours", "production", 2)
+    changed = models.refresh()
+
+    assert (changed, version_of(models)) == (True, 1)
+    assert artifact.name in models.refused["colours@2"]
+    assert models.refresh() is False
+
+
+def test_going_back_heals(store: ModelStore, tmp_path: Path) -> None:
+    """After a refused promotion the old version is simply in service."""
+    models = loaded(tmp_path)
+    models.get("colours")
+    damage(tmp_path, 2)
+    store.set_alias("colours", "production", 2)
+    models.refresh()
+    store.set_alias("colours", "production", 1)
+
+    assert models.refresh() is False
+    assert version_of(models) == 1
+
+
+def test_an_exact_version_stays_what_it_is(store: ModelStore, tmp_path: Path) -> None:
+    """A promotion moves the name, not those who asked for a version."""
+    models = loaded(tmp_path)
+    versions = [version_of(models, f"colours@{n}") for n in (1, 2)]
+    store.set_alias("colours", "production", 2)
+    models.refresh()
+
+    assert versions == [1, 2]
+    assert version_of(models, "colours@1") == 1
+
+
+def test_an_unreachable_store_is_no_reason_to_stop(store: ModelStore, tmp_path: Path) -> None:
+    """What is in memory goes on answering."""
+    models = loaded(tmp_path)
+    models.get("colours")
+    (tmp_path / "models").rename(tmp_path / "gone")
+
+    assert models.refresh() is False
+    assert version_of(models) == 1
+
+
+def test_an_unknown_model_is_an_error(store: ModelStore, tmp_path: Path) -> None:
+    """It names the known ones."""
+    with pytest.raises(ModelStoreError, match="colours"):
+        loaded(tmp_path).get("cats")
+
+
+def test_the_least_recently_used_model_is_dropped(store: ModelStore, tmp_path: Path) -> None:
+    """The default one stays; a dropped one is loaded again when it is asked for."""
+    colour_model.publish(tmp_path / "models", name="others")
+    models = loaded(tmp_path, max_loaded_bytes=1)
+    for reference in ("colours", "others", "colours@2"):
+        models.get(reference)
+    in_memory = [ref.partition(" ")[0] for ref in models.loaded]
+
+    assert in_memory == ["colours@1", "colours@2"]
+    assert models.get("others").card.name == "others"
+
+
+def test_both_versions_answer_while_one_is_loaded(store: ModelStore, tmp_path: Path) -> None:
+    """The old model object is still whole after the new one took over."""
+    models = loaded(tmp_path)
+    old = models.get("colours")
+    store.set_alias("colours", "production", 2)
+    models.refresh()
+    images = np.full((1, 8, 8, 3), 200, np.uint8)
+
+    assert old.predict(images) == pytest.approx(models.get("colours").predict(images))

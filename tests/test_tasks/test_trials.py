@@ -1,0 +1,148 @@
+"""Canary, shadow and the gate, with real networks in this process."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from model_store import ModelStore
+from model_store.rollouts import Gate, Rollout
+from tasks import jobs, loaded_models, statistics, stores, trials
+from tests import colour_model
+from tests.conftest import picture
+
+ALIKE, DIFFERENT = (0, 1, 2), (1, 2, 0)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    """Version 1 in production, version 2 the same network, version 3 with other labels."""
+    for order in (ALIKE, ALIKE, DIFFERENT):
+        colour_model.publish(tmp_path / "models", order=order)
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", str(tmp_path / "models"))
+    for opened in (
+        stores.job_store,
+        stores.prompt_job_store,
+        stores.image_store,
+        loaded_models.of_this_process,
+        trials.of_this_process,
+    ):
+        opened.cache_clear()
+    loaded_models.get("colours")
+    return ModelStore.open(str(tmp_path / "models"))
+
+
+def begin(store: ModelStore, version: int, **options: object) -> Rollout:
+    """Start a trial and let this process see it."""
+    defaults = {"kind": "canary", "percent": 100.0}
+    rollout = store.begin_rollout("colours", Rollout(version=version, **{**defaults, **options}))
+    trials.of_this_process().refresh()
+    return rollout
+
+
+def classify(n: int = 1, model: str = "colours") -> list[dict]:
+    """Classify red pictures and return their documents."""
+    import json
+
+    answers = [
+        jobs.submit_upload(picture("red"), filename="r", model=model, top_k=1, wait_seconds=5)
+        for _ in range(n)
+    ]
+    return [json.loads(answer.document) for answer in answers]
+
+
+def seen(rollout: Rollout) -> statistics.TrialTotals:
+    """Return what was counted for a trial."""
+    return statistics.trial_totals(stores.job_store().counts(), "colours", rollout)
+
+
+def test_a_canary_answers_its_share(store: ModelStore) -> None:
+    """By hash of the task id: the same id always falls on the same side."""
+    begin(store, 2, percent=30.0)
+    documents = classify(60)
+    by_hash = [trials.share_of(d["task_id"]) < 30.0 for d in documents]
+
+    assert [d["model_version"] == 2 for d in documents] == by_hash
+    assert 0 < sum(by_hash) < 60
+
+
+def test_shares_are_even() -> None:
+    """A thousand random ids, a share of 10 %: within five standard deviations."""
+    hits = sum(trials.share_of(str(uuid4())) < 10 for _ in range(1000))
+
+    # Binomial: mean 100, standard deviation sqrt(1000 * 0.1 * 0.9) = 9.5
+    assert abs(hits - 100) < 48
+
+
+def test_a_shadow_never_answers_but_is_compared(store: ModelStore) -> None:
+    """The client sees production; the counts see both."""
+    rollout = begin(store, 3, kind="shadow")
+    documents = classify(5)
+
+    assert {d["model_version"] for d in documents} == {1}
+    assert (seen(rollout).compared, seen(rollout).agreed) == (5, 0)
+
+
+def test_an_exact_version_is_in_no_trial(store: ModelStore) -> None:
+    """Who asked for version 1 gets version 1."""
+    rollout = begin(store, 2)
+
+    assert classify(model="colours@1")[0]["model_version"] == 1
+    assert seen(rollout).compared == 0
+
+
+def test_the_gate_promotes_what_agrees(store: ModelStore) -> None:
+    """After as many comparisons as it wants, and the former version stays as `previous`."""
+    begin(store, 2, gate=Gate(agreement=0.97, comparisons=10, max_slowdown=1000))
+    classify(9)
+    before = store.resolve("colours")
+    classify(1)
+
+    assert before == ("colours", 1)
+    assert store.resolve("colours") == ("colours", 2)
+    assert store.resolve("colours@previous") == ("colours", 1)
+    assert store.last_rollout_outcome("colours").startswith("promoted")
+
+
+def test_the_gate_rolls_back_what_differs(store: ModelStore) -> None:
+    """Production stays, the trial is over, and its outcome says by how much it differed."""
+    begin(store, 3, gate=Gate(agreement=0.97, comparisons=5, max_slowdown=1000))
+    classify(5)
+    trials.of_this_process().refresh()
+    later = classify(3)
+
+    assert store.resolve("colours") == ("colours", 1)
+    assert "rolled back: agreement 0.000" in store.last_rollout_outcome("colours")
+    assert {d["model_version"] for d in later} == {1}
+
+
+def test_a_canary_that_breaks_costs_nobody_an_answer(store: ModelStore) -> None:
+    """Production answers in its place, and the error is counted."""
+    rollout = begin(store, 2)
+    candidate = loaded_models.of_this_process().held("colours", 2)
+    candidate.artifact._request = None
+    (document,) = classify()
+
+    assert (document["state"], document["model_version"]) == ("SUCCESS", 1)
+    assert seen(rollout).errors >= 1
+
+
+def test_a_candidate_that_cannot_be_loaded_is_counted(store: ModelStore, tmp_path: Path) -> None:
+    """Its share is not silently ignored: the reason is kept, the unserved pictures counted."""
+    (artifact,) = (tmp_path / "models" / "colours" / "2").rglob("model.bin")
+    artifact.write_bytes(b"")
+    rollout = begin(store, 2)
+    (document,) = classify()
+
+    assert document["model_version"] == 1
+    assert seen(rollout).unserved == 1
+    assert "colours@2" in loaded_models.of_this_process().refused
+
+
+def test_only_one_of_many_ends_a_trial(store: ModelStore) -> None:
+    """Workers that judge at the same time agree on one verdict."""
+    rollout = begin(store, 2)
+    ended = [store.end_rollout("colours", rollout.number, outcome=str(i)) for i in range(3)]
+
+    assert ended == [True, False, False]
+    assert store.last_rollout_outcome("colours") == "0"
