@@ -93,15 +93,15 @@ class Comparison:
 def compare(
     first: ServedModel, second: ServedModel, directory: Path, *, report: Report
 ) -> Comparison:
-    """Return what two loaded versions answer on every picture under a directory.
+    """Return what two loaded versions answer on every picture under a directory, however deep.
 
-    Folders directly under it whose names are labels of both versions say what is on a picture.
+    A folder whose name is a label of both versions says what its pictures show.
 
     Raises:
         ModelFormatError: the versions share no label, or no picture there can be classified.
     """
     shared = _Shared.of(first, second)
-    found = pictures(directory)
+    found = sorted(path for path in directory.rglob("*") if path.is_file())
     for model in (first, second):
         model.warm_up()
     pairs, skipped = [], []
@@ -112,19 +112,13 @@ def compare(
         except ImageError:
             skipped.append(path.relative_to(directory).as_posix())
     if not pairs:
-        raise ModelFormatError(f"no picture under {directory} can be classified; {_endings()}")
+        raise ModelFormatError(f"{directory} has {len(found)} files, but no picture; give another")
     return Comparison(
         _side(first, [pair.first for pair in pairs], pairs),
         _side(second, [pair.second for pair in pairs], pairs),
         tuple(pairs),
         tuple(skipped),
     )
-
-
-def pictures(directory: Path) -> list[Path]:
-    """Return the pictures under a directory, however deep, sorted by path."""
-    paths = sorted(directory.rglob("*"))
-    return [path for path in paths if path.suffix.lower() in ENDINGS and path.is_file()]
 
 
 @dataclass(frozen=True)
@@ -155,13 +149,12 @@ def _pair(
     one, its_answer = _answer(first, upload)
     other, other_answer = _answer(second, upload)
     relative = path.relative_to(directory)
-    folder = relative.parts[0]
     return Pair(
         picture=relative.as_posix(),
         first=its_answer,
         second=other_answer,
         difference=float(np.abs(one[shared.first] - other[shared.second]).max()),
-        truth=folder if len(relative.parts) > 1 and folder in shared.labels else None,
+        truth=path.parent.name if path.parent.name in shared.labels else None,
     )
 
 
@@ -186,7 +179,3 @@ def _side(model: ServedModel, answers: Sequence[Answer], pairs: Sequence[Pair]) 
         milliseconds_per_image=statistics.median(answer.milliseconds for answer in answers),
         accuracy=statistics.fmean(known) if known else None,
     )
-
-
-def _endings() -> str:
-    return f"pictures end in {', '.join(sorted(ENDINGS))}"

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from model_store import ModelStore
+from model_store.errors import CorruptVersionError
 from petiole.models_command import app
 from tests.conftest import picture
 
@@ -122,10 +123,29 @@ def test_a_version_is_not_exported_over_another(store: ModelStore, tmp_path: Pat
 
 def test_pictures_that_cannot_be_compared_are_an_error(store: ModelStore, tmp_path: Path) -> None:
     """An empty folder is a mistake, not full agreement."""
-    result = runner.invoke(app, ["compare", "colours@1", "colours@2", "--images", str(tmp_path)])
+    (tmp_path / "photos").mkdir()
+    command = ["compare", "colours@1", "colours@2", "--images", str(tmp_path / "photos")]
+    result = runner.invoke(app, command)
 
     assert result.exit_code == 1
-    assert "can be classified; pictures end in .avif" in result.stderr
+    assert "photos has 0 files, but no picture" in result.stderr
+
+
+def test_a_flipped_byte_in_any_file_of_a_real_version_is_refused(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    """Graph, weights, variants, golden pictures, card and its digest: nothing is unguarded."""
+    directory = tmp_path / "store" / "colours" / "1"
+    paths = [path for path in directory.rglob("*") if path.is_file() and path.name != "claim"]
+    for path in paths:
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+        with pytest.raises(CorruptVersionError):
+            ModelStore.open(str(tmp_path / "store")).fetch("colours", 1)
+
+        path.write_bytes(content)
+    assert len(store.card("colours", 1).files) + 2 == len(paths)
 
 
 @pytest.mark.parametrize(
