@@ -35,21 +35,20 @@ def test_a_version_without_golden_pictures_is_replaced(
     """No worker accepts it, so the next version becomes production."""
 
     class Installer:
-        """Publishes `colours` with golden pictures."""
+        """Publishes a tiny network with golden pictures."""
 
         @staticmethod
         def publish(_: ModelStore, *, report: Callable[[str], None]) -> ModelCard:
             """Publish the next version."""
-            return colour_model.publish(tmp_path)
+            return colour_model.publish(tmp_path, name="imagenet")
 
-    monkeypatch.setitem(sys.modules, "tests.installer", Installer)
-    monkeypatch.setitem(installers._INSTALLERS, "colours", "tests.installer")
+    monkeypatch.setitem(sys.modules, "model_store.installers.imagenet", Installer)
     store = ModelStore.open(str(tmp_path))
-    store.publish(files, replace(draft, name="colours"))
+    store.publish(files, replace(draft, name="imagenet"))
 
-    assert installers.install(store, "colours", report=print).ref == "colours@2"
-    assert store.resolve("colours") == ("colours", 2)
-    assert installers.install(store, "colours", report=print).ref == "colours@2"
+    assert installers.install(store, "imagenet", report=print).ref == "imagenet@2"
+    assert store.resolve("imagenet") == ("imagenet", 2)
+    assert installers.install(store, "imagenet", report=print).ref == "imagenet@2"
 
 
 def test_the_installed_card_says_what_it_is(imagenet_store: ModelStore) -> None:
