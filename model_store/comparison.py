@@ -71,12 +71,12 @@ class Comparison:
     @property
     def agreement(self) -> float:
         """The share of pictures with the same best label."""
-        return statistics.mean(pair.agree for pair in self.pairs)
+        return statistics.fmean(pair.agree for pair in self.pairs)
 
     @property
     def mean_difference(self) -> float:
         """The mean over pictures of the largest difference of a probability."""
-        return statistics.mean(pair.difference for pair in self.pairs)
+        return statistics.fmean(pair.difference for pair in self.pairs)
 
     @property
     def largest_difference(self) -> float:
@@ -93,15 +93,15 @@ class Comparison:
 def compare(
     first: ServedModel, second: ServedModel, directory: Path, *, report: Report
 ) -> Comparison:
-    """Return what two loaded versions answer on every picture under a directory.
+    """Return what two loaded versions answer on every picture under a directory, however deep.
 
-    Folders directly under it whose names are labels of both versions say what is on a picture.
+    A folder whose name is a label of both versions says what its pictures show.
 
     Raises:
         ModelFormatError: the versions share no label, or no picture there can be classified.
     """
     shared = _Shared.of(first, second)
-    found = pictures(directory)
+    found = sorted(path for path in directory.rglob("*") if path.is_file())
     for model in (first, second):
         model.warm_up()
     pairs, skipped = [], []
@@ -112,19 +112,13 @@ def compare(
         except ImageError:
             skipped.append(path.relative_to(directory).as_posix())
     if not pairs:
-        raise ModelFormatError(f"no picture under {directory} can be classified; {_endings()}")
+        raise ModelFormatError(f"{directory} has {len(found)} files, but no picture; give another")
     return Comparison(
         _side(first, [pair.first for pair in pairs], pairs),
         _side(second, [pair.second for pair in pairs], pairs),
         tuple(pairs),
         tuple(skipped),
     )
-
-
-def pictures(directory: Path) -> list[Path]:
-    """Return the pictures under a directory, however deep, sorted by path."""
-    paths = sorted(directory.rglob("*"))
-    return [path for path in paths if path.suffix.lower() in ENDINGS and path.is_file()]
 
 
 @dataclass(frozen=True)
@@ -155,13 +149,12 @@ def _pair(
     one, its_answer = _answer(first, upload)
     other, other_answer = _answer(second, upload)
     relative = path.relative_to(directory)
-    folder = relative.parts[0]
     return Pair(
         picture=relative.as_posix(),
         first=its_answer,
         second=other_answer,
         difference=float(np.abs(one[shared.first] - other[shared.second]).max()),
-        truth=folder if len(relative.parts) > 1 and folder in shared.labels else None,
+        truth=path.parent.name if path.parent.name in shared.labels else None,
     )
 
 
@@ -184,9 +177,5 @@ def _side(model: ServedModel, answers: Sequence[Answer], pairs: Sequence[Pair]) 
         ref=model.card.ref,
         runtime=model.runtime,
         milliseconds_per_image=statistics.median(answer.milliseconds for answer in answers),
-        accuracy=statistics.mean(known) if known else None,
+        accuracy=statistics.fmean(known) if known else None,
     )
-
-
-def _endings() -> str:
-    return f"pictures end in {', '.join(sorted(ENDINGS))}"

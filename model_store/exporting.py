@@ -5,10 +5,10 @@ from pathlib import Path
 
 from model_store.card import ModelCard
 from model_store.errors import ModelFormatError, StoreUnavailableError
+from model_store.importers import labels
 from model_store.publishing import CARD, SAVED_MODEL
 from model_store.store import ModelStore
 
-LABELS = "labels.txt"
 _SAVED_MODEL_PARTS = ("variables", "assets", "assets.extra")
 
 
@@ -31,7 +31,7 @@ def export(store: ModelStore, card: ModelCard, directory: Path) -> Path:
         for path in _saved_model_files(card):
             (version / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / path, version / path)
-        (version / LABELS).write_text("".join(f"{label}\n" for label in card.labels), "utf-8")
+        (version / labels.FILE).write_text("".join(f"{label}\n" for label in card.labels), "utf-8")
         (version / CARD).write_text(card.to_json(), "utf-8")
     except FileExistsError as exc:
         raise StoreUnavailableError(f"{version} is already there; export to another one") from exc

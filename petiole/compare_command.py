@@ -26,8 +26,8 @@ def compare(
 ) -> None:
     """Classify pictures with two versions: how often they agree, where not, and how fast.
 
-    Where the folder has sub-folders named like labels, their names are the truth, and the
-    accuracy of both versions is told.
+    Sub-folders named like labels say what their pictures show; the accuracy of both versions is
+    then told.
     """
     with errors_as_lines(), progress() as report:
         store, serving = open_store(), heavy.load("model_store.serving")

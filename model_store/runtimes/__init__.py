@@ -4,7 +4,6 @@ A runtime is a class behind an entry point in the group `petiole.runtimes`. The 
 registered the same way, so one from another package is their equal.
 """
 
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, entry_points
 from importlib.metadata import version as distribution_version
 from pathlib import Path
@@ -78,11 +77,12 @@ def version(name: str) -> str:
 
     For a runtime from another package it is that package's version.
     """
-    registered = entry_points(group=GROUP)
-    if name in _LIBRARIES:
-        with suppress(PackageNotFoundError):
+    try:
+        if name in _LIBRARIES:
             return distribution_version(_LIBRARIES[name])
-    found = registered[name].dist if name in registered.names else None
+        found = entry_points(group=GROUP)[name].dist
+    except (PackageNotFoundError, KeyError):
+        return ""
     return found.version if found else ""
 
 

@@ -90,7 +90,8 @@ def _nncf() -> Any:
     finally:
         # Its import puts a class of its own in the place of every later logger.
         logging.setLoggerClass(logger_class)
-    nncf.set_log_level(logging.ERROR)
+    # Its own function for this would also set the level of handlers that others have added.
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
 
 

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -134,6 +135,52 @@ def tiny_saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def tiny_draft() -> ModelCard:
+    """The card of the tiny network before it is published."""
+    return ModelCard(
+        name="tiny",
+        labels=tuple("abcde"),
+        preprocessing=PreprocessingSpec(TINY_SIZE, 0.875),
+        variants=(),
+        licence="Apache-2.0",
+        origin=Origin("training", "drawn in a test"),
+    )
+
+
+@pytest.fixture(scope="session")
+def pictures_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty pictures in folders named after labels, one file that is none, and one cut off."""
+    from model_store import drawings
+
+    directory = tmp_path_factory.mktemp("pictures")
+    for i, image in enumerate(drawings.textures(60, input_size=48, seed=7)):
+        folder = directory / "abcde"[i % TINY_CLASSES]
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / f"{i:02}.png")
+    (directory / "a" / "notes.txt").write_text("no picture")
+    (directory / "b" / "half.png").write_bytes((directory / "b" / "01.png").read_bytes()[:999])
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_store(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_saved_model: Path,
+    tiny_draft: ModelCard,
+    pictures_directory: Path,
+) -> ModelStore:
+    """A store with `tiny@1`, published with pictures, and `tiny@2`, published without."""
+    from model_store import pipeline
+
+    place = tmp_path_factory.mktemp("tiny-store")
+    store = ModelStore.open(str(place / "store"), cache_directory=place / "cache")
+    for i, pictures in enumerate((pictures_directory, None)):
+        directory = Path(shutil.copytree(tiny_saved_model, place / f"tiny{i}"))
+        pipeline.publish(store, directory, tiny_draft, calibration=pictures, report=lambda _: None)
+    return store
+
+
 def _tiny_network() -> object:
     import keras
     from keras import layers
@@ -154,8 +201,10 @@ def _tiny_network() -> object:
 def imagenet_store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
     """A store that has the real `imagenet`: the checkout's own, or a fresh installation."""
     installed = ROOT / "var" / "models"
-    if (installed / "imagenet").is_dir() and ModelStore.open(str(installed)).versions("imagenet"):
-        return ModelStore.open(str(installed))
+    if (installed / "imagenet").is_dir():
+        store = ModelStore.open(str(installed))
+        if store.versions("imagenet") and store.card(*store.resolve("imagenet")).golden:
+            return store
     pytest.importorskip("tensorflow")
     url = str(tmp_path_factory.mktemp("models"))
     program = "from petiole.models_command import app; app()"

@@ -18,6 +18,7 @@ def card(draft: ModelCard) -> ModelCard:
         created_at="2026-11-21T12:00:00+00:00",
         files={"saved_model.pb": "0" * 64},
         metrics={"top_1": 0.9},
+        golden=("golden/landscape.png",),
     )
 
 
@@ -41,6 +42,7 @@ def test_a_card_names_its_exact_version(card: ModelCard) -> None:
         ("files", {"../../etc/passwd": "0" * 64}, r"\$\.files"),
         ("files", {"/etc/passwd": "0" * 64}, r"\$\.files"),
         ("files", {"saved_model.pb": "beef"}, r"\$\.files"),
+        ("golden", ["golden/../../passwd"], r"\$\.golden"),
         ("surprise", 1, r"\$"),
     ],
 )
@@ -58,3 +60,12 @@ def test_text_that_is_not_json_is_refused() -> None:
     """A damaged card is an error of the store, not of the JSON parser."""
     with pytest.raises(ModelFormatError, match="not JSON"):
         ModelCard.from_json("{")
+
+
+def test_a_card_from_before_golden_pictures_can_be_read(card: ModelCard) -> None:
+    """It has none, and its variants the float32 tolerance; workers refuse it and say why."""
+    document = json.loads(card.to_json())
+    del document["golden"], document["variants"][0]["tolerance"]
+    old = ModelCard.from_json(json.dumps(document))
+
+    assert (old.golden, old.variants[0].tolerance) == ((), 1e-3)

@@ -45,3 +45,18 @@ def test_openvino_does_not_report_to_its_maker(tmp_path: Path) -> None:
     _loaded("from model_store import runtimes; runtimes.find('openvino')", HOME=str(tmp_path))
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_quantizing_writes_nothing_elsewhere_and_says_nothing(
+    tmp_path: Path, tiny_saved_model: Path
+) -> None:
+    """NNCF would report to its maker, too, and draws bars on stdout, where documents go."""
+    program = (
+        "import numpy; from pathlib import Path; from model_store import runtimes;"
+        f"images = numpy.zeros((2, 32, 32, 3), 'uint8'); place = Path({str(tmp_path)!r}) / 'made';"
+        f"runtimes.find('openvino').quantize(Path({str(tiny_saved_model)!r}), place, images)"
+    )
+
+    assert set() == _loaded(program, HOME=str(tmp_path)) - HEAVY
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    assert {"model.bin", "model.xml"} == {path.name for path in (tmp_path / "made").iterdir()}

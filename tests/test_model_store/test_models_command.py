@@ -59,6 +59,50 @@ def test_a_version_is_promoted(published: ModelStore) -> None:
     assert published.resolve("flowers") == ("flowers", 2)
 
 
+def test_any_alias_can_be_moved(published: ModelStore) -> None:
+    """Only moves of production change what `previous` means."""
+    result = runner.invoke(app, ["promote", "flowers@2", "--alias", "blue"])
+
+    assert result.stdout == "flowers@blue is now version 2\n"
+    assert published.aliases("flowers") == {"blue": 2, "production": 1}
+
+
+def test_a_promotion_is_rolled_back_and_its_history_shown(published: ModelStore) -> None:
+    """One command, and `show` says what production was before."""
+    runner.invoke(app, ["promote", "flowers@2"])
+    result = runner.invoke(app, ["rollback", "flowers"])
+    document = json.loads(runner.invoke(app, ["show", "flowers", "--json"]).stdout)
+
+    expected = "flowers@production is now version 1; it was 2, which is flowers@previous now\n"
+    assert expected == result.stdout
+    assert [change["version"] for change in document["production_history"]] == [1, 2, 1]
+    assert document["aliases"] == ["production"]
+
+
+def test_removing_asks_unless_told_not_to(published: ModelStore) -> None:
+    """Whatever is not yes keeps the version."""
+    kept = runner.invoke(app, ["remove", "flowers@2"], input="n\n")
+    before = published.versions("flowers")
+    removed = runner.invoke(app, ["remove", "flowers@2", "--yes", "--json"])
+
+    assert (kept.exit_code, before) == (1, (1, 2))
+    assert json.loads(removed.stdout) == {"removed": "flowers@2"}
+    assert published.versions("flowers") == (1,)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_tables_fit_the_terminal(
+    published: ModelStore, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line is wider, and nothing is cut off."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    runner.invoke(app, ["promote", "flowers@2"])
+    output = runner.invoke(app, ["show", "flowers"]).stdout + runner.invoke(app, ["list"]).stdout
+
+    assert max(map(len, output.splitlines())) <= columns
+    assert "…" not in output
+
+
 def test_a_version_is_verified(published: ModelStore) -> None:
     """All of its files are read again."""
     result = runner.invoke(app, ["verify", "flowers", "--json"])
@@ -82,6 +126,11 @@ def test_a_damaged_version_fails_to_verify(published: ModelStore, tmp_path: Path
         (["show", "roses"], 1, "no model 'roses'; this store has: flowers"),
         (["show", "flowers@9"], 1, "flowers has no '9'; it has: 1, 2, production"),
         (["show", "../up"], 2, "expected name, name@version or name@alias"),
+        (["rollback", "flowers"], 1, "flowers has no 'previous'"),
+        (["rollback", "flowers@1"], 2, "rollback needs a model's name alone"),
+        (["remove", "flowers@1", "--yes"], 1, "flowers@1 is production"),
+        (["remove", "flowers"], 2, "remove needs a version number, as in flowers@1"),
+        (["publish", "nowhere", "--name", "x"], 1, "there is no nowhere; expected a SavedModel"),
         (["promote", "flowers"], 2, "promote needs a version number, as in flowers@1"),
         (["install", "keras:VGG15"], 2, "Keras Applications have no 'VGG15'"),
     ],

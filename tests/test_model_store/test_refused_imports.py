@@ -160,7 +160,7 @@ def test_a_wrong_tensor_name_is_answered_with_the_plausible_ones(
     ("layer", "sentence"),
     [
         ("Lambda", "a Python function (a Lambda layer)"),
-        ("Own", "a class that is not part of Keras"),
+        ("Own", "a class that is no part of Keras"),
     ],
 )
 def test_a_keras_file_with_code_of_its_own_is_refused(

@@ -6,14 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_store import ModelCard, PreprocessingSpec, runtimes
+from model_store import ModelCard, PreprocessingSpec, drawings, runtimes
 from model_store.errors import ModelFormatError, RuntimeUnavailableError
-from model_store.runtimes import LoadedArtifact
+from model_store.runtimes import LoadedArtifact, Quantizer
 
 NAMES = ("litert", "openvino", "tensorflow")
+VARIANTS = (
+    "litert:float32",
+    "litert:int8",
+    "openvino:float32",
+    "openvino:int8",
+    "tensorflow:float32",
+)
 
 # Float32 runtimes add in another order; 1e-6 is some ten units in the last place of 1.0.
 TOLERANCE = 1e-6
+
+# Int8 has 255 steps between the extremes of a layer, and the tiny network's logits reach 100.
+INT8_TOLERANCE = 0.2
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +40,33 @@ def card(draft: ModelCard) -> ModelCard:
 
 @pytest.fixture(scope="module")
 def artifacts(tiny_saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The tiny network as every runtime's artifact."""
+    """The tiny network as every runtime's artifact, in every precision that the runtime has."""
     place = tmp_path_factory.mktemp("artifacts")
-    return {name: runtimes.find(name).convert(tiny_saved_model, place / name) for name in NAMES}
+    made = {}
+    for name in NAMES:
+        runtime = runtimes.find(name)
+        made[f"{name}:float32"] = runtime.convert(tiny_saved_model, place / name)
+        if isinstance(runtime, Quantizer):
+            textures = drawings.textures(50, input_size=32)
+            made[f"{name}:int8"] = runtime.quantize(tiny_saved_model, place / f"{name}-8", textures)
+    return made
 
 
-@pytest.fixture(params=NAMES)
-def artifact(
-    request: pytest.FixtureRequest, artifacts: dict[str, Path], card: ModelCard
-) -> LoadedArtifact:
+@pytest.fixture(params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> str:
+    """A runtime and a precision."""
+    return str(request.param)
+
+
+@pytest.fixture
+def artifact(variant: str, artifacts: dict[str, Path], card: ModelCard) -> LoadedArtifact:
     """The tiny network, loaded."""
-    return runtimes.find(request.param).load(artifacts[request.param], card, threads=1)
+    return runtimes.find(variant.partition(":")[0]).load(artifacts[variant], card, threads=1)
+
+
+def test_a_runtime_makes_the_precisions_that_it_has(artifacts: dict[str, Path]) -> None:
+    """All make float32; TensorFlow, which runs the SavedModel itself, has no int8."""
+    assert set(VARIANTS) == set(artifacts)
 
 
 def test_the_built_in_runtimes_are_registered() -> None:
@@ -96,7 +122,7 @@ def test_read_only_images_are_predicted(artifact: LoadedArtifact, images: np.nda
 
 
 def test_answers_agree_with_the_saved_model(
-    artifact: LoadedArtifact, tiny_saved_model: Path, images: np.ndarray
+    variant: str, artifact: LoadedArtifact, tiny_saved_model: Path, images: np.ndarray
 ) -> None:
     """The SavedModel, called as TensorFlow Serving calls it, is the reference."""
     import tensorflow as tf
@@ -104,7 +130,8 @@ def test_answers_agree_with_the_saved_model(
     model = tf.saved_model.load(str(tiny_saved_model))
     expected = model.signatures["serving_default"](images=tf.constant(images))["probabilities"]
 
-    assert expected.numpy() == pytest.approx(artifact.predict(images), abs=TOLERANCE)
+    tolerance = INT8_TOLERANCE if variant.endswith("int8") else TOLERANCE
+    assert expected.numpy() == pytest.approx(artifact.predict(images), abs=tolerance)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,8 +149,11 @@ def test_an_artifact_that_cannot_be_read_is_refused(
 @pytest.mark.parametrize("name", ["litert", "openvino"])
 def test_converting_what_is_no_saved_model_is_refused(name: str, tmp_path: Path) -> None:
     """The error is ours and names the place."""
+    black = np.zeros((1, 32, 32, 3), np.uint8)
     with pytest.raises(ModelFormatError, match="cannot convert"):
         runtimes.find(name).convert(tmp_path, tmp_path / "out")
+    with pytest.raises(ModelFormatError, match="cannot quantize"):
+        runtimes.find(name).quantize(tmp_path, tmp_path / "out", black)
 
 
 def test_threads_that_tensorflow_cannot_take_are_only_warned_about(

@@ -1,12 +1,11 @@
 """A model ready to serve, and which of its variants serves."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model_store import ModelCard, ModelStore, Variant, serving
+from model_store import ModelCard, ModelStore, serving
 from model_store.errors import CorruptVersionError, ModelFormatError, RuntimeUnavailableError
 
 COFFEE = Path(__file__).parents[2] / "petiole" / "samples" / "coffee.jpg"
@@ -22,21 +21,6 @@ class Constant:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Return the row [N, classes] for each of the images."""
         return np.tile(np.array(self._row, np.float32), (len(images), 1))
-
-
-def _variant(runtime: str, milliseconds: float, *, serves: bool = True) -> Variant:
-    path = f"{runtime}/model"
-    return Variant(runtime, "float32", path, 1.0, 0.0, milliseconds, serves, "measured in a test")
-
-
-def test_auto_takes_the_fastest_that_may_serve(draft: ModelCard) -> None:
-    """A faster variant that does not agree with the SavedModel is passed over."""
-    variants = (_variant("slow", 9), _variant("wrong", 1, serves=False), _variant("quick", 2))
-    card = replace(draft, variants=variants)
-
-    assert [variant.runtime for variant in serving.choices(card)] == ["quick", "slow"]
-    assert [variant.runtime for variant in serving.choices(card, "slow")] == ["slow"]
-    assert list(serving.choices(card, "wrong")) == []
 
 
 def test_a_runtime_without_a_variant_is_refused(
@@ -67,7 +51,7 @@ def test_warming_up_refuses_what_are_no_probabilities(
     draft: ModelCard, row: list[float], message: str
 ) -> None:
     """A network that does not fit its card never becomes ready."""
-    model = serving.ServedModel(draft, draft.variants[0], Constant(row))
+    model = serving.ServedModel(draft, draft.variants[0], Constant(row), Path())
 
     with pytest.raises(ModelFormatError, match=message):
         model.warm_up()

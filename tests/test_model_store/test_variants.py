@@ -1,52 +1,80 @@
 """Variants that are made, measured and judged when a version is published."""
 
-from dataclasses import replace
-from pathlib import Path
+import pytest
 
-import numpy as np
-
-from model_store import ModelCard, PreprocessingSpec, variants
-from model_store.variants import Measurement
+from model_store import ModelCard, ModelStore, Variant
 
 
-def test_every_runtime_gets_a_measured_variant(tiny_saved_model: Path, draft: ModelCard) -> None:
-    """The reference comes first, and float32 variants agree with it."""
-    card = replace(draft, labels=tuple("abcde"), preprocessing=PreprocessingSpec(32, 1.0))
-    images = variants.textures(3, input_size=32)
-
-    made = variants.make(tiny_saved_model, card, images=images, report=lambda _: None)
-
-    assert [variant.runtime for variant in made] == ["tensorflow", "litert", "openvino"]
-    assert all(variant.serves and variant.milliseconds_per_image > 0 for variant in made)
-    assert all((tiny_saved_model / variant.path).exists() for variant in made)
+def _by_choice(store: ModelStore, reference: str) -> dict[str, Variant]:
+    card = store.card(*store.resolve(reference))
+    return {variant.choice: variant for variant in card.variants}
 
 
-def test_a_variant_with_another_best_label_may_not_serve() -> None:
-    """The numbers and the reason stay in the card."""
-    reference = Measurement(np.array([[0.6, 0.4], [0.6, 0.4]], np.float32), 10.0)
-    measured = Measurement(np.array([[0.6, 0.4], [0.4, 0.6]], np.float32), 1.0)
-
-    judged = variants.judge("quick", "quick/model", measured, reference)
-
-    assert (judged.serves, judged.same_top1) == (False, 0.5)
-    assert "does not agree" in judged.reason
+@pytest.fixture
+def with_pictures(tiny_store: ModelStore) -> dict[str, Variant]:
+    """The variants of the version that was published with pictures."""
+    return _by_choice(tiny_store, "tiny@1")
 
 
-def test_a_variant_that_is_off_by_little_more_than_the_bar_may_not_serve() -> None:
-    """Probabilities have to be within 0.001 of the SavedModel's."""
-    reference = Measurement(np.array([[0.6, 0.4]], np.float32), 10.0)
-    near = Measurement(np.array([[0.6009, 0.3991]], np.float32), 1.0)
-    far = Measurement(np.array([[0.6011, 0.3989]], np.float32), 1.0)
-
-    judged = [variants.judge("quick", "model", measured, reference) for measured in (near, far)]
-
-    assert [variant.serves for variant in judged] == [True, False]
+@pytest.fixture
+def without_pictures(tiny_store: ModelStore) -> dict[str, Variant]:
+    """The variants of the version that was published without."""
+    return _by_choice(tiny_store, "tiny@2")
 
 
-def test_drawn_pictures_are_the_same_each_time() -> None:
-    """Two publishers measure on the same pictures, which all differ."""
-    first, second = variants.textures(4, input_size=64), variants.textures(4, input_size=64)
+def test_every_runtime_gets_its_variants(with_pictures: dict[str, Variant]) -> None:
+    """The reference comes first; each has its measured speed."""
+    precisions = ["float32", "litert:float32", "litert:int8", "openvino:float32", "openvino:int8"]
 
-    assert np.array_equal(first, second)
-    assert ((4, 64, 64, 3), np.uint8) == (first.shape, first.dtype)
-    assert first.std(axis=(1, 2, 3)).min() > 20
+    assert ["tensorflow:float32", *precisions[1:]] == list(with_pictures)
+    assert all(variant.milliseconds_per_image > 0 for variant in with_pictures.values())
+
+
+def test_float32_variants_agree_with_the_saved_model(with_pictures: dict[str, Variant]) -> None:
+    """On the golden pictures, those that were given, and those that int8 was calibrated on."""
+    for choice in ("litert:float32", "openvino:float32"):
+        assert (with_pictures[choice].serves, with_pictures[choice].same_top1) == (True, 1.0)
+        assert "on 165 pictures" in with_pictures[choice].reason
+        assert with_pictures[choice].tolerance == 1e-3
+
+
+def test_int8_variants_are_judged_on_given_pictures(with_pictures: dict[str, Variant]) -> None:
+    """All sixty of them: too few to calibrate on a half and judge on the other."""
+    for choice in ("litert:int8", "openvino:int8"):
+        assert with_pictures[choice].serves
+        assert with_pictures[choice].same_top1 >= 0.97
+        assert "on 60 pictures that it was not calibrated on" in with_pictures[choice].reason
+        assert "on 60 labelled ones" in with_pictures[choice].reason
+
+
+def test_without_pictures_int8_is_recorded_but_does_not_serve(
+    without_pictures: dict[str, Variant], tiny_store: ModelStore
+) -> None:
+    """The card says what to do; the files are not kept."""
+    folder = tiny_store.fetch("tiny", 2)
+    for choice in ("litert:int8", "openvino:int8"):
+        variant = without_pictures[choice]
+        assert not variant.serves
+        assert "publish with --calibration" in variant.reason
+        assert not (folder / variant.path).exists()
+
+
+def test_nothing_else_is_left_in_a_version(tiny_store: ModelStore) -> None:
+    """Converters and NNCF write no files of their own."""
+    card = tiny_store.card("tiny", 1)
+    folders = {path.partition("/")[0] for path in card.files}
+
+    assert folders <= {
+        *("saved_model.pb", "fingerprint.pb", "variables", "assets"),
+        *("golden", "litert", "openvino"),
+    }
+
+
+def test_the_golden_pictures_come_with_the_version(
+    tiny_draft: ModelCard, tiny_store: ModelStore
+) -> None:
+    """Pictures, pixels and probabilities are files like others, with their digests."""
+    card = tiny_store.card("tiny", 1)
+
+    assert len(card.golden) == 5
+    assert {*card.golden, "golden/pixels.npy", "golden/probabilities.npy"} <= card.files.keys()
