@@ -7,7 +7,6 @@ in which variants are tried where nothing could be measured.
 import json
 import logging
 import platform
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +24,7 @@ from model_store.runtimes import REFERENCE
 
 AUTO = "auto"
 FOLDER = "choices"
-TIMED_PREDICTIONS = 10
+TIMED_PREDICTIONS = 20
 CPU_FACTS = ("model name", "flags", "Features", "CPU part")
 
 logger = logging.getLogger(__name__)
@@ -63,15 +62,15 @@ def candidates(card: ModelCard, runtime: str = AUTO) -> tuple[Variant, ...]:
     )
 
 
-def milliseconds(predict: Predict, image: NDArray[np.uint8], n: int = TIMED_PREDICTIONS) -> float:
-    """Return the median time of `n` predictions of one picture [1, H, W, 3], after a first one."""
+def milliseconds(predict: Predict, image: NDArray[np.uint8]) -> list[float]:
+    """Return the times of `TIMED_PREDICTIONS` of one picture [1, H, W, 3], after a first one."""
     predict(image)
-    seconds = []
-    for _ in range(n):
+    found = []
+    for _ in range(TIMED_PREDICTIONS):
         started = time.perf_counter()
         predict(image)
-        seconds.append(time.perf_counter() - started)
-    return round(statistics.median(seconds) * 1000, 2)
+        found.append(round((time.perf_counter() - started) * 1000, 2))
+    return found
 
 
 def recall(card: ModelCard, variants: Iterable[Variant], cache_directory: Path) -> dict[str, float]:
