@@ -119,13 +119,15 @@ def install(
     weights: Annotated[
         Path | None, typer.Option(help="File with the weights, instead of downloading them.")
     ] = None,
+    calibration: Calibration = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch, convert and publish a ready-made model, unless the store has it."""
     with errors_as_lines():
         store = open_store()
         with progress() as report:
-            card = installers.install(store, name, weights=weights, report=report)
+            given = installers.Given(weights, calibration)
+            card = installers.install(store, name, given=given, report=report)
         show_card(store, card, as_json=as_json)
 
 

@@ -175,8 +175,6 @@ class LoadedModels:
             self._store, reference, runtime=self._settings.runtime, threads=self._threads
         )
         model.warm_up()
-        # Real pictures through the real preprocessing: this warms the decoder, too.
-        model.check_golden()
         self._keep((name, version), model)
         return model
 

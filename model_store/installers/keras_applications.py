@@ -13,7 +13,7 @@ from model_store import downloads, pipeline, verification
 from model_store.card import ModelCard, Origin
 from model_store.errors import DownloadError, ModelFormatError
 from model_store.importers import ImportOptions, drafts, keras_file
-from model_store.installers import applications
+from model_store.installers import Given, applications
 from model_store.reports import Report
 from model_store.store import ModelStore
 
@@ -23,7 +23,7 @@ LICENCE = "that of the network's authors, see keras.io/api/applications"
 
 
 def publish(
-    store: ModelStore, application: str, *, name: str, weights: Path | None, report: Report
+    store: ModelStore, application: str, *, name: str, given: Given, report: Report
 ) -> ModelCard:
     """Publish a classifier of Keras with its variants as `name`; return its card.
 
@@ -33,8 +33,10 @@ def publish(
     """
     with tempfile.TemporaryDirectory(prefix="petiole-install-") as place:
         directory = Path(place) / name
-        card = draft(application, directory, name=name, weights=weights, report=report)
-        return pipeline.publish(store, directory, card, report=report)
+        card = draft(application, directory, name=name, weights=given.weights, report=report)
+        return pipeline.publish(
+            store, directory, card, calibration=given.calibration, report=report
+        )
 
 
 def draft(

@@ -1,7 +1,6 @@
 """What can be installed, and the network that `imagenet` is."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def test_a_version_without_golden_pictures_is_replaced(
         """Publishes a tiny network with golden pictures."""
 
         @staticmethod
-        def publish(_: ModelStore, *, report: Callable[[str], None]) -> ModelCard:
+        def publish(_: ModelStore, **given: object) -> ModelCard:
             """Publish the next version."""
             return colour_model.publish(tmp_path, name="imagenet")
 

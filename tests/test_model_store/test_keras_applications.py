@@ -74,7 +74,10 @@ def test_weights_of_another_network_are_refused(store: ModelStore, tmp_path: Pat
 
     with pytest.raises(ModelFormatError, match=r"other\.h5 has no weights for MobileNet"):
         installers.install(
-            store, "keras:MobileNet", weights=tmp_path / "other.h5", report=lambda _: None
+            store,
+            "keras:MobileNet",
+            given=installers.Given(weights=tmp_path / "other.h5"),
+            report=lambda _: None,
         )
 
 
