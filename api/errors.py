@@ -15,7 +15,7 @@ The tree::
 import logging
 from typing import Any
 
-from apiflask import APIFlask, HTTPError
+from apiflask import APIFlask
 from flask import Response, json, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -115,26 +115,20 @@ def _of_known_error(exc: TasksError | ModelStoreError) -> Response:
     return problem_response(document)
 
 
-def _of_http_error(exc: HTTPException | HTTPError) -> Response:
-    status = getattr(exc, "status_code", None) or getattr(exc, "code", None) or 500
+def _of_http_error(exc: HTTPException) -> Response:
     document = {
         "type": "about:blank",
-        "title": getattr(exc, "name", None) or getattr(exc, "message", "Error"),
-        "status": status,
-        "detail": getattr(exc, "description", None) or getattr(exc, "message", ""),
+        "title": exc.name,
+        "status": exc.code or 500,
+        "detail": exc.description or exc.name,
         "instance": request.path,
     }
     response = problem_response(document)
-    for name, value in _own_headers(exc):
-        response.headers[name] = value
+    for name, value in exc.get_headers():
+        # Such as `Allow` of a 405; the content type would be HTML's.
+        if name.lower() != "content-type":
+            response.headers[name] = value
     return response
-
-
-def _own_headers(exc: HTTPException | HTTPError) -> list[tuple[str, str]]:
-    """Return what the error adds, such as `Allow` of a 405, without its HTML content type."""
-    if not isinstance(exc, HTTPException):
-        return []
-    return [(n, v) for n, v in exc.get_headers() if n.lower() != "content-type"]
 
 
 def _of_too_large(_: RequestEntityTooLarge) -> Response:

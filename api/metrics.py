@@ -30,6 +30,9 @@ REQUEST_SECONDS = Histogram(
     "petiole_http_request_seconds", "Time to answer, waits included.", ["method", "route"]
 )
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others are counted together: a client may invent any number of them."""
+
 blueprint = APIBlueprint("metrics", __name__, tag="Health")
 
 
@@ -52,9 +55,10 @@ def _start_clock() -> None:
 
 def _count(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "unknown"
-    REQUESTS.labels(request.method, route, response.status_code).inc()
+    method = request.method if request.method in METHODS else "other"
+    REQUESTS.labels(method, route, response.status_code).inc()
     if "started" in g:
-        REQUEST_SECONDS.labels(request.method, route).observe(perf_counter() - g.started)
+        REQUEST_SECONDS.labels(method, route).observe(perf_counter() - g.started)
     return response
 
 

@@ -53,7 +53,14 @@ def read() -> tuple[Upload | ImageUrl, dict[str, Any]]:
         ApiError: there is none, or it cannot be taken; says why.
         ImageError: the bytes are not a picture, or it is too large.
     """
-    kind = request.mimetype
+    try:
+        return _read(request.mimetype)
+    except (OSError, RecursionError) as exc:
+        message = f"the body broke off or cannot be parsed ({type(exc).__name__})"
+        raise MalformedRequestError(message) from exc
+
+
+def _read(kind: str) -> tuple[Upload | ImageUrl, dict[str, Any]]:
     if kind == "multipart/form-data":
         return from_form(), request.form.to_dict()
     if kind == "application/json":
@@ -96,7 +103,7 @@ def _decoded(text: str) -> bytes:
         if not comma or not header.endswith(";base64"):
             raise MalformedRequestError("the data: URL has no ;base64, part")
     try:
-        return base64.b64decode(text, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as exc:
         raise MalformedRequestError(f"the image is not base64: {exc}") from exc
 

@@ -34,6 +34,11 @@ class ModelReference:
                 f"model reference is {text!r}; expected name, name@version or name@alias, each of "
                 "at most 64 lower-case letters, digits, dots, dashes and underscores"
             )
+        if selector.isdecimal() and str(int(selector)) != selector:
+            raise BadModelReferenceError(
+                f"model reference is {text!r}; expected a version without leading zeros, as in "
+                f"{name}@{int(selector)}"
+            )
         return cls(name, selector or PRODUCTION)
 
     @property

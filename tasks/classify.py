@@ -27,14 +27,15 @@ logger = logging.getLogger(__name__)
 
 @app.task(
     name="classify",
+    bind=True,
     autoretry_for=(StoreUnavailableError,),
     retry_backoff=True,
     ignore_result=results.are_written_with_the_record(),
     store_errors_even_if_ignored=True,
 )
-def classify(task_id: str) -> dict[str, Any]:
+def classify(self: Any, task_id: str) -> dict[str, Any]:
     """Return the finished document of one job, as `GET /result/<task_id>` gives it."""
-    job = jobs.claim(task_id, stage="classify")
+    job = jobs.claim(task_id, stage="classify", retries=self.request.retries)
     if job is None:
         raise Ignore
     with _upload_of(job) as upload:
@@ -50,13 +51,13 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     """Give the job's bytes, and delete them once they will not be wanted again."""
     images = stores.image_store()
     try:
-        yield images.get(job.upload_key)
+        yield images.get(job.task_id)
     except StoreUnavailableError:
         raise  # The task is tried again and needs them.
     except Exception:
-        images.delete(job.upload_key)
+        images.delete(job.task_id)
         raise
-    images.delete(job.upload_key)
+    images.delete(job.task_id)
 
 
 def _answer(job: Job, upload: bytes, trial: Trial | None) -> dict[str, Any]:

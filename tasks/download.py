@@ -5,11 +5,10 @@ It runs on an I/O pool of its own, so a slow server never holds an inference pro
 
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from celery.exceptions import Ignore
 
-from tasks import fetch, jobs, stores
+from tasks import fetch, jobs
 from tasks.celery import app
 from tasks.errors import DownloadUnreachableError, StoreUnavailableError
 from tasks.settings import settings
@@ -26,15 +25,13 @@ def download(self: Any, task_id: str) -> None:
 
     A pool of threads cannot enforce Celery's time limits; `fetch` has its own.
     """
-    job = jobs.claim(task_id, stage="download")
-    if job is None:
-        raise Ignore
-    started = perf_counter()
     try:
+        job = jobs.claim(task_id, stage="download", retries=self.request.retries)
+        if job is None:
+            raise Ignore
+        started = perf_counter()
         upload = fetch.fetch(job.image_url)
-        upload_key = str(uuid4())
-        stores.image_store().put(upload_key, upload)
         download_ms = (perf_counter() - started) * 1000
-        jobs.requeue_downloaded(job, upload_key=upload_key, download_ms=download_ms)
+        jobs.requeue_downloaded(job, upload, download_ms=download_ms)
     except (DownloadUnreachableError, StoreUnavailableError) as exc:
         raise self.retry(exc=exc, countdown=1 + self.request.retries) from exc

@@ -3,6 +3,8 @@
 Messages and job records carry only the key.
 """
 
+import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -12,6 +14,8 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from tasks.errors import StoreUnavailableError, UploadMissingError
+
+logger = logging.getLogger(__name__)
 
 
 class ImageStore:
@@ -43,7 +47,7 @@ class ImageStore:
         try:
             obstore.put(self._store, key, upload)
         except (BaseError, OSError) as exc:
-            raise StoreUnavailableError(f"the image store did not take the upload: {exc}") from exc
+            raise _unavailable("take the upload", exc) from exc
 
     def get(self, key: str) -> bytes:
         """Return the bytes of one upload.
@@ -57,7 +61,7 @@ class ImageStore:
         except FileNotFoundError as exc:
             raise UploadMissingError("the picture's bytes are gone; send it again") from exc
         except (BaseError, OSError) as exc:
-            raise StoreUnavailableError(f"the image store did not answer: {exc}") from exc
+            raise _unavailable("answer", exc) from exc
 
     def delete(self, key: str) -> None:
         """Remove one upload; a missing one is fine."""
@@ -66,7 +70,7 @@ class ImageStore:
         except FileNotFoundError:
             return
         except (BaseError, OSError) as exc:
-            raise StoreUnavailableError(f"the image store did not delete: {exc}") from exc
+            raise _unavailable("delete the upload", exc) from exc
 
     def probe(self) -> None:
         """Check that the store can be written.
@@ -77,11 +81,18 @@ class ImageStore:
         self.put("probe", b"")
         self.delete("probe")
 
-    def sweep(self, *, older_than_seconds: float) -> int:
-        """Delete uploads that outlived their job; returns how many."""
+    def sweep(self, *, older_than_seconds: float, is_wanted: Callable[[str], bool]) -> int:
+        """Delete uploads of some age that nothing wants any more; returns how many."""
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         listed = (meta for batch in obstore.list(self._store) for meta in batch)
-        expired = [meta["path"] for meta in listed if meta["last_modified"] < limit]
-        for key in expired:
+        old = [meta["path"] for meta in listed if meta["last_modified"] < limit]
+        unwanted = [key for key in old if not is_wanted(key)]
+        for key in unwanted:
             self.delete(key)
-        return len(expired)
+        return len(unwanted)
+
+
+def _unavailable(what: str, exc: Exception) -> StoreUnavailableError:
+    """Return the error for clients; paths and addresses of the store go to the log only."""
+    logger.warning("image store failed", extra={"reason": str(exc)})
+    return StoreUnavailableError(f"the image store did not {what}; try again shortly")

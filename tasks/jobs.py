@@ -44,8 +44,8 @@ def submit_upload(
     Raises:
         StoreUnavailableError: a part did not answer; nothing is left behind.
     """
-    job = replace(_new_job(filename, model, top_k), upload_key=str(uuid4()))
-    stores.image_store().put(job.upload_key, upload)
+    job = _new_job(filename, model, top_k)
+    stores.image_store().put(job.task_id, upload)
     return _accept(job, "classify", wait_seconds)
 
 
@@ -65,7 +65,12 @@ def _accept(job: Job, task_name: str, wait_seconds: float) -> Answer:
         return Answer(job.task_id, PENDING)
     with stores.prompt_job_store().watching(job.task_id) as watch:
         _record_and_publish(job, task_name)
-        return _watched(watch, job.task_id, wait_seconds)
+        try:
+            return _watched(watch, job.task_id, wait_seconds)
+        except StoreUnavailableError as exc:
+            # The job is accepted: its client gets the id, and asks for the result later.
+            logger.warning("wait ended early", extra={"task_id": job.task_id, "reason": str(exc)})
+            return Answer(job.task_id, PENDING)
 
 
 def _watched(watch: Watch, task_id: str, wait_seconds: float) -> Answer:
@@ -101,17 +106,19 @@ def _withdraw(job: Job) -> None:
 
     A message that reached the broker after all finds no record and is dropped by its claim.
     """
-    try:
-        if job.upload_key:
-            stores.image_store().delete(job.upload_key)
-        stores.prompt_job_store().discard(job.task_id)
-    except StoreUnavailableError as exc:
-        # The record expires by its time to live and the upload is swept; the client has its 503.
-        logger.warning("submission not undone", extra={"task_id": job.task_id, "reason": str(exc)})
+    for undo in (stores.image_store().delete, stores.prompt_job_store().discard):
+        try:
+            undo(job.task_id)
+        except StoreUnavailableError as exc:
+            # The record expires and the upload is swept; the client has its 503.
+            reason = {"task_id": job.task_id, "reason": str(exc)}
+            logger.warning("submission not undone", extra=reason)
 
 
-def claim(task_id: str, *, stage: str) -> Job | None:
+def claim(task_id: str, *, stage: str, retries: int = 0) -> Job | None:
     """Start one stage of a job; None when it is unknown or over and nothing is to be done.
+
+    `retries` are starts that the task itself asked for; only the others are held against it.
 
     Raises:
         PoisonedJobError: it was started `max_attempts` times and never ended.
@@ -120,22 +127,25 @@ def claim(task_id: str, *, stage: str) -> Job | None:
     if job is None:
         logger.info("job not claimed", extra={"task_id": task_id, "stage": stage})
         return None
-    if job.attempts > settings().max_attempts:
+    if job.attempts - retries > settings().max_attempts:
         raise PoisonedJobError(f"the job lost its worker {settings().max_attempts} times")
     return replace(job, queued_ms=job.queued_ms_at(time()))
 
 
-def requeue_downloaded(job: Job, *, upload_key: str, download_ms: float) -> None:
-    """Hand a downloaded picture to the classify queue.
+def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
+    """Store a downloaded picture and hand the job to the classify queue.
+
+    Nothing is left of the picture when the job is over already, as by another download of it.
 
     Raises:
-        StoreUnavailableError: the broker did not take the message; the task should retry.
+        StoreUnavailableError: a store or the broker did not take it; the task should retry.
     """
-    downloaded = replace(
-        job, upload_key=upload_key, download_ms=download_ms, queued_since=time(), attempts=0
-    )
-    stores.job_store().requeue(downloaded)
-    publisher.publish("classify", job.task_id)
+    stores.image_store().put(job.task_id, upload)
+    downloaded = replace(job, download_ms=download_ms, queued_since=time(), attempts=0)
+    if stores.job_store().requeue(downloaded):
+        publisher.publish("classify", job.task_id)
+    else:
+        stores.image_store().delete(job.task_id)
 
 
 def finish(job: Job, document: dict[str, Any]) -> dict[str, Any]:
@@ -174,17 +184,43 @@ def revoke(task_id: str) -> Answer:
     job = store.get(task_id)
     if job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
-    document = json.dumps(_over_document(job, REVOKED))
-    counts = statistics.of_end(REVOKED, model=job.model)
-    before = store.revoke(task_id, Outcome(REVOKED, document, counts))
+    outcome = _revoked(job)
+    before = store.revoke(task_id, outcome)
     if before in OVER:
         raise NotRevocableError(f"the task is over ({before}); nothing is left to revoke")
     if before == "STARTED":
         raise NotRevocableError("the task has started; only a waiting one can be revoked")
-    publisher.revoke(task_id)
-    if job.upload_key:
-        stores.image_store().delete(job.upload_key)
-    return Answer(task_id, REVOKED, document)
+    _tidy_after_revocation(task_id)
+    return Answer(task_id, REVOKED, outcome.document)
+
+
+def _tidy_after_revocation(task_id: str) -> None:
+    """Tell the workers and delete the picture; the record alone already stops the job."""
+    for tidy in (publisher.revoke, stores.image_store().delete):
+        try:
+            tidy(task_id)
+        except StoreUnavailableError as exc:
+            logger.warning("revocation", extra={"task_id": task_id, "reason": str(exc)})
+
+
+def end_revoked(task_id: str) -> None:
+    """End a job that Celery revoked or terminated by itself, as from Flower."""
+    store = stores.job_store()
+    job = store.get(task_id)
+    if job is not None:
+        store.finish(task_id, _revoked(job))
+
+
+def _revoked(job: Job) -> Outcome:
+    document = json.dumps(_over_document(job, REVOKED))
+    counts = statistics.of_end(REVOKED, model=job.model)
+    return Outcome(REVOKED, document, counts, results.of_revocation(job.task_id))
+
+
+def is_wanted(task_id: str) -> bool:
+    """Tell whether the picture of a job may still be asked for."""
+    job = stores.job_store().get(task_id)
+    return job is not None and job.state not in OVER
 
 
 def _over_document(job: Job, state: str) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from amqp.exceptions import ChannelError
 from celery import Celery
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import KombuError
 
 from tasks.celery import app as worker_app
 from tasks.errors import StoreUnavailableError
 
+POOL_LIMIT = 200
 QUEUE_OF_TASK = {"classify": "classify", "download": "downloads"}
 
 
@@ -27,6 +29,8 @@ def _publishing_app() -> Celery:
     app.conf.task_always_eager = False
     transport = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "client_name": "publisher"}
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, **transport}
+    # Each waiting thread of the API may publish at once; an acquire beyond the limit would wait.
+    app.conf.broker_pool_limit = POOL_LIMIT
     app.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0.1}
     return app
 
@@ -98,7 +102,7 @@ def _length(channel: Any, queue: str) -> int:
 def _translated(what: str) -> Iterator[None]:
     try:
         yield
-    except (OperationalError, OSError) as exc:
+    except (KombuError, OSError) as exc:
         message = f"the broker did not take {what} ({type(exc).__name__}); try again shortly"
         raise StoreUnavailableError(message) from exc
 

@@ -5,14 +5,22 @@ picture costs one round trip to Redis instead of three. Where the result backend
 server than the job store, Celery writes its result itself.
 """
 
+import json
 from datetime import UTC, datetime
 from functools import cache
 
 from tasks.celery import app
-from tasks.job_stores import SUCCESS, CeleryResult
+from tasks.job_stores import REVOKED, SUCCESS, CeleryResult
 from tasks.settings import settings
 
 KEY_PREFIX = "celery-task-meta-"
+REVOCATION = json.dumps(
+    {
+        "exc_type": "TaskRevokedError",
+        "exc_message": ["revoked"],
+        "exc_module": "celery.exceptions",
+    }
+)
 
 
 @cache
@@ -22,15 +30,25 @@ def are_written_with_the_record() -> bool:
 
 
 def of_success(task_id: str, document: str) -> CeleryResult | None:
-    """Return the result to write beside the record, or None when Celery writes it itself.
+    """Return the result to write beside the record, or None when Celery writes it itself."""
+    return _result(task_id, SUCCESS, document)
 
-    Source: `_get_result_meta` in celery.backends.base 5.7.
+
+def of_revocation(task_id: str) -> CeleryResult | None:
+    """Return what makes `AsyncResult.get()` raise TaskRevokedError, or None as above."""
+    return _result(task_id, REVOKED, REVOCATION)
+
+
+def _result(task_id: str, state: str, encoded: str) -> CeleryResult | None:
+    """Return a result as Celery's Redis backend stores it.
+
+    Source: `_get_result_meta` and `prepare_exception` in celery.backends.base 5.7.
     """
     if not are_written_with_the_record():
         return None
     now = datetime.now(UTC).isoformat()
     value = (
-        f'{{"status": "{SUCCESS}", "result": {document}, "traceback": null, "children": [],'
+        f'{{"status": "{state}", "result": {encoded}, "traceback": null, "children": [],'
         f' "date_done": "{now}", "task_id": "{task_id}"}}'
     )
     return CeleryResult(f"{KEY_PREFIX}{task_id}", value, int(app.conf.result_expires))

@@ -18,7 +18,6 @@ from tasks import jobs, loaded_models, log_format, stores, trials
 from tasks.celery import app
 from tasks.errors import StoreUnavailableError
 from tasks.readiness import Announcement
-from tasks.settings import settings
 
 LOAD_RETRY_SECONDS = 5.0
 SWEEP_INTERVAL_SECONDS = 600.0
@@ -115,10 +114,12 @@ def _withdraw_downloader(**_: Any) -> None:
 
 
 def _sweep_forever() -> None:
-    """Delete uploads whose job was lost, long after any job could still want them."""
+    """Delete uploads whose job is over or gone: one that failed outside of its child."""
     while True:
         try:
-            swept = stores.image_store().sweep(older_than_seconds=settings().open_job_ttl_seconds)
+            swept = stores.image_store().sweep(
+                older_than_seconds=SWEEP_INTERVAL_SECONDS, is_wanted=jobs.is_wanted
+            )
             logger.debug("uploads swept", extra={"deleted": swept})
         except StoreUnavailableError as exc:
             logger.warning("uploads not swept", extra={"reason": str(exc)})
@@ -143,6 +144,12 @@ def _fail_job(sender: Any, args: tuple[Any, ...], exception: BaseException, **_:
     if sender.name != "classify":
         # The client's id is the id of `classify`, which will now never run.
         app.backend.store_result(task_id, exception, "FAILURE")
+
+
+@signals.task_revoked.connect
+def _end_revoked(request: Any, **_: Any) -> None:
+    """End the job as REVOKED: from Flower or `celery control revoke`, waiting or terminated."""
+    jobs.end_revoked(_job_id(request.args))
 
 
 @signals.task_retry.connect

@@ -17,8 +17,8 @@ from model_store import ModelReference
 from model_store.errors import ModelStoreError
 from model_store.references import PRODUCTION
 from tasks import loaded_models, statistics, stores
-from tasks.errors import StoreUnavailableError
 from tasks.loaded_models import LoadedModels
+from tasks.settings import settings
 
 if TYPE_CHECKING:
     from model_store.rollouts import Rollout
@@ -99,13 +99,13 @@ def compare(trial: Trial, upload: bytes) -> None:
     Each prepares the picture as its own card says. Runs after the client has its answer, so an
     unreachable store costs a comparison and nothing else.
     """
-    counts = _counts(trial, upload)
     try:
-        _count(trial, counts)
+        _count(trial, _counts(trial, upload))
         if trial.rollout.gate is not None:
             _judge(trial.production.card.name, trial.rollout)
-    except (StoreUnavailableError, ModelStoreError) as exc:
-        logger.warning("comparison lost", extra={"reason": str(exc)})
+    except Exception:
+        # The job is over; whatever goes wrong now must not make its task a failure.
+        logger.exception("comparison lost", extra={"model": trial.candidate.card.ref})
 
 
 def count_error(trial: Trial) -> None:
@@ -137,7 +137,7 @@ def _counts(trial: Trial, upload: bytes) -> dict[str, float]:
 
 def _timed(model: ServedModel, upload: bytes) -> tuple[str, float]:
     """Return the best label, and the seconds that predicting and ranking took."""
-    image = model.prepare(upload)
+    image = model.prepare(upload, max_pixels=settings().max_pixels)
     started = perf_counter()
     (best,) = model.rank(model.predict(image[None])[0], k=1)
     return best.label, perf_counter() - started

@@ -18,6 +18,8 @@ def check_url(image_url: str) -> None:
     Raises:
         DownloadRefusedError: says which of them.
     """
+    if not image_url.isprintable():
+        raise DownloadRefusedError("the URL has characters that no URL has; percent-encode them")
     if len(image_url) > MAX_URL_CHARACTERS:
         message = f"the URL has {len(image_url)} characters; the limit is {MAX_URL_CHARACTERS}"
         raise DownloadRefusedError(message)

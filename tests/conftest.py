@@ -25,6 +25,7 @@ import redis
 from PIL import Image
 
 from petiole import parts
+from tasks import stores
 from tests import colour_model
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,12 @@ def picture(colour: str = "red", *, size: tuple[int, int] = (64, 48), kind: str 
     buffer = BytesIO()
     Image.new("RGB", size, colour).save(buffer, kind)
     return buffer.getvalue()
+
+
+def stored_uploads() -> int:
+    """Return how many uploads are stored, deleting them."""
+    images = stores.image_store()
+    return images.sweep(older_than_seconds=-60, is_wanted=lambda _: False)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,6 @@ class Job:
     filename: str
     accepted_at: float
     queued_since: float
-    upload_key: str = ""
     image_url: str = ""
     state: str = PENDING
     attempts: int = 0
@@ -93,8 +92,11 @@ class JobStore(Protocol):
         Returns the record with `attempts` of this stage, or None when it is unknown or over.
         """
 
-    def requeue(self, job: Job) -> None:
-        """Store what the download found, before the job waits for its next stage."""
+    def requeue(self, job: Job) -> bool:
+        """Store what the download found, before the job waits for its next stage.
+
+        Returns False, and changes nothing, when the job is unknown or over.
+        """
 
     def mark_retry(self, task_id: str) -> None:
         """Show RETRY until the next claim; nothing happens to a job that is over."""

@@ -29,11 +29,13 @@ class MemoryJobStore:
 
     def create(self, job: Job) -> None:
         """Write the record of a new job."""
-        self._jobs[job.task_id] = job
+        with self._changed:
+            self._jobs[job.task_id] = job
 
     def discard(self, task_id: str) -> None:
         """Forget a job whose message could not be published."""
-        self._jobs.pop(task_id, None)
+        with self._changed:
+            self._jobs.pop(task_id, None)
 
     def get(self, task_id: str) -> Job | None:
         """Return the record, or None when there is none."""
@@ -55,9 +57,14 @@ class MemoryJobStore:
             self._jobs[task_id] = claimed
             return claimed
 
-    def requeue(self, job: Job) -> None:
-        """Store what the download found, before the job waits for its next stage."""
-        self._jobs[job.task_id] = job
+    def requeue(self, job: Job) -> bool:
+        """Store what the download found; False when the job is unknown or over."""
+        with self._changed:
+            before = self._jobs.get(job.task_id)
+            if before is None or before.state in OVER:
+                return False
+            self._jobs[job.task_id] = job
+            return True
 
     def mark_retry(self, task_id: str) -> None:
         """Show RETRY until the next claim."""

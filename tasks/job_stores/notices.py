@@ -80,10 +80,11 @@ class FinishNotices:
         while True:
             try:
                 self._listen()
-            except (redis.ConnectionError, redis.TimeoutError) as exc:
-                self._subscribed.clear()
+            except (redis.RedisError, OSError, ValueError) as exc:
                 logger.warning("finish notices interrupted", extra={"reason": str(exc)})
-                Event().wait(RECONNECT_SECONDS)
+            finally:
+                self._subscribed.clear()
+            Event().wait(RECONNECT_SECONDS)
 
     def _listen(self) -> None:
         with self._client.pubsub() as subscription:

@@ -19,11 +19,22 @@ from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, RedisWatch
 from tasks.settings import TasksSettings
 
 JOB, DOCUMENT, READY = "petiole:job:", "petiole:document:", "petiole:ready:"
+DISCARDED, DISCARDED_SECONDS = "petiole:discarded:", 3600
 READY_MEMBERS, COUNTS = "petiole:ready-members", "petiole:counts"
 
+# A stalled server may carry out a creation after the discard that was sent later, over another
+# connection: the discard therefore leaves a mark.
 CREATE = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
+
+REQUEUE = """
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state or state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED' then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV))
+return 1
 """
 
 CLAIM = """
@@ -106,6 +117,7 @@ class RedisJobStore:
         self._client = connect(settings.job_store_url, patience_seconds=patience_seconds)
         self._notices = FinishNotices(self._client)
         self._create = self._client.register_script(CREATE)
+        self._requeue = self._client.register_script(REQUEUE)
         self._claim = self._client.register_script(CLAIM)
         self._mark_retry = self._client.register_script(MARK_RETRY)
         self._finish = self._client.register_script(FINISH)
@@ -113,13 +125,16 @@ class RedisJobStore:
     @_translated
     def create(self, job: Job) -> None:
         """Write the record of a new job."""
-        fields = [part for field in _record(job).items() for part in field]
-        self._create(keys=[JOB + job.task_id], args=[self._settings.open_job_ttl_seconds, *fields])
+        keys = [JOB + job.task_id, DISCARDED + job.task_id]
+        self._create(keys=keys, args=[self._settings.open_job_ttl_seconds, *_record(job)])
 
     @_translated
     def discard(self, task_id: str) -> None:
         """Forget a job whose message could not be published."""
-        self._client.delete(JOB + task_id)
+        with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.delete(JOB + task_id)
+            pipeline.set(DISCARDED + task_id, "", ex=DISCARDED_SECONDS)
+            pipeline.execute()
 
     @_translated
     def get(self, task_id: str) -> Job | None:
@@ -139,9 +154,9 @@ class RedisJobStore:
         return _job(_paired(flat)) if flat else None
 
     @_translated
-    def requeue(self, job: Job) -> None:
-        """Store what the download found, before the job waits for its next stage."""
-        self._client.hset(JOB + job.task_id, mapping=_record(job))
+    def requeue(self, job: Job) -> bool:
+        """Store what the download found; False when the job is unknown or over."""
+        return bool(self._requeue(keys=[JOB + job.task_id], args=_record(job)))
 
     @_translated
     def mark_retry(self, task_id: str) -> None:
@@ -222,8 +237,9 @@ class RedisJobStore:
         return {m: note for m, note in zip(members, notes, strict=True) if note is not None}
 
 
-def _record(job: Job) -> dict[str, Any]:
-    return asdict(job)
+def _record(job: Job) -> list[Any]:
+    """Return names and values in turn, as HSET takes them."""
+    return [part for field in asdict(job).items() for part in field]
 
 
 def _paired(flat: list[str]) -> dict[str, str]:

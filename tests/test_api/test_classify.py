@@ -37,6 +37,7 @@ def ways_to_send() -> list:
         pytest.param({"data": green, "content_type": "image/jpeg"}, id="raw"),
         pytest.param({"data": green, "content_type": "application/octet-stream"}, id="octets"),
         pytest.param({"json": {"image": text}}, id="base64"),
+        pytest.param({"json": {"image": base64.encodebytes(green).decode()}}, id="base64 in lines"),
         pytest.param({"json": {"image": f"data:image/jpeg;base64,{text}"}}, id="data URL"),
     ]
 
@@ -94,6 +95,7 @@ def test_a_model_can_be_named_by_version_or_alias(client: FlaskClient, reference
     [
         ("?model=cats", 404, "unknown-model", "colours"),
         ("?model=colours@9", 404, "unknown-version", "1"),
+        ("?model=colours@01", 422, "bad-model-reference", "leading zeros"),
         ("?model=a/b", 422, "bad-model-reference", "a/b"),
         ("?top_k=0", 422, "invalid-option", "top_k"),
         ("?wait=-1", 422, "invalid-option", "wait"),
@@ -122,6 +124,8 @@ def test_an_impossible_option_is_refused_with_its_name(
         ({"data": b"{", "content_type": "application/json"}, 400, "malformed-request"),
         ({"json": ["image"]}, 400, "malformed-request"),
         ({"json": {"image": "%%%"}}, 400, "malformed-request"),
+        ({"data": "[" * 200_000, "content_type": "application/json"}, 400, "malformed-request"),
+        ({"json": {"image_url": "http://a.example/\ud800.jpg"}}, 422, "download-refused"),
         ({"json": {"image": "data:image/png,abc"}}, 400, "malformed-request"),
         ({"json": {"image": "aGk=", "image_url": "http://a.example/b"}}, 400, "no-image"),
         ({"json": {"image_url": 3}}, 400, "no-image"),

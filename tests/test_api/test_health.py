@@ -54,6 +54,16 @@ def test_metrics_count_jobs_and_requests(client: FlaskClient) -> None:
     assert "petiole_ready_children 0.0" in series
 
 
+def test_invented_methods_make_no_new_series(client: FlaskClient) -> None:
+    """A client cannot fill the memory with labels."""
+    for i in range(3):
+        client.open("/livez", method=f"INVENTED{i}")
+    series = client.get("/metrics").get_data(as_text=True)
+
+    assert "INVENTED" not in series
+    assert 'method="other"' in series
+
+
 def test_models_lists_versions_and_aliases(client: FlaskClient) -> None:
     """What can be asked for, with the default marked."""
     (model,) = client.get("/models").json["models"]

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from flask.testing import FlaskClient
 
-from tasks import stores
+from tasks import jobs, stores
 from tasks.job_stores import Job
-from tests.conftest import picture
+from tests.conftest import picture, stored_uploads
 
 
 def submitted(client: FlaskClient, upload: bytes) -> str:
@@ -72,7 +72,7 @@ def test_the_picture_is_deleted_when_the_job_is_over(client: FlaskClient) -> Non
     submitted(client, picture())
     submitted(client, picture(size=(400, 300))[:700])
 
-    assert stores.image_store().sweep(older_than_seconds=-60) == 0
+    assert stored_uploads() == 0
 
 
 def test_an_unfinished_job_is_202_with_its_state(client: FlaskClient) -> None:
@@ -150,6 +150,31 @@ def test_a_job_that_keeps_losing_its_worker_fails(client: FlaskClient) -> None:
 
     document = client.get(f"/result/{task_id}").json
     assert document["error"]["type"] == "/problems#worker-lost"
+
+
+def test_retries_of_its_own_are_not_held_against_a_job(client: FlaskClient) -> None:
+    """A start that the task asked for is no lost worker."""
+    task_id = waiting_job()
+    for _ in range(5):
+        stores.job_store().claim(task_id, stage="classify")
+
+    assert jobs.claim(task_id, stage="classify", retries=3) is not None
+
+
+def test_a_revocation_by_celery_reaches_the_client(client: FlaskClient) -> None:
+    """From Flower or the command line: the job is over, and a later end changes nothing."""
+    task_id = waiting_job()
+    jobs.end_revoked(task_id)
+    jobs.fail(task_id, RuntimeError("late"))
+
+    assert client.get(f"/result/{task_id}").json["state"] == "REVOKED"
+
+
+def test_a_picture_is_wanted_while_its_job_runs(client: FlaskClient) -> None:
+    """The sweep takes those of jobs that are over or unknown."""
+    running, over = waiting_job(), submitted(client, picture())
+
+    assert [jobs.is_wanted(task_id) for task_id in (running, over, "nope")] == [True, False, False]
 
 
 def test_a_memory_error_fails_only_its_job() -> None:

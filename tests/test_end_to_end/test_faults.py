@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from tests.conftest import ROOT, free_port
 from tests.test_end_to_end.conftest import (
@@ -77,6 +79,42 @@ def test_waiting_tasks_can_be_revoked_and_the_rest_run(service: RunningService) 
     assert (answer.json()["state"], deleted) == ("PENDING", 200)
     assert finished.json()["state"] == "SUCCESS"
     assert service.get(f"/result/{revoked}").json()["state"] == "REVOKED"
+    with redis.Redis.from_url(service.redis_url, decode_responses=True) as client:
+        assert '"status": "REVOKED"' in client.get(f"celery-task-meta-{revoked}")
+
+
+def test_a_stall_while_waiting_does_not_unaccept_a_job(service: RunningService) -> None:
+    """The job was accepted before Redis froze: the client gets its id, not an error."""
+    children = classify_children(service)
+    for child in children:
+        child.suspend()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(service.classify, wait=20)
+        time.sleep(1.5)
+        service.part("redis").suspend()
+        time.sleep(4)
+        service.part("redis").resume()
+        for child in children:
+            child.resume()
+        accepted = waiting.result()
+    task_id = accepted.json()["task_id"]
+    finished = wait_until(lambda: (r := service.get(f"/result/{task_id}")).status_code == 200 and r)
+
+    assert accepted.status_code in {200, 202}
+    assert finished.json()["state"] == "SUCCESS"
+
+
+def test_a_revocation_from_flower_reaches_the_client(service: RunningService) -> None:
+    """Celery's own revoke ends the job, so nobody polls it for ever."""
+    worker = service.part("worker")
+    worker.suspend()
+    task_id = service.classify().json()["task_id"]
+    program = f"from tasks import app; app.control.revoke({task_id!r})"
+    environment = {**service.environment, "REDIS_URL": service.redis_url}
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
+    worker.resume()
+
+    assert wait_until(lambda: service.get(f"/result/{task_id}").json()["state"] == "REVOKED")
 
 
 def _delete(service: RunningService, task_id: str) -> int:

@@ -15,6 +15,20 @@ def images(request: pytest.FixtureRequest, tmp_path: Path) -> ImageStore:
     return ImageStore.open(url)
 
 
+def sweep(images: ImageStore, *, older_than_seconds: float, wanted: tuple[str, ...] = ()) -> int:
+    """Sweep all uploads of some age but the wanted ones."""
+    return images.sweep(older_than_seconds=older_than_seconds, is_wanted=wanted.__contains__)
+
+
+def test_a_wanted_upload_is_never_swept(images: ImageStore) -> None:
+    """However old it is."""
+    images.put("a", b"x")
+    images.put("b", b"y")
+
+    assert sweep(images, older_than_seconds=-60, wanted=("a",)) == 1
+    assert images.get("a") == b"x"
+
+
 def test_bytes_come_back_as_they_were(images: ImageStore) -> None:
     """Also after they were replaced."""
     images.put("a", b"first")
@@ -43,12 +57,12 @@ def test_a_sweep_takes_only_what_is_old(images: ImageStore) -> None:
     """A young upload belongs to a job that may still run."""
     images.put("a", b"x")
 
-    assert images.sweep(older_than_seconds=60) == 0
-    assert images.sweep(older_than_seconds=-60) == 1
+    assert sweep(images, older_than_seconds=60) == 0
+    assert sweep(images, older_than_seconds=-60) == 1
 
 
 def test_a_probe_leaves_nothing(images: ImageStore) -> None:
     """The health check writes, and cleans up."""
     images.probe()
 
-    assert images.sweep(older_than_seconds=-60) == 0
+    assert sweep(images, older_than_seconds=-60) == 0

@@ -38,7 +38,6 @@ def job(store: JobStore) -> Job:
         filename="ros\u00e9.jpg",
         accepted_at=1000.25,
         queued_since=1000.25,
-        upload_key="key",
     )
     store.create(job)
     return job
@@ -85,10 +84,22 @@ def test_each_claim_counts_its_stage(store: JobStore, job: Job) -> None:
 def test_what_a_download_found_is_kept(store: JobStore, job: Job) -> None:
     """The next stage sees the upload's key and the times."""
     claimed = store.claim(job.task_id, stage="download")
-    store.requeue(replace(claimed, upload_key="new", download_ms=12.5, queued_since=1001.0))
+    assert store.requeue(replace(claimed, download_ms=12.5, queued_since=1001.0))
     again = store.claim(job.task_id, stage="classify")
 
-    assert (again.upload_key, again.download_ms, again.queued_since) == ("new", 12.5, 1001.0)
+    assert (again.download_ms, again.queued_since) == (12.5, 1001.0)
+
+
+def test_a_late_download_does_not_raise_the_dead(store: JobStore, job: Job) -> None:
+    """The same message came twice: the second download finds the job over, or gone."""
+    claimed = store.claim(job.task_id, stage="download")
+    store.finish(job.task_id, outcome(SUCCESS, jobs=1))
+
+    assert not store.requeue(claimed)
+    assert not store.requeue(replace(claimed, task_id="gone"))
+    assert store.get(job.task_id).state == SUCCESS
+    assert store.get("gone") is None
+    assert not store.finish(job.task_id, outcome(FAILURE, jobs=1))
 
 
 def test_only_the_first_end_counts(store: JobStore, job: Job) -> None:

@@ -8,7 +8,7 @@ import model_store.errors
 import tasks.errors
 from tasks import jobs, problems, publisher, statistics, stores
 from tasks.errors import StoreUnavailableError
-from tests.conftest import free_port, picture
+from tests.conftest import free_port, picture, stored_uploads
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_job_that_cannot_be_published_leaves_nothing(
     publisher._publishing_app.cache_clear()
 
     assert stores.job_store()._jobs == {}
-    assert stores.image_store().sweep(older_than_seconds=-60) == 0
+    assert stored_uploads() == 0
 
 
 @pytest.mark.parametrize("module", [tasks.errors, model_store.errors], ids=["tasks", "model_store"])
