@@ -106,13 +106,16 @@ def test_a_stall_while_waiting_does_not_unaccept_a_job(service: RunningService) 
 
 def test_a_revocation_from_flower_reaches_the_client(service: RunningService) -> None:
     """Celery's own revoke ends the job, so nobody polls it for ever."""
-    worker = service.part("worker")
-    worker.suspend()
-    task_id = service.classify().json()["task_id"]
+    children = classify_children(service)
+    for child in children:
+        child.suspend()
+    *_, task_id = (service.classify().json()["task_id"] for _ in range(5))
     program = f"from tasks import app; app.control.revoke({task_id!r})"
     environment = {**service.environment, "REDIS_URL": service.redis_url}
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
-    worker.resume()
+    time.sleep(1.0)  # the parent hears of it while its children hold the tasks before
+    for child in children:
+        child.resume()
 
     assert wait_until(lambda: service.get(f"/result/{task_id}").json()["state"] == "REVOKED")
 
