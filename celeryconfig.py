@@ -22,8 +22,10 @@ broker_pool_limit = 10
 broker_pool_acquire_timeout = 2
 broker_transport_options = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-    "unacked_restore_interval": 5,  # with the next line: a killed worker's tasks come back
-    "unacked_restore_throttle": 1,  # after seconds; by default after 105 s
+    # A worker whose main process was killed is noticed by the visibility timeout only; these two
+    # say how soon after it its tasks come back: 5 s instead of up to 100 s.
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
     "unacked_mutex_expire": 30,
     "socket_timeout": 5,  # without it a hung Redis hangs the worker for good
     "socket_connect_timeout": 2,

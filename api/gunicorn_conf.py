@@ -13,7 +13,7 @@ from tasks import log_format
 
 bind = f"{settings().host}:{settings().port}"
 workers = settings().processes
-worker_class = "gthread"
+worker_class = "api.gunicorn_worker.ProblemWorker"
 threads = settings().threads
 keepalive = 30
 timeout = 60

@@ -21,6 +21,12 @@ from model_store.headers import read_header
 from tasks.settings import settings
 from tasks.urls import base_name, check_url
 
+try:
+    # A broken chunk of the body, raised while it is read.
+    from gunicorn.http.errors import ParseException
+except ImportError:  # Flask's own server needs no gunicorn.
+    ParseException = OSError
+
 FIELD = "image"
 BASE64_GROWTH = 4 / 3
 ENVELOPE_BYTES = 65_536
@@ -55,7 +61,7 @@ def read() -> tuple[Upload | ImageUrl, dict[str, Any]]:
     """
     try:
         return _read(request.mimetype)
-    except (OSError, RecursionError) as exc:
+    except (OSError, RecursionError, ParseException) as exc:
         message = f"the body broke off or cannot be parsed ({type(exc).__name__})"
         raise MalformedRequestError(message) from exc
 

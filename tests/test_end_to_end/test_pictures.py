@@ -1,6 +1,7 @@
 """POST → poll → answer over HTTP, with a real picture, the real model and real processes."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,33 @@ def test_a_picture_that_cannot_be_had_fails(
     assert document["state"] == "FAILURE"
     assert document["error"]["type"] == "/problems#download-status"
     assert compatible.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: what\r\n\r\n", 501),
+        (
+            b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            400,
+        ),
+    ],
+    ids=["request line", "long address", "transfer coding", "chunk size"],
+)
+def test_what_cannot_be_read_is_a_problem_too(
+    service: RunningService, request_bytes: bytes, status: int
+) -> None:
+    """Also before the application sees the request."""
+    port = int(service.environment["PETIOLE_API_PORT"])
+    with socket.create_connection(("127.0.0.1", port), timeout=HTTP_SECONDS) as connection:
+        connection.sendall(request_bytes)
+        answer = connection.recv(65_536).decode()
+
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert "application/problem+json" in answer
 
 
 def test_celery_users_get_the_same_document(service: RunningService) -> None:
