@@ -207,9 +207,12 @@ def _top_k(classes: int) -> int:
 
 
 def _top(test: TestSet, k: int) -> Estimate:
-    # Stable, so that equal logits keep class order as in model_store.ranking.
-    best = np.argsort(-test.logits, axis=1, kind="stable")[:, :k]
-    return wilson(int((best == test.truth[:, None]).sum()), len(test.truth))
+    truth = test.truth[:, None]
+    own = np.take_along_axis(test.logits, truth, axis=1)
+    # Equal logits rank in class order, as in model_store.ranking.
+    tied_before = (test.logits == own) & (np.arange(len(test.labels)) < truth)
+    ranks = ((test.logits > own) | tied_before).sum(axis=1)
+    return wilson(int((ranks < k).sum()), len(test.truth))
 
 
 def _calibration(test: TestSet, *, temperature: float) -> Calibration:
@@ -223,9 +226,9 @@ def _calibration(test: TestSet, *, temperature: float) -> Calibration:
 
 
 def _mistakes(test: TestSet) -> tuple[Mistake, ...]:
-    probabilities = calibration.softmax(test.logits, temperature=test.temperature)
     wrong = np.flatnonzero(test.logits.argmax(axis=1) != test.truth)
-    found = [_mistake(test, int(i), probabilities[i]) for i in wrong]
+    probabilities = calibration.softmax(test.logits[wrong], temperature=test.temperature)
+    found = [_mistake(test, int(i), each) for i, each in zip(wrong, probabilities, strict=True)]
     return tuple(sorted(found, key=lambda mistake: (-mistake.probability, mistake.path)))
 
 

@@ -6,6 +6,7 @@ templates print is escaped.
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -80,6 +81,7 @@ def ending(path: str) -> str:
     return path if len(path) <= _LONGEST_PATH else "…" + path[-_LONGEST_PATH:]
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("training"),

@@ -224,9 +224,7 @@ def test_the_matrix_is_shown_for_up_to_fifty_classes(write: Write, classes: int)
     cells = re.findall(r'<td class="(?:right|wrong)[^>]*>(\d+)</td>', page.source)
 
     assert sum(map(int, cells)) == (200 if classes <= 50 else 0)
-    assert ("The whole matrix of 51 \N{MULTIPLICATION SIGN} 51 is in report.json" in page.text) == (
-        classes > 50
-    )
+    assert ("51 is in report.json" in page.text) == (classes > 50)
 
 
 @pytest.mark.parametrize("lift", [90.0, -90.0])
