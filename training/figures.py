@@ -1,8 +1,8 @@
 """The drawings of the report, as SVG that takes its colours from the page around it.
 
 They hold numbers and fixed words only, nothing that would have to be escaped: labels and titles may
-be in any script and are set by the page in HTML, which finds a font for them. No pyplot, so no state
-is left behind.
+be in any script and are set by the page in HTML, which finds a font for them. No pyplot, so no
+state is left behind.
 """
 
 import re

@@ -79,11 +79,11 @@ def test_the_top_shares_are_those_of_scikit_learn(classes: int, k: int) -> None:
 
 
 def test_equal_logits_rank_in_class_order() -> None:
-    """A model that always says the same gets the first class right and nothing else."""
-    evaluation = evaluate(named([0, 1, 2, 3], np.zeros((4, 4))))
+    """A model that always says the same is right for the first class, and second for the second."""
+    evaluation = evaluate(named([0, 0, 1, 3], np.zeros((4, 4))))
 
-    assert (evaluation.top1.value, evaluation.top5.value) == (0.25, 0.5)
-    assert evaluation.confusion.tolist() == [[1, 0, 0, 0]] * 4
+    assert (evaluation.top1.value, evaluation.top5.value) == (0.5, 0.75)
+    assert evaluation.confusion[:, 0].tolist() == [2, 1, 0, 1]
 
 
 @pytest.mark.parametrize(
