@@ -1,0 +1,40 @@
+"""What a training run has to say about itself; the report shows it beside the evaluation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was done to make the model.
+
+    Attributes:
+        name: The model's name.
+        version: The version that was published; None when nothing was.
+        settings: Every setting of the run, by name.
+        versions: The version of each program and package that took part.
+        data: `counts`: {label: {split: pictures}} and `set_aside`: [{path, reason}], where
+            details of a reason follow a colon; whatever else it holds is listed by name.
+        phases_seconds: How long each phase took, in order.
+        curves: One value a measurement; names with `train` and `validation` in them and otherwise
+            equal share a drawing.
+        data_fingerprint: Equal for equal pictures, labels and splits.
+        started_at: ISO 8601.
+        gate: What the gate said; begins with `passed` or `failed`, empty without a gate.
+    """
+
+    name: str
+    version: int | None
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    data: dict[str, Any]
+    phases_seconds: dict[str, float]
+    curves: dict[str, list[float]]
+    data_fingerprint: str
+    started_at: str
+    gate: str
+
+    @property
+    def reference(self) -> str:
+        """`name@version`, or the name alone when nothing was published."""
+        return self.name if self.version is None else f"{self.name}@{self.version}"
