@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from petiole import models_command
+from petiole import models_command, train_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +19,7 @@ app = typer.Typer(
     help="Image classification behind Flask, Celery and Redis.",
 )
 app.add_typer(models_command.app, name="models")
+train_command.register(app)
 
 
 @app.command()
