@@ -17,10 +17,10 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench lock clean
+.PHONY: help setup run demo test check format bench swap-bench lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(MODEL) ## install what the lock names and the default model (done by the others)
 
@@ -45,6 +45,9 @@ format: $(INSTALLED) ## format the code and sort its imports
 
 bench: setup ## measure the service against the bare loop on this machine
 	@$(BIN)/python -m benchmarks.service
+
+swap-bench: setup ## measure the latency while a version takes over
+	@$(BIN)/python -m benchmarks.swap
 
 lock: $(INSTALLED) ## write requirements/*.lock anew from pyproject.toml
 	@UV=$(BIN)/uv requirements/compile.sh

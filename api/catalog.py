@@ -57,6 +57,7 @@ def _described(name: str, *, is_default: bool) -> dict[str, Any]:
         "versions": list(versions),
         "aliases": store().aliases(name),
         "rollout": rollout and asdict(rollout),
+        "last_rollout": store().last_rollout_outcome(name),
         "labels": len(card.labels),
         "licence": card.licence,
         "runtimes": sorted({v.runtime for v in card.variants if v.serves}),

@@ -13,7 +13,6 @@ from model_store.settings import available_cores
 if TYPE_CHECKING:
     from benchmarks.service import Measurements
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 PACKAGES = (
     "celery",
     "redis",
@@ -41,11 +40,12 @@ def markdown(found: "Measurements", images: Sequence[Path], *, seconds: float) -
     return "\n\n".join((heading, *tables))
 
 
-def write(document: Path, text: str) -> None:
-    """Put the tables between the marks of the document."""
-    before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+def write(document: Path, text: str, *, mark: str) -> None:
+    """Put the tables between the two marks of this name in the document."""
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    before, _, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _rates(found: "Measurements") -> str:
@@ -62,7 +62,7 @@ def _rates(found: "Measurements") -> str:
                 str(sum(r.failed for r in results)),
             )
         )
-    return _table(("", "pictures/s", "ratio", "p50 ms", "p99 ms", "failed"), rows)
+    return table(("", "pictures/s", "ratio", "p50 ms", "p99 ms", "failed"), rows)
 
 
 def _cpu(found: "Measurements") -> str:
@@ -74,12 +74,12 @@ def _cpu(found: "Measurements") -> str:
     rows = [(name, f"{ms:.2f}") for name, ms in (stages | roles).items()]
     bare, service = sum(stages.values()), sum(roles.values())
     rows += [("**bare, sum**", f"**{bare:.2f}**"), ("**service, sum**", f"**{service:.2f}**")]
-    return _table(("stage or process, at 16 connections", "CPU ms a picture"), rows)
+    return table(("stage or process, at 16 connections", "CPU ms a picture"), rows)
 
 
 def _memory(found: "Measurements") -> str:
     rows = [(name, str(n), f"{mib:.0f}") for name, (n, mib) in found.pss_mib.items()]
-    return _table(("process", "count", "PSS MiB each"), rows)
+    return table(("process", "count", "PSS MiB each"), rows)
 
 
 def _times(found: "Measurements") -> str:
@@ -88,10 +88,11 @@ def _times(found: "Measurements") -> str:
         ("`make run` to ready, second start", f"{found.ready_seconds:.1f}"),
         ("all classify children killed, to the next answer", recovery),
     ]
-    return _table(("", "seconds"), rows)
+    return table(("", "seconds"), rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; all columns but the first are numbers."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
 

@@ -190,7 +190,7 @@ def main() -> None:
     found = measure(images, rounds=arguments.rounds, seconds=arguments.seconds)
     text = report.markdown(found, images, seconds=arguments.seconds)
     print(text)  # noqa: T201 - the table is the output
-    report.write(arguments.document, text)
+    report.write(arguments.document, text, mark="measured")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,8 @@ class Variant:
         milliseconds_per_image: Median time to predict one picture with one thread.
         serves: Whether workers may use it.
         reason: Why it may or may not serve, in a sentence.
+        tolerance: Largest difference of one probability from the SavedModel that a worker accepts
+            on the golden pictures.
     """
 
     runtime: str
@@ -65,6 +67,12 @@ class Variant:
     milliseconds_per_image: float
     serves: bool
     reason: str
+    tolerance: float = 1e-3
+
+    @property
+    def choice(self) -> str:
+        """What the setting `runtime` says to get exactly this one, as in `openvino:int8`."""
+        return f"{self.runtime}:{self.precision}"
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,7 @@ class ModelCard:
 
     `version`, `created_at` (UTC, ISO 8601) and `files` (SHA-256 by path inside the version) are
     filled in by `ModelStore.publish`. Labels are in class order and differ from each other.
+    `golden` holds the paths of the golden pictures inside the version.
     """
 
     name: str
@@ -99,6 +108,7 @@ class ModelCard:
     licence: str
     origin: Origin
     metrics: dict[str, float] = field(default_factory=dict)
+    golden: tuple[str, ...] = ()
     version: int = UNPUBLISHED
     created_at: str = ""
     files: dict[str, str] = field(default_factory=dict)
@@ -128,6 +138,7 @@ class ModelCard:
                 "preprocessing": _preprocessing(document["preprocessing"]),
                 "variants": tuple(Variant(**variant) for variant in document["variants"]),
                 "origin": Origin(**document["origin"]),
+                "golden": tuple(document.get("golden", ())),
             }
         )
 

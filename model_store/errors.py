@@ -15,6 +15,8 @@ the message as JSON and the other side can build the same error again.
     ├── CorruptVersionError         a file of a version is missing or its SHA-256 is wrong
     ├── ModelFormatError            weights, card or graph are not what the store expects
     ├── RuntimeUnavailableError     a runtime is not installed, or no variant exists for it
+    ├── GoldenMismatchError         the golden pictures got other answers than when published
+    ├── CalibrationError            no usable picture where int8 should be calibrated
     └── ImageError                  the upload cannot be classified, now or ever
         ├── NotAnImageError             not a picture in an accepted format
         ├── TooManyPixelsError          the header announces more pixels than the limit
@@ -69,6 +71,14 @@ class ModelFormatError(ModelStoreError):
 
 class RuntimeUnavailableError(ModelStoreError):
     """A runtime is not installed here, or the version has no variant for it."""
+
+
+class GoldenMismatchError(ModelStoreError):
+    """Preprocessing and runtime answer the golden pictures differently than when published."""
+
+
+class CalibrationError(ModelStoreError):
+    """The directory that was given for calibration has no usable picture."""
 
 
 class ImageError(ModelStoreError):

@@ -1,4 +1,4 @@
-"""From a SavedModel directory to a published version: variants, golden pictures, card, files.
+"""From a SavedModel directory to a published version: golden pictures, variants, card, files.
 
 Every way into the store ends here, so that no version lacks what a worker relies on.
 """
@@ -6,12 +6,12 @@ Every way into the store ends here, so that no version lacks what a worker relie
 from dataclasses import replace
 from pathlib import Path
 
-from model_store import variants
+from model_store import calibration as calibration_pictures
+from model_store import golden, runtimes, variants
 from model_store.card import ModelCard
-from model_store.installers import Report
+from model_store.reports import Report
 from model_store.store import ModelStore
-
-COMPARED_PICTURES = 32
+from model_store.variants import Bench
 
 
 def publish(
@@ -29,14 +29,21 @@ def publish(
         directory: Holds a SavedModel whose `serving_default` takes uint8 `images` [N, H, W, 3] and
             gives float32 `probabilities` [N, classes]; what is made is written beside it.
         draft: The card without variants.
-        calibration: Directory of pictures that int8 variants are calibrated and judged on.
+        calibration: Directory of pictures that variants are compared on and int8 ones are
+            calibrated on, if there are enough; without them int8 variants are made and recorded,
+            but may not serve.
         report: Called with a short sentence at the start of each step.
 
     Raises:
+        CalibrationError: `calibration` has no picture.
         ModelFormatError: the card breaks its schema, or the SavedModel cannot be used.
+        RuntimeUnavailableError: TensorFlow is not installed.
     """
-    del calibration
-    images = variants.textures(COMPARED_PICTURES, input_size=draft.preprocessing.input_size)
-    made = variants.make(directory, draft, images=images, report=report)
+    sets = calibration_pictures.choose(draft, calibration, report)
+    report("Measuring the SavedModel")
+    saved_model = runtimes.find(runtimes.REFERENCE).load(directory, draft, threads=1)
+    pictures = golden.write(directory, draft.preprocessing, saved_model.predict)
+    draft = replace(draft, golden=pictures)
+    made = variants.make(Bench.build(directory, draft, sets, saved_model), report=report)
     report("Publishing")
     return store.publish(directory, replace(draft, variants=made))

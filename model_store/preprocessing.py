@@ -22,7 +22,7 @@ BACKGROUND = (255, 255, 255)
 DRAFT_MARGIN = 2
 
 _KERNELS = {kernel.name.lower(): kernel for kernel in Image.Resampling}
-_ORIENTATION_TAG = 0x0112
+ORIENTATION_TAG = 0x0112
 # What makes a picture upright, by its EXIF orientation; 1 is upright. Source: EXIF 2.3, 4.6.4 A.
 _TURNS: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -102,7 +102,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _orientation(image: Image.Image) -> object:
     try:
-        return image.getexif().get(_ORIENTATION_TAG)
+        return image.getexif().get(ORIENTATION_TAG)
     except BROKEN_BYTES:
         # Broken metadata says nothing about the pixels, which were decoded to the end.
         return None

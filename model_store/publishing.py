@@ -24,17 +24,21 @@ logger = logging.getLogger(__name__)
 
 
 def check_artifacts(card: ModelCard, files: Mapping[str, str]) -> None:
-    """Refuse a card whose name is no name, or a variant whose artifact is not among the files.
+    """Refuse a card whose name is no name, or that promises an artifact which is not there.
+
+    Of variants that may not serve only the measurements need to be kept.
 
     Raises:
         ModelFormatError: the message says which.
     """
     if not is_name(card.name):
         raise ModelFormatError(f"model name is {card.name!r}; use lower-case letters and digits")
-    for variant in card.variants:
+    for variant in (variant for variant in card.variants if variant.serves):
         artifact = SAVED_MODEL if variant.path == "." else variant.path
         if artifact not in files:
             raise ModelFormatError(f"{card.name}: {variant.runtime} needs {artifact}; not found")
+    if missing := [path for path in card.golden if path not in files]:
+        raise ModelFormatError(f"{card.name}: golden picture {missing[0]} is not among the files")
 
 
 def claimed_versions(objects: Objects, name: str) -> list[int]:

@@ -4,24 +4,26 @@ A worker child calls `load` and `warm_up` once, then `prepare`, `predict` and `r
 """
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import preprocessing, ranking, runtimes
+from model_store import choosing, golden, preprocessing, ranking, runtimes
 from model_store.card import ModelCard, Variant
+from model_store.choosing import AUTO
 from model_store.errors import ModelFormatError, RuntimeUnavailableError
 from model_store.headers import DEFAULT_MAX_PIXELS
 from model_store.ranking import Prediction
 from model_store.references import ModelReference
-from model_store.runtimes import LoadedArtifact
+from model_store.runtimes import REFERENCE, LoadedArtifact
 from model_store.store import ModelStore
 
 logger = logging.getLogger(__name__)
-
-AUTO = "auto"
 
 # Largest error of a row's sum that float32 rounding explains, with room for int8 softmax tables.
 SUM_TOLERANCE = 1e-2
@@ -29,11 +31,15 @@ SUM_TOLERANCE = 1e-2
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A version in memory with the variant that was chosen. Used by one thread at a time."""
+    """A version in memory with the variant that was chosen. Used by one thread at a time.
+
+    `directory` has the version's verified files.
+    """
 
     card: ModelCard
     variant: Variant
     artifact: LoadedArtifact
+    directory: Path
 
     @property
     def runtime(self) -> str:
@@ -65,15 +71,29 @@ class ServedModel:
         return self.rank(self.predict(self.prepare(upload)[None])[0], k=k)
 
     def warm_up(self, batch_sizes: tuple[int, ...] = (1,)) -> None:
-        """Predict black pictures, so that the first job does not pay for the first call.
+        """Predict black pictures and the golden ones; only then may the model serve.
+
+        The first job does not pay for the first call, and a model that answers differently here
+        than where it was published never gets a job.
 
         Raises:
             ModelFormatError: the answers are not probabilities of this card's labels.
+            GoldenMismatchError: see `check_golden`.
         """
         size = self.card.preprocessing.input_size
         for n in batch_sizes:
             probabilities = self.predict(np.zeros((n, size, size, 3), np.uint8))
             self._check(probabilities, (n, len(self.card.labels)))
+        self.check_golden()
+
+    def check_golden(self) -> None:
+        """Answer the golden pictures through `preprocessing` and this runtime; compare.
+
+        Raises:
+            GoldenMismatchError: pixels or probabilities differ too much from the published ones, or
+                none were published; the message says which picture, by how much and what to do.
+        """
+        golden.check(self.directory, self.card, self.variant, self.predict)
 
     def _check(self, probabilities: NDArray[np.float32], shape: tuple[int, int]) -> None:
         if probabilities.shape != shape:
@@ -96,7 +116,9 @@ def load(
     Args:
         store: Where the version is.
         reference: `name`, `name@version` or `name@alias`.
-        runtime: A runtime's name, or `auto` for the fastest variant that may serve here.
+        runtime: `auto` for the fastest variant that may serve, a runtime's name for its fastest, or
+            one exactly, as in `openvino:int8`. The fastest is measured on the first load on this
+            kind of machine and remembered in the store's cache directory.
         threads: Threads to predict with.
 
     Raises:
@@ -107,25 +129,49 @@ def load(
     """
     card = store.card(*store.resolve(reference))
     directory = store.fetch(card.name, card.version)
-    for variant in choices(card, runtime):
+    for variant in _fastest_first(card, directory, runtime, store.cache_directory):
         try:
-            found = runtimes.find(variant.runtime)
+            artifact = _artifact(card, directory, variant, threads)
         except RuntimeUnavailableError as exc:
             if runtime != AUTO:
                 raise
             logger.warning("runtime skipped", extra={"model": card.ref, "reason": str(exc)})
             continue
-        artifact = found.load(directory / variant.path, card, threads=threads)
-        logger.info("model loaded", extra={"model": card.ref, "runtime": variant.runtime})
-        return ServedModel(card, variant, artifact)
+        logger.info("model loaded", extra={"model": card.ref, "runtime": variant.choice})
+        return ServedModel(card, variant, artifact, directory)
     raise RuntimeUnavailableError(
         f"{card.ref} cannot be served with runtime {runtime!r} here; its variants are: "
         + "; ".join(f"{v.runtime} {v.precision} ({v.reason})" for v in card.variants)
     )
 
 
-def choices(card: ModelCard, runtime: str = AUTO) -> Iterator[Variant]:
-    """Yield the variants that may serve, fastest first; only those of `runtime` if it is named."""
-    for variant in sorted(card.variants, key=lambda variant: variant.milliseconds_per_image):
-        if variant.serves and runtime in (AUTO, variant.runtime):
-            yield variant
+def _artifact(card: ModelCard, directory: Path, variant: Variant, threads: int) -> LoadedArtifact:
+    runtime = runtimes.find(variant.runtime)
+    return runtime.load(directory / variant.path, card, threads=threads)
+
+
+def _fastest_first(
+    card: ModelCard, directory: Path, runtime: str, cache_directory: Path
+) -> tuple[Variant, ...]:
+    variants = choosing.candidates(card, runtime)
+    # The reference is not measured; see `choosing.candidates`.
+    measured = tuple(variant for variant in variants if variant.runtime != REFERENCE)
+    if len(measured) < 2:  # noqa: PLR2004 - one of them is no choice
+        return variants
+    found = choosing.recall(card, measured, cache_directory)
+    if not found:
+        found = dict(_milliseconds(card, directory, measured))
+        choosing.remember(card, measured, cache_directory, found)
+    return tuple(sorted(variants, key=lambda variant: found.get(variant.choice, math.inf)))
+
+
+def _milliseconds(
+    card: ModelCard, directory: Path, variants: Iterable[Variant]
+) -> Iterator[tuple[str, float]]:
+    size = card.preprocessing.input_size
+    black = np.zeros((1, size, size, 3), np.uint8)
+    for variant in variants:
+        # What cannot be loaded comes last, and is refused where it is asked for by name.
+        with suppress(RuntimeUnavailableError, ModelFormatError):
+            artifact = _artifact(card, directory, variant, threads=1)
+            yield variant.choice, choosing.milliseconds(artifact.predict, black)

@@ -22,7 +22,10 @@ class ModelSettings(BaseSettings):
     )
     cache_directory: Path = Field(
         default=Path("var/model-cache"),
-        description="Directory for verified copies of the versions that come from a bucket.",
+        description=(
+            "Directory for verified copies of the versions that come from a bucket, and for which "
+            "variant is the fastest on this machine."
+        ),
     )
     default_model: str = Field(
         default="imagenet",
@@ -34,7 +37,8 @@ class ModelSettings(BaseSettings):
         min_length=1,
         description=(
             "Runtime that predicts: auto (the fastest variant that agrees with the SavedModel), "
-            "tensorflow, openvino, litert, or one that another package registered."
+            "tensorflow, openvino, litert, or one that another package registered; openvino:int8 "
+            "or litert:float32 is one variant exactly."
         ),
     )
     max_loaded_bytes: int = Field(

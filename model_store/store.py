@@ -55,6 +55,11 @@ class ModelStore:
         objects, directory = store_objects.open_url(url)
         return cls(objects, cache_directory=cache_directory, directory=directory)
 
+    @property
+    def cache_directory(self) -> Path:
+        """Where this machine keeps copies of versions and what it measured on them."""
+        return self._cache_directory
+
     def names(self) -> tuple[str, ...]:
         """Return the names that have at least one visible version, sorted."""
         folders = store_objects.folders(self._objects)

@@ -3,139 +3,164 @@
 Runs when a version is published, before its card is written.
 """
 
-import statistics
-import time
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from model_store import runtimes
+from model_store import agreement, choosing, golden, runtimes
+from model_store.agreement import FLOAT32, INT8, Agreement
+from model_store.calibration import CalibrationSets, Pictures
 from model_store.card import ModelCard, Variant
 from model_store.errors import ModelStoreError
-from model_store.runtimes import REFERENCE, LoadedArtifact
-
-PRECISION = "float32"
-LARGEST_DIFFERENCE = 1e-3
-TIMED_PREDICTIONS = 20
-TEXTURE_SIDES = (3, 7, 28, 112)
+from model_store.reports import Report
+from model_store.runtimes import REFERENCE, LoadedArtifact, Quantizer
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What an artifact answered on some images [N, H, W, 3], and how long one took (median)."""
+    """What an artifact answered to some images [N, H, W, 3], and how long one took (median)."""
 
     probabilities: NDArray[np.float32]
     milliseconds_per_image: float
 
 
-def make(
-    saved_model: Path,
-    draft: ModelCard,
-    *,
-    images: NDArray[np.uint8],
-    report: Callable[[str], None],
-) -> tuple[Variant, ...]:
-    """Return the SavedModel's own entry and one for each runtime that could convert it.
+@dataclass(frozen=True)
+class Bench:
+    """What every variant of one SavedModel is measured with.
 
-    Artifacts are written into the directory of the SavedModel. Everything predicts with one thread,
-    so TensorFlow must not have run in this process with another number.
+    Attributes:
+        directory: The SavedModel; artifacts are written into it, golden pictures are there.
+        draft: The card without variants.
+        sets: Pictures to calibrate and to judge on.
+        pictures: All that are compared: golden ones, then judged ones, then those to calibrate on.
+        reference: What the SavedModel answers to `pictures`.
+    """
+
+    directory: Path
+    draft: ModelCard
+    sets: CalibrationSets
+    pictures: Pictures
+    reference: Measurement
+
+    @classmethod
+    def build(
+        cls, directory: Path, draft: ModelCard, sets: CalibrationSets, saved_model: LoadedArtifact
+    ) -> "Bench":
+        """Return the bench of a SavedModel that is loaded already."""
+        drawn = Pictures.unlabelled(golden.images(directory))
+        # Drawn pictures to calibrate on say nothing that the drawn ones to judge on do not.
+        rest = sets.calibration if sets.real else sets.calibration[:0]
+        parts = (drawn, sets.judged, rest)
+        pictures = Pictures(
+            np.concatenate([part.images for part in parts]),
+            np.concatenate([part.class_indices for part in parts]),
+        )
+        return cls(directory, draft, sets, pictures, measure(saved_model, pictures.images))
+
+    @property
+    def golden(self) -> slice:
+        """The rows of the golden pictures."""
+        return slice(len(self.draft.golden))
+
+    @property
+    def judged(self) -> slice:
+        """The rows that no variant was calibrated on and that are not golden."""
+        first = len(self.draft.golden)
+        return slice(first, first + len(self.sets.judged))
+
+    def compare(self, measured: Measurement, rows: slice) -> Agreement:
+        """Return how far an artifact agrees with the SavedModel on some rows."""
+        return agreement.compare(
+            measured.probabilities[rows],
+            self.reference.probabilities[rows],
+            self.pictures.class_indices[rows],
+        )
+
+
+def make(bench: Bench, *, report: Report) -> tuple[Variant, ...]:
+    """Return the SavedModel's own entry and those of all that the runtimes could make of it.
+
+    Artifacts are written into the directory of the SavedModel; those that may not serve are deleted
+    again. Everything predicts with one thread, so TensorFlow must not have run in this process with
+    another number.
 
     Args:
-        saved_model: Directory of the SavedModel.
-        draft: The card without variants.
-        images: Pictures to compare on, uint8 [N, H, W, 3].
+        bench: What they are measured with.
         report: Called with a sentence at each step.
     """
-    report("Measuring the SavedModel")
-    reference = _measure(REFERENCE, saved_model, draft, images)
-    variants = [judge(REFERENCE, ".", reference, reference)]
+    variants = [_reference(bench)]
     for name in runtimes.names():
         if name != REFERENCE:
-            report(f"Converting for {name}")
-            try:
-                variants.append(_converted(name, saved_model, draft, images, reference))
-            except ModelStoreError as exc:
-                report(f"Left out {name}: {exc}")
+            variants += _variants(name, bench, report)
     return tuple(variants)
 
 
-def judge(name: str, path: str, measured: Measurement, reference: Measurement) -> Variant:
+def measure(artifact: LoadedArtifact, images: NDArray[np.uint8]) -> Measurement:
+    """Return an artifact's probabilities for images [N, H, W, 3], and its speed."""
+    return Measurement(
+        golden.one_by_one(artifact.predict, images),
+        choosing.milliseconds(artifact.predict, images[:1]),
+    )
+
+
+def judge(name: str, precision: str, path: str, *, measured: Measurement, bench: Bench) -> Variant:
     """Return the card's entry of an artifact; it serves only if it agrees with the SavedModel.
 
-    Float32 artifacts must have the same best label on every picture and no probability that is
-    further than `LARGEST_DIFFERENCE` from the SavedModel's.
+    Float32 is held against all pictures, int8 against those that it was not calibrated on.
     """
-    top1 = measured.probabilities.argmax(axis=1) == reference.probabilities.argmax(axis=1)
-    difference = np.abs(measured.probabilities - reference.probabilities).max()
-    same_top1, largest_difference = float(top1.mean()), float(difference)
-    serves = same_top1 == 1 and largest_difference <= LARGEST_DIFFERENCE
+    if precision == FLOAT32:
+        found = bench.compare(measured, slice(None))
+        serves, reason = agreement.float32_verdict(found)
+    else:
+        found = bench.compare(measured, bench.judged)
+        serves, reason = agreement.int8_verdict(found, real=bench.sets.real)
     return Variant(
         runtime=name,
-        precision=PRECISION,
+        precision=precision,
         path=path,
-        same_top1=same_top1,
-        largest_difference=largest_difference,
+        same_top1=found.same_top1,
+        largest_difference=found.largest_difference,
         milliseconds_per_image=measured.milliseconds_per_image,
         serves=serves,
-        reason=_reason(path, serves, len(top1)),
+        reason=reason,
+        tolerance=agreement.tolerance(precision, bench.compare(measured, bench.golden)),
     )
 
 
-def textures(n: int, *, input_size: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Return `n` drawn pictures [n, input_size, input_size, 3] with detail at every scale.
-
-    They stand in for photographs where none are at hand: like those, they have more contrast the
-    coarser the detail is.
-    """
-    generator = np.random.default_rng(seed)
-    return np.stack([_texture(generator, input_size) for _ in range(n)])
+def _reference(bench: Bench) -> Variant:
+    milliseconds_per_image = bench.reference.milliseconds_per_image
+    reason = "it is the SavedModel, which the others are measured against"
+    return Variant(REFERENCE, FLOAT32, ".", 1.0, 0.0, milliseconds_per_image, True, reason)
 
 
-def _texture(generator: np.random.Generator, input_size: int) -> NDArray[np.uint8]:
-    total = np.zeros((input_size, input_size, 3), np.float32)
-    for i, side in enumerate(TEXTURE_SIDES):
-        noise = generator.integers(0, 256, (side, side, 3), np.uint8)
-        layer = Image.fromarray(noise).resize((input_size, input_size), Image.Resampling.BICUBIC)
-        total += np.asarray(layer, np.float32) / 2 ** (i + 1)
-    return total.clip(0, 255).astype(np.uint8)
+def _variants(name: str, bench: Bench, report: Report) -> Iterator[Variant]:
+    try:
+        runtime = runtimes.find(name)
+        precisions = (FLOAT32, INT8) if isinstance(runtime, Quantizer) else (FLOAT32,)
+    except ModelStoreError as exc:
+        report(f"Left out {name}: {exc}")
+        return
+    for precision in precisions:
+        report(f"Converting for {name} {precision}")
+        try:
+            yield _variant(name, precision, bench)
+        except ModelStoreError as exc:
+            report(f"Left out {name} {precision}: {exc}")
 
 
-def _converted(
-    name: str,
-    saved_model: Path,
-    draft: ModelCard,
-    images: NDArray[np.uint8],
-    reference: Measurement,
-) -> Variant:
-    artifact = runtimes.find(name).convert(saved_model, saved_model / name / PRECISION)
-    measured = _measure(name, artifact, draft, images)
-    return judge(name, artifact.relative_to(saved_model).as_posix(), measured, reference)
-
-
-def _measure(name: str, artifact: Path, draft: ModelCard, images: NDArray[np.uint8]) -> Measurement:
-    loaded = runtimes.find(name).load(artifact, draft, threads=1)
-    probabilities = np.concatenate([loaded.predict(images[i : i + 1]) for i in range(len(images))])
-    return Measurement(probabilities, _milliseconds(loaded, images[:1]))
-
-
-def _milliseconds(loaded: LoadedArtifact, images: NDArray[np.uint8]) -> float:
-    seconds = []
-    for _ in range(TIMED_PREDICTIONS):
-        started = time.perf_counter()
-        loaded.predict(images)
-        seconds.append(time.perf_counter() - started)
-    return round(statistics.median(seconds) * 1000, 2)
-
-
-def _reason(path: str, serves: bool, n: int) -> str:
-    if path == ".":
-        return "it is the SavedModel, which the others are measured against"
-    verb = "agrees" if serves else "does not agree"
-    return (
-        f"{verb} with the SavedModel on {n} pictures (bar: same top-1 on all, "
-        f"probabilities within {LARGEST_DIFFERENCE})"
-    )
+def _variant(name: str, precision: str, bench: Bench) -> Variant:
+    runtime, place = runtimes.find(name), bench.directory / name / precision
+    if precision == INT8 and isinstance(runtime, Quantizer):
+        artifact = runtime.quantize(bench.directory, place, bench.sets.calibration.images)
+    else:
+        artifact = runtime.convert(bench.directory, place)
+    measured = measure(runtime.load(artifact, bench.draft, threads=1), bench.pictures.images)
+    path = artifact.relative_to(bench.directory).as_posix()
+    variant = judge(name, precision, path, measured=measured, bench=bench)
+    if not variant.serves:
+        shutil.rmtree(place)
+    return variant

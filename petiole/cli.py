@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from petiole import models_command, train_command
+from petiole import models_command, rollout_commands, train_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Image classification behind Flask, Celery and Redis.",
 )
+rollout_commands.register(models_command.app)
 app.add_typer(models_command.app, name="models")
 train_command.register(app)
 

@@ -1,199 +1,160 @@
 """`petiole models`: what the store has, what is in production, and how new models get in.
 
-Tables are for people and go to stdout like the `--json` documents; progress and errors go to
-stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
+The commands that only read or move are here; `publish`, `install` and `compare` have files of
+their own.
 """
 
-import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from model_store import ModelCard, ModelReference, ModelStore, ModelStoreError, installers
-from model_store.errors import BadModelReferenceError, UnknownInstallerError
-from model_store.references import PRODUCTION
-from model_store.settings import ModelSettings
+from model_store import ModelReference, ModelStore, exporting
+from model_store.errors import BadModelReferenceError
+from model_store.references import PREVIOUS, PRODUCTION, is_name
+from petiole import compare_command, models_tables, publish_command
+from petiole.console import AsJson, Reference, errors_as_lines, open_store, print_json, progress
 
-app = typer.Typer(no_args_is_help=True, help="Install, list, show, promote and verify models.")
+app = typer.Typer(no_args_is_help=True, help="Publish, compare, promote and look after models.")
+app.command()(publish_command.publish)
+app.command()(publish_command.install)
+app.command()(compare_command.compare)
 
-Reference = Annotated[str, typer.Argument(metavar="REF", help="name, name@version or name@alias")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
-
-USAGE_ERRORS = (BadModelReferenceError, UnknownInstallerError)
-
-
-@app.command()
-def install(
-    name: Annotated[str, typer.Argument(help="What to install, such as imagenet.")],
-    as_json: AsJson = False,
-) -> None:
-    """Fetch, convert and publish a ready-made model, unless the store has it."""
-    with _errors_as_lines(), _progress() as report:
-        card = installers.install(_store(), name, report=report)
-    _show(card, as_json=as_json)
+ExactVersion = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="One exact version.")]
 
 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List the models with their versions and aliases."""
-    with _errors_as_lines():
-        store = _store()
+    with errors_as_lines():
+        store = open_store()
         models = [_summary(store, name) for name in store.names()]
     if as_json:
-        _print_json({"models": models})
+        print_json({"models": models})
     else:
-        _print_models(models)
+        models_tables.print_models(models)
 
 
 @app.command()
 def show(reference: Reference, as_json: AsJson = False) -> None:
-    """Show the card of a version: origin, preprocessing, variants with their measurements."""
-    with _errors_as_lines():
-        store = _store()
+    """Show a version: its card, its variants' measurements, what the running service says."""
+    # Imported here: the other commands on models need no connection to a service.
+    from petiole import service_view  # noqa: PLC0415
+
+    with errors_as_lines():
+        store = open_store()
         card = store.card(*store.resolve(reference))
-    _show(card, as_json=as_json)
+        models_tables.show_card(store, card, as_json=as_json)
+        if not as_json:
+            service_view.print_service(Console(), store, card.name)
 
 
 @app.command()
 def promote(
-    reference: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="The version to serve.")],
+    reference: ExactVersion,
+    alias: Annotated[str, typer.Option(help="The alias to move; any word.")] = PRODUCTION,
     as_json: AsJson = False,
 ) -> None:
-    """Make a version the one that `name` alone means."""
-    with _errors_as_lines():
-        store, wanted = _store(), ModelReference.parse(reference)
-        if wanted.version is None:
-            raise BadModelReferenceError(
-                f"promote needs a version number, as in {wanted.name}@1; got {reference!r}"
-            )
-        store.set_alias(wanted.name, PRODUCTION, wanted.version)
-    if as_json:
-        _print_json({"name": wanted.name, "alias": PRODUCTION, "version": wanted.version})
-    else:
-        Console().print(f"{wanted.name}@{PRODUCTION} is now version {wanted.version}")
+    """Make a version the one that `name` alone means; `previous` is then what was."""
+    with errors_as_lines():
+        store, (name, version) = open_store(), _exact(reference, "promote")
+        if alias == PRODUCTION:
+            former = store.promote(name, version)
+        else:
+            former = store.aliases(name).get(alias)
+            store.set_alias(name, alias, version)
+    _show_move(name, alias, version, former=former, as_json=as_json)
+
+
+@app.command()
+def rollback(
+    name: Annotated[str, typer.Argument(help="The model's name.")], as_json: AsJson = False
+) -> None:
+    """Make `previous` production again; a second rollback returns to where it was."""
+    with errors_as_lines():
+        if not is_name(name):
+            raise BadModelReferenceError(f"rollback needs a model's name alone; got {name!r}")
+        store = open_store()
+        former = store.aliases(name).get(PRODUCTION)
+        version = store.rollback(name)
+    _show_move(name, PRODUCTION, version, former=former, as_json=as_json)
 
 
 @app.command()
 def verify(reference: Reference, as_json: AsJson = False) -> None:
     """Read every byte of a version again and compare it with what was published."""
-    with _errors_as_lines(), _progress() as report:
-        store = _store()
+    with errors_as_lines(), progress() as report:
+        store = open_store()
         card = store.card(*store.resolve(reference))
         report(f"Verifying {len(card.files)} files of {card.ref}")
         store.verify(card)
     if as_json:
-        _print_json({"model": card.ref, "verified_files": len(card.files)})
+        print_json({"model": card.ref, "verified_files": len(card.files)})
     else:
-        Console().print(f"{card.ref}: all {len(card.files)} files are as they were published")
+        _say(f"{card.ref}: all {len(card.files)} files are as they were published")
 
 
-def _store() -> ModelStore:
-    settings = ModelSettings()
-    return ModelStore.open(settings.store_url, cache_directory=settings.cache_directory)
+@app.command()
+def export(
+    reference: Reference,
+    directory: Annotated[Path, typer.Argument(help="Where <version>/ is written.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write a version's SavedModel, labels and card, as TensorFlow Serving reads them."""
+    with errors_as_lines(), progress() as report:
+        store = open_store()
+        card = store.card(*store.resolve(reference))
+        report(f"Exporting {card.ref}")
+        written = exporting.export(store, card, directory)
+    if as_json:
+        print_json({"model": card.ref, "directory": str(written)})
+    else:
+        _say(f"{card.ref} is in {written}; tensorflow_model_server reads {directory.absolute()}")
+
+
+@app.command()
+def remove(
+    reference: ExactVersion,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a version that no alias points to; its number is never used again."""
+    with errors_as_lines():
+        store, (name, version) = open_store(), _exact(reference, "remove")
+        store.resolve(reference)
+        if not yes:
+            typer.confirm(f"Delete {name}@{version} for ever?", abort=True, err=True)
+        store.remove(name, version)
+    if as_json:
+        print_json({"removed": f"{name}@{version}"})
+    else:
+        _say(f"{name}@{version} is removed")
 
 
 def _summary(store: ModelStore, name: str) -> dict[str, Any]:
     return {"name": name, "versions": store.versions(name), "aliases": store.aliases(name)}
 
 
-def _show(card: ModelCard, *, as_json: bool) -> None:
-    if as_json:
-        _print_json(asdict(card))
-    else:
-        _print_card(card)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    typer.echo(json.dumps(document, indent=2))
-
-
-def _print_models(models: list[dict[str, Any]]) -> None:
-    table = Table("model", "versions", "aliases")
-    for model in models:
-        aliases = (f"{alias} → {version}" for alias, version in model["aliases"].items())
-        table.add_row(model["name"], ", ".join(map(str, model["versions"])), ", ".join(aliases))
-    Console().print(table if models else "No models yet; try: petiole models install imagenet")
-
-
-def _print_card(card: ModelCard) -> None:
-    console = Console()
-    facts = Table(title=card.ref, show_header=False, title_justify="left")
-    for name, value in _facts(card):
-        facts.add_row(name, value)
-    console.print(facts)
-    console.print(_variants(card))
-
-
-def _facts(card: ModelCard) -> Iterator[tuple[str, str]]:
-    spec = card.preprocessing
-    yield "labels", f"{len(card.labels)}: {', '.join(card.labels[:3])}, …"
-    yield "origin", f"{card.origin.source} {card.origin.file}".strip()
-    yield "licence", card.licence
-    yield "created", card.created_at
-    yield "input", f"{spec.input_size} x {spec.input_size} {spec.channel_order}, {spec.resample}"
-    yield "crop", f"central {spec.crop_fraction:.3f} of the shorter side"
-    yield "files", str(len(card.files))
-    for name, value in card.metrics.items():
-        yield name, f"{value:g}"
-
-
-def _variants(card: ModelCard) -> Table:
-    table = Table("runtime", "precision", "ms a picture", "same top-1", "largest difference")
-    table.add_column("serves")
-    for variant in card.variants:
-        table.add_row(
-            variant.runtime,
-            variant.precision,
-            f"{variant.milliseconds_per_image:.1f}",
-            f"{variant.same_top1:.3f}",
-            f"{variant.largest_difference:.1e}",
-            "yes" if variant.serves else f"no: {variant.reason}",
+def _exact(reference: str, command: str) -> tuple[str, int]:
+    wanted = ModelReference.parse(reference)
+    if wanted.version is None:
+        raise BadModelReferenceError(
+            f"{command} needs a version number, as in {wanted.name}@1; got {reference!r}"
         )
-    return table
+    return wanted.name, wanted.version
 
 
-@contextmanager
-def _errors_as_lines() -> Iterator[None]:
-    """Turn the store's errors into one line on stderr and the exit code."""
-    try:
-        yield
-    except ModelStoreError as exc:
-        typer.echo(f"petiole models: {exc}", err=True)
-        raise typer.Exit(2 if isinstance(exc, USAGE_ERRORS) else 1) from exc
+def _show_move(name: str, alias: str, version: int, *, former: int | None, as_json: bool) -> None:
+    if as_json:
+        print_json({"name": name, "alias": alias, "version": version, "former": former})
+    elif former == version:
+        _say(f"{name}@{alias} is version {version} already")
+    else:
+        was = "" if former is None else f"; it was {former}"
+        kept = f", which is {name}@{PREVIOUS} now" if was and alias == PRODUCTION else ""
+        _say(f"{name}@{alias} is now version {version}{was}{kept}")
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows what is being done, on stderr."""
-    with _quiet_libraries() as stderr:
-        console = Console(file=stderr)
-        with console.status("Starting") as status:
-
-            def report(step: str) -> None:
-                console.print(step)
-                status.update(step)
-
-            yield report
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[TextIO]:
-    """Yield the real stderr while everything else that is written there is dropped.
-
-    TensorFlow writes a dozen lines about absent GPUs before any setting of it is read. Whoever
-    sets TF_CPP_MIN_LOG_LEVEL sees them.
-    """
-    with os.fdopen(os.dup(2), "w") as stderr, Path(os.devnull).open("w") as nowhere:
-        if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-            os.dup2(nowhere.fileno(), 2)
-        try:
-            yield stderr
-        finally:
-            os.dup2(stderr.fileno(), 2)
+def _say(sentence: str) -> None:
+    Console().print(sentence, soft_wrap=True, markup=False)

@@ -4,9 +4,10 @@ A share that the running workers cannot honour is an error: the trial is taken b
 command says why.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic, sleep
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,9 +15,15 @@ from rich.console import Console
 from model_store import ModelReference, ModelStore
 from model_store.errors import BadModelReferenceError
 from model_store.rollouts import Gate, Kind, Rollout
-from petiole import models_command
-from petiole.service_view import Service
+from petiole.console import errors_as_lines, open_store
 
+if TYPE_CHECKING:
+    from petiole.service_view import Service
+
+SUMMARIES: dict[Kind, str] = {
+    "canary": "Let a version answer a share of the pictures that ask for production.",
+    "shadow": "Run a version besides production on a share of the pictures, to compare only.",
+}
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.5
 
@@ -42,34 +49,27 @@ Slowdown = Annotated[
 ]
 
 
-def canary(
-    reference: Exact,
-    percent: Percent = 10.0,
-    agreement: Agreement = None,
-    comparisons: Comparisons = 1000,
-    max_slowdown: Slowdown = 2.0,
-) -> None:
-    """Let a version answer a share of the pictures that ask for production."""
-    gate = None if agreement is None else Gate(agreement, comparisons, max_slowdown)
-    _begin("canary", reference, percent, gate)
+def _trial_command(kind: Kind, summary: str) -> Callable[..., None]:
+    """Return the command that begins a trial of this kind."""
 
+    def begin(
+        reference: Exact,
+        percent: Percent = 10.0,
+        agreement: Agreement = None,
+        comparisons: Comparisons = 1000,
+        max_slowdown: Slowdown = 2.0,
+    ) -> None:
+        gate = None if agreement is None else Gate(agreement, comparisons, max_slowdown)
+        _begin(kind, reference, percent, gate)
 
-def shadow(
-    reference: Exact,
-    percent: Percent = 10.0,
-    agreement: Agreement = None,
-    comparisons: Comparisons = 1000,
-    max_slowdown: Slowdown = 2.0,
-) -> None:
-    """Run a version besides production on a share of the pictures, for comparison only."""
-    gate = None if agreement is None else Gate(agreement, comparisons, max_slowdown)
-    _begin("shadow", reference, percent, gate)
+    begin.__doc__ = summary
+    return begin
 
 
 def end(name: Annotated[str, typer.Argument(help="The model whose trial ends.")]) -> None:
     """End the trial of a model; production stays as it is."""
-    with models_command.errors_as_lines():
-        store = models_command.open_store()
+    with errors_as_lines():
+        store = open_store()
         rollout = store.rollout(ModelReference.parse(name).name)
         if rollout is None:
             raise BadModelReferenceError(f"no trial runs on {name!r}")
@@ -79,15 +79,19 @@ def end(name: Annotated[str, typer.Argument(help="The model whose trial ends.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `petiole models`."""
-    for command in (canary, shadow, end):
-        app.command()(command)
+    for kind, summary in SUMMARIES.items():
+        app.command(kind)(_trial_command(kind, summary))
+    app.command()(end)
 
 
 def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> None:
-    with models_command.errors_as_lines():
-        store, wanted = models_command.open_store(), ModelReference.parse(reference)
+    with errors_as_lines():
+        store, wanted = open_store(), ModelReference.parse(reference)
         rollout = _checked(store, wanted, Rollout(kind, wanted.version or 0, percent, gate))
         rollout = store.begin_rollout(wanted.name, rollout)
+    # Imported here: the other commands on models need no connection to a service.
+    from petiole.service_view import Service  # noqa: PLC0415
+
     problem = _problem(Service(), wanted, Console(stderr=True))
     if problem:
         store.end_rollout(wanted.name, rollout.number, outcome=f"refused: {problem}")
@@ -110,7 +114,7 @@ def _checked(store: ModelStore, wanted: ModelReference, rollout: Rollout) -> Rol
     return replace(rollout, version=store.resolve(wanted)[1])
 
 
-def _problem(service: Service, wanted: ModelReference, console: Console) -> str:
+def _problem(service: "Service", wanted: ModelReference, console: Console) -> str:
     """Wait until every child has the candidate; return why that cannot be, or nothing."""
     if not service.children():
         console.print("no worker is running now; the share begins with the first one")

@@ -13,7 +13,6 @@ from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -176,7 +175,8 @@ class LoadedModels:
             self._store, reference, runtime=self._settings.runtime, threads=self._threads
         )
         model.warm_up()
-        model.classify(_black_picture(model.card.preprocessing.input_size), k=1)
+        # Real pictures through the real preprocessing: this warms the decoder, too.
+        model.check_golden()
         self._keep((name, version), model)
         return model
 
@@ -218,14 +218,6 @@ def _size_bytes(artifact: Path) -> int:
     """Return the bytes of an artifact and of the files beside it."""
     directory = artifact if artifact.is_dir() else artifact.parent
     return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-
-
-def _black_picture(size: int) -> bytes:
-    from PIL import Image  # noqa: PLC0415 - see `LoadedModels._load`
-
-    upload = BytesIO()
-    Image.new("RGB", (size, size)).save(upload, "JPEG")
-    return upload.getvalue()
 
 
 _children = 1

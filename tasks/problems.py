@@ -47,6 +47,7 @@ PROBLEMS: dict[str, Problem] = {
     "CorruptVersionError": Problem("corrupt-model", "The model's files are damaged", 500),
     "ModelFormatError": Problem("unusable-model", "The model cannot be used", 500),
     "RuntimeUnavailableError": Problem("runtime-unavailable", "The runtime cannot serve", 500),
+    "GoldenMismatchError": Problem("golden-mismatch", "The model answers differently here", 500),
     # Jobs (tasks.errors)
     "UploadMissingError": Problem("upload-missing", "The picture is no longer stored", 500),
     "JobMemoryError": Problem("out-of-memory", "The picture needs too much memory", 422),

@@ -4,6 +4,7 @@ It takes uint8 [N, 8, 8, 3] and answers the softmax of the channels' means, so t
 expected probability can be computed by hand.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ from model_store import ModelCard, ModelStore, Origin, PreprocessingSpec, Varian
 LABELS = ("red", "green", "blue")
 SIZE = 8
 LOGIT_SCALE = 0.02
+MODEL = "openvino/float32/model.xml"
 
 
 def publish(
@@ -22,8 +24,17 @@ def publish(
     `order` says which channel each label looks at; another order is a network that errs.
     """
     with TemporaryDirectory() as directory:
-        _save(Path(directory) / "openvino" / "float32" / "model.xml", order)
-        return ModelStore.open(str(store_directory)).publish(Path(directory), _card(name))
+        _save(Path(directory) / MODEL, order)
+        card = _with_golden_pictures(_card(name), Path(directory))
+        return ModelStore.open(str(store_directory)).publish(Path(directory), card)
+
+
+def _with_golden_pictures(card: ModelCard, directory: Path) -> ModelCard:
+    from model_store import golden, runtimes
+
+    artifact = runtimes.find("openvino").load(directory / MODEL, card, threads=1)
+    pictures = golden.write(directory, card.preprocessing, artifact.predict)
+    return replace(card, golden=pictures)
 
 
 def _save(path: Path, order: tuple[int, int, int]) -> None:
@@ -45,7 +56,7 @@ def _card(name: str) -> ModelCard:
     variant = Variant(
         runtime="openvino",
         precision="float32",
-        path="openvino/float32/model.xml",
+        path=MODEL,
         same_top1=1.0,
         largest_difference=0.0,
         milliseconds_per_image=0.1,

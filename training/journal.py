@@ -100,7 +100,7 @@ class Terminal:
     def __init__(self, stream: TextIO) -> None:
         """Write to `stream`."""
         self._console = Console(file=stream, highlight=False, markup=False)
-        columns = (TextColumn("  "), BarColumn(), MofNCompleteColumn(), RemainingColumn())
+        columns = (TextColumn("  "), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._bar: TaskID | None = None
 

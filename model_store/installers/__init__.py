@@ -1,66 +1,91 @@
 """Ready-made models: what `petiole models install NAME` can fetch, convert and publish.
 
-An installer is a module here with `publish(store, report=…)`. Families with a name inside, such as
-`keras:NAME` or the handle of a hub, belong in `_module` beside the table.
+An installer is a module here: `imagenet`, or the family `keras:NAME` of `keras_applications`.
 """
 
-import os
-from collections.abc import Callable
-from importlib import import_module
-from typing import Protocol, cast
+from pathlib import Path
 
+from model_store import heavy
 from model_store.card import ModelCard
 from model_store.errors import UnknownInstallerError
+from model_store.installers import applications
+from model_store.references import PRODUCTION
+from model_store.reports import Report
 from model_store.store import ModelStore
 
-Report = Callable[[str], None]
+__all__ = ["Report", "install", "model_name", "names"]
 
-_INSTALLERS = {"imagenet": "model_store.installers.imagenet"}
-
-
-class Installer(Protocol):
-    """A module that publishes one ready-made model."""
-
-    def publish(self, store: ModelStore, *, report: Report) -> ModelCard:
-        """Convert and publish the model as its next version; return its card."""
-        ...
+IMAGENET = "imagenet"
 
 
 def names() -> tuple[str, ...]:
     """Return what can be installed, sorted."""
-    return tuple(sorted(_INSTALLERS))
+    return (IMAGENET, *(f"{applications.PREFIX}{name}" for name in applications.names()))
 
 
-def install(store: ModelStore, name: str, *, report: Report) -> ModelCard:
+def install(
+    store: ModelStore, name: str, *, weights: Path | None = None, report: Report
+) -> ModelCard:
     """Publish a ready-made model unless the store has it; return the card of its production.
 
+    A production without golden pictures, which no worker accepts, is replaced by the next version.
     Killed half-way it leaves nothing visible, and the next call starts again. Where the model is
     already there nothing heavy is imported.
 
     Args:
         store: Where the model is published.
         name: What to install.
+        weights: File to take the weights from instead of downloading them; always publishes.
         report: Called with a short sentence at the start of each step.
 
     Raises:
         UnknownInstallerError: no such name; the message lists what can be installed.
+        DownloadError: the weights cannot be fetched from here.
         ModelFormatError: the weights are missing or not the expected ones.
     """
-    installer = _module(name)
-    if name in store.names():
-        card = store.card(*store.resolve(name))
-        report(f"{card.ref} is already installed")
-        return card
-    # Both are read once, when the libraries are imported: the first silences TensorFlow's notes.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    model, outdated = model_name(name), False
+    if weights is None and model in store.names():
+        card = store.card(*store.resolve(model))
+        if card.golden:
+            report(f"{card.ref} is already installed")
+            return card
+        outdated = True
+        report(f"{card.ref} has no golden pictures; installing its next version")
     report(f"Installing {name}")
-    return cast(Installer, import_module(installer)).publish(store, report=report)
+    card = _publish(store, name, model=model, weights=weights, report=report)
+    if outdated:
+        store.set_alias(model, PRODUCTION, card.version)
+    return card
 
 
-def _module(name: str) -> str:
-    if name not in _INSTALLERS:
+def model_name(name: str) -> str:
+    """Return what an installed model is called in the store: `keras:VGG16` becomes `vgg16`.
+
+    Raises:
+        UnknownInstallerError: nothing of that name can be installed.
+    """
+    if name.startswith(applications.PREFIX):
+        application = name.removeprefix(applications.PREFIX)
+        applications.find(application)
+        return application.lower()
+    if name != IMAGENET:
         raise UnknownInstallerError(
-            f"cannot install {name!r}; what can be installed: {', '.join(names())}"
+            f"cannot install {name!r}; what can be installed: {IMAGENET}, "
+            f"{applications.PREFIX}MobileNetV2 and the other Keras Applications"
         )
-    return _INSTALLERS[name]
+    return IMAGENET
+
+
+def _publish(
+    store: ModelStore, name: str, *, model: str, weights: Path | None, report: Report
+) -> ModelCard:
+    card: ModelCard
+    if name.startswith(applications.PREFIX):
+        installer = heavy.load("model_store.installers.keras_applications")
+        application = name.removeprefix(applications.PREFIX)
+        card = installer.publish(store, application, name=model, weights=weights, report=report)
+        return card
+    if weights is not None:
+        raise UnknownInstallerError(f"--weights is for {applications.PREFIX}NAME; leave it out")
+    card = heavy.load("model_store.installers.imagenet").publish(store, report=report)
+    return card

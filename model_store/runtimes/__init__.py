@@ -4,9 +4,11 @@ A runtime is a class behind an entry point in the group `petiole.runtimes`. The 
 registered the same way, so one from another package is their equal.
 """
 
-from importlib.metadata import entry_points
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, entry_points
+from importlib.metadata import version as distribution_version
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from model_store.errors import RuntimeUnavailableError
 
 GROUP = "petiole.runtimes"
 REFERENCE = "tensorflow"
+
+# Our own runtimes are all in one package, so their libraries' versions tell them apart.
+_LIBRARIES = {"litert": "ai-edge-litert", "openvino": "openvino", "tensorflow": "tensorflow"}
 
 
 class LoadedArtifact(Protocol):
@@ -46,9 +51,39 @@ class Runtime(Protocol):
         ...
 
 
+@runtime_checkable
+class Quantizer(Protocol):
+    """What a runtime that can make int8 artifacts has besides; one without it has none."""
+
+    def quantize(self, saved_model: Path, destination: Path, images: NDArray[np.uint8]) -> Path:
+        """Write the int8 artifact of a SavedModel into `destination`; return its path.
+
+        It takes uint8 and gives float32 like any other, and the ranges of its activations are those
+        that the calibration pictures `images` [N, H, W, 3] bring about.
+
+        Raises:
+            ModelFormatError: the SavedModel cannot be quantized.
+            RuntimeUnavailableError: the library that quantizes is not installed.
+        """
+        ...
+
+
 def names() -> tuple[str, ...]:
     """Return the names of the registered runtimes, sorted; their libraries may be missing."""
     return tuple(sorted(entry_points(group=GROUP).names))
+
+
+def version(name: str) -> str:
+    """Return the version of a runtime's library, without importing it; empty if not installed.
+
+    For a runtime from another package it is that package's version.
+    """
+    registered = entry_points(group=GROUP)
+    if name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            return distribution_version(_LIBRARIES[name])
+    found = registered[name].dist if name in registered.names else None
+    return found.version if found else ""
 
 
 def find(name: str) -> Runtime:

@@ -1,7 +1,9 @@
 """LiteRT, formerly TensorFlow Lite: small, quick to load, and free of TensorFlow to predict."""
 
 import importlib
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -11,6 +13,11 @@ from model_store.card import ModelCard
 from model_store.errors import ModelFormatError
 
 MODEL = "model.tflite"
+
+# An int8 softmax has steps of 1/256: a thousand small probabilities then sum to 0.7, and the best
+# two labels are often equal. With the last layer in float32, too, 0.98 instead of 0.93 of 99
+# photographs keep their label (EfficientNet-Lite0, calibrated on textures), in the same time.
+KEPT_IN_FLOAT32 = ("SOFTMAX", "FULLY_CONNECTED")
 
 
 class LiteRTArtifact:
@@ -58,13 +65,54 @@ class LiteRTRuntime:
         Raises:
             ModelFormatError: the SavedModel has an operation that LiteRT lacks.
         """
-        # Only converting needs TensorFlow; a worker that predicts must not load it.
-        tensorflow = importlib.import_module("tensorflow")
-        destination.mkdir(parents=True, exist_ok=True)
-        artifact = destination / MODEL
         try:
-            converter = tensorflow.lite.TFLiteConverter.from_saved_model(str(saved_model))
-            artifact.write_bytes(converter.convert())
+            return _write(destination, _converter(saved_model).convert())
         except (OSError, ValueError, RuntimeError) as exc:
             raise ModelFormatError(f"LiteRT cannot convert {saved_model}: {exc}") from exc
-        return artifact
+
+    def quantize(self, saved_model: Path, destination: Path, images: NDArray[np.uint8]) -> Path:
+        """Write `model.tflite` in int8 but for its end; return its path. Needs TensorFlow.
+
+        `images` [N, H, W, 3] calibrate it.
+
+        Raises:
+            ModelFormatError: the SavedModel has an operation that LiteRT lacks.
+        """
+        try:
+            return _write(destination, _quantized(_converter(saved_model), images))
+        except (OSError, ValueError, RuntimeError) as exc:
+            raise ModelFormatError(f"LiteRT cannot quantize {saved_model}: {exc}") from exc
+
+
+def _tensorflow() -> Any:
+    # Only converting needs TensorFlow; a worker that predicts must not load it.
+    return importlib.import_module("tensorflow")
+
+
+def _converter(saved_model: Path) -> Any:
+    return _tensorflow().lite.TFLiteConverter.from_saved_model(str(saved_model))
+
+
+def _quantized(converter: Any, images: NDArray[np.uint8]) -> bytes:
+    lite = _tensorflow().lite
+    converter.optimizations = [lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image[None]] for image in images)
+    options = lite.experimental.QuantizationDebugOptions(denylisted_ops=list(KEPT_IN_FLOAT32))
+    with warnings.catch_warnings():
+        # The debugger, the only public way to keep operations in float32, uses an interpreter that
+        # warns of its end.
+        warnings.simplefilter("ignore")
+        debugger = lite.experimental.QuantizationDebugger(
+            converter=converter,
+            debug_dataset=converter.representative_dataset,
+            debug_options=options,
+        )
+        quantized: bytes = debugger.get_nondebug_quantized_model()
+    return quantized
+
+
+def _write(destination: Path, model: bytes) -> Path:
+    destination.mkdir(parents=True, exist_ok=True)
+    artifact = destination / MODEL
+    artifact.write_bytes(model)
+    return artifact

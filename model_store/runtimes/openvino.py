@@ -1,13 +1,18 @@
 """OpenVINO, the fastest runtime on x86 CPUs; it reads SavedModels itself, without TensorFlow."""
 
+import contextlib
+import importlib
+import io
+import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_store.card import ModelCard
-from model_store.errors import ModelFormatError
+from model_store.errors import ModelFormatError, RuntimeUnavailableError
 
 # The mere import reports to Intel through this module, from every worker child. Where it cannot be
 # imported OpenVINO uses a stub of its own.
@@ -53,14 +58,68 @@ class OpenVINORuntime:
         Raises:
             ModelFormatError: the SavedModel has an operation that OpenVINO lacks.
         """
-        destination.mkdir(parents=True, exist_ok=True)
-        artifact = destination / MODEL
         try:
-            model = openvino.Core().read_model(saved_model)
-            openvino.save_model(model, artifact, compress_to_fp16=False)
+            return _write(openvino.Core().read_model(saved_model), destination)
         except RuntimeError as exc:
             raise ModelFormatError(f"OpenVINO cannot convert {saved_model}: {exc}") from exc
-        return artifact
+
+    def quantize(self, saved_model: Path, destination: Path, images: NDArray[np.uint8]) -> Path:
+        """Write `model.xml` and `model.bin` with int8 operations; return the former's path.
+
+        Needs NNCF; `images` [N, H, W, 3] calibrate it.
+
+        Raises:
+            ModelFormatError: the SavedModel has an operation that OpenVINO lacks.
+            RuntimeUnavailableError: NNCF is not installed.
+        """
+        nncf = _nncf()
+        try:
+            model = openvino.Core().read_model(saved_model)
+            return _write(_quantized(nncf, model, images), destination)
+        except _errors(nncf) as exc:
+            raise ModelFormatError(f"OpenVINO cannot quantize {saved_model}: {exc}") from exc
+
+
+def _nncf() -> Any:
+    """Return the library that quantizes, silent; it is large, and workers do not need it."""
+    logger_class = logging.getLoggerClass()
+    try:
+        nncf = importlib.import_module("nncf")
+    except ImportError as exc:
+        raise RuntimeUnavailableError(f"NNCF cannot be imported ({exc}); install nncf") from exc
+    finally:
+        # Its import puts a class of its own in the place of every later logger.
+        logging.setLoggerClass(logger_class)
+    nncf.set_log_level(logging.ERROR)
+    return nncf
+
+
+def _errors(nncf: Any) -> tuple[type[Exception], ...]:
+    # NNCF's own have no common parent.
+    return RuntimeError, ValueError, nncf.InternalError, nncf.ValidationError
+
+
+def _quantized(nncf: Any, model: openvino.Model, images: NDArray[np.uint8]) -> openvino.Model:
+    # By default NNCF takes ranges per channel before depthwise convolutions, and the mean of the
+    # pictures' ranges. Channels that no calibration picture excites are then cut off: 0.36 of 99
+    # photographs keep their label after drawn pictures. With one range, the widest, 0.99 do.
+    ranges = nncf.quantization.range_estimator.RangeEstimatorParametersSet
+    parameters = nncf.quantization.advanced_parameters.QuantizationParameters
+    advanced = nncf.AdvancedQuantizationParameters(
+        activations_quantization_params=parameters(per_channel=False),
+        activations_range_estimator_params=ranges.MINMAX,
+    )
+    dataset = nncf.Dataset([image[None] for image in images])
+    # It draws progress bars on stdout, where our documents go.
+    with contextlib.redirect_stdout(io.StringIO()):
+        return nncf.quantize(model, dataset, subset_size=len(images), advanced_parameters=advanced)
+
+
+def _write(model: openvino.Model, destination: Path) -> Path:
+    destination.mkdir(parents=True, exist_ok=True)
+    artifact = destination / MODEL
+    openvino.save_model(model, artifact, compress_to_fp16=False)
+    return artifact
 
 
 def _options(threads: int) -> dict[str, object]:

@@ -67,14 +67,14 @@ def _translated(method: Callable[P, R]) -> Callable[P, R]:
     """Turn redis-py's connection errors into `StoreUnavailableError`."""
 
     @wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+    def _call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
         except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError) as exc:
             message = f"the job store did not answer ({type(exc).__name__}); try again shortly"
             raise StoreUnavailableError(message) from exc
 
-    return call
+    return _call
 
 
 def connect(url: str, *, patience_seconds: float) -> Any:

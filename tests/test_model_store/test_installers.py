@@ -11,8 +11,8 @@ from model_store.errors import ModelFormatError, UnknownInstallerError
 
 def test_an_unknown_name_is_answered_with_the_known_ones(store: ModelStore) -> None:
     """Whoever asks for too much sees what there is."""
-    with pytest.raises(UnknownInstallerError, match="can be installed: imagenet"):
-        installers.install(store, "keras:MobileNetV2", report=print)
+    with pytest.raises(UnknownInstallerError, match="installed: imagenet, keras:MobileNetV2"):
+        installers.install(store, "torch:ResNet50", report=print)
 
 
 def test_an_installed_model_is_not_installed_again(imagenet_store: ModelStore) -> None:

@@ -55,7 +55,7 @@ def test_a_version_is_promoted(published: ModelStore) -> None:
     """After it the bare name means the promoted version."""
     result = runner.invoke(app, ["promote", "flowers@2", "--json"])
 
-    assert json.loads(result.stdout) == {"name": "flowers", "alias": "production", "version": 2}
+    assert json.loads(result.stdout)["former"] == 1
     assert published.resolve("flowers") == ("flowers", 2)
 
 
@@ -83,7 +83,7 @@ def test_a_damaged_version_fails_to_verify(published: ModelStore, tmp_path: Path
         (["show", "flowers@9"], 1, "flowers has no '9'; it has: 1, 2, production"),
         (["show", "../up"], 2, "expected name, name@version or name@alias"),
         (["promote", "flowers"], 2, "promote needs a version number, as in flowers@1"),
-        (["install", "keras:VGG16"], 2, "what can be installed: imagenet"),
+        (["install", "keras:VGG15"], 2, "Keras Applications have no 'VGG15'"),
     ],
 )
 def test_mistakes_are_one_clear_line(

@@ -37,7 +37,12 @@ def test_a_job_that_cannot_be_published_leaves_nothing(
 def test_every_error_has_a_problem(module) -> None:
     """No error that a client can meet falls through to `internal-error` unnoticed."""
     roots = {"TasksError", "JobError", "ModelStoreError"}
-    roots |= {"UnknownInstallerError", "ImportOptionError", "VersionInUseError"}  # the CLI's
+    roots |= {
+        "UnknownInstallerError",
+        "ImportOptionError",
+        "VersionInUseError",
+        "CalibrationError",
+    }  # the CLI's
     kinds = [kind for _, kind in inspect.getmembers(module, inspect.isclass)]
     missing = {k.__name__ for k in kinds if problems.of(k("x")) is problems.INTERNAL} - roots
 

@@ -1,0 +1,134 @@
+"""Ways in: each turns what a user has into a SavedModel directory and the draft of its card.
+
+An importer is a module here with `read(source, options)`, which returns a `networks.Network`.
+Importing this package loads neither NumPy nor TensorFlow.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_store import heavy
+from model_store.card import ChannelOrder, ModelCard, PreprocessingSpec, Resample
+from model_store.errors import ImportOptionError, ModelFormatError
+from model_store.references import is_name
+from model_store.reports import Report
+
+Channels = tuple[float, float, float]
+
+HUB_PREFIX = "hub:"
+ACCEPTED = (
+    "a SavedModel directory, a Keras file (.keras), a frozen graph (.pb), "
+    "or the handle or folder of a TF Hub module (https://… or hub:FOLDER)"
+)
+_REFUSED_ENDINGS = {
+    ".h5": "Keras' HDF5 format cannot be read in safe mode; save it again as .keras",
+    ".hdf5": "Keras' HDF5 format cannot be read in safe mode; save it again as .keras",
+    ".tflite": "a LiteRT file cannot be converted back; publish the SavedModel it was made from",
+    ".onnx": "ONNX is not read; publish the network it was exported from",
+    ".pt": "PyTorch files hold no network; export it to a SavedModel first",
+    ".pth": "PyTorch files hold no network; export it to a SavedModel first",
+}
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the source does not say about itself; None means that it says so, or has a usual value.
+
+    Attributes:
+        name: The model's name in the store.
+        labels: File with one label a line in class order, or the word `imagenet`.
+        input_size: Height and width in pixels, for networks that take any.
+        mean: Subtracted from each channel, on the scale 0 to 255.
+        scale: Divides each channel after that.
+        crop_fraction: Side of the central square, as a share of the shorter side.
+        resample: Kernel that resizes the square.
+        channel_order: Order of the channels that the network takes.
+        licence: Licence of the weights.
+        input_layer: Tensor or signature input that takes the pictures.
+        output_layer: Tensor or signature output that gives the answers.
+    """
+
+    name: str
+    labels: str | None = None
+    input_size: int | None = None
+    mean: Channels | None = None
+    scale: Channels | None = None
+    crop_fraction: float = 1.0
+    resample: Resample = "bilinear"
+    channel_order: ChannelOrder = "RGB"
+    licence: str = "not stated"
+    input_layer: str | None = None
+    output_layer: str | None = None
+
+    def preprocessing(
+        self, *, mean: Channels, scale: Channels, input_size: int
+    ) -> PreprocessingSpec:
+        """Return how pictures reach the network, with the numbers that were found for it."""
+        return PreprocessingSpec(
+            input_size=input_size,
+            crop_fraction=self.crop_fraction,
+            resample=self.resample,
+            mean=mean,
+            scale=scale,
+            channel_order=self.channel_order,
+        )
+
+
+def import_model(
+    source: str, options: ImportOptions, directory: Path, *, report: Report
+) -> ModelCard:
+    """Write the SavedModel of `source` into `directory` and return the draft of its card.
+
+    Raises:
+        ImportOptionError: an option is missing, or does not fit the source.
+        ModelFormatError: the source is no image classifier that can be served; the message says
+            what was found and what was expected.
+        DownloadError: a handle cannot be fetched from here.
+    """
+    if not is_name(options.name):
+        raise ImportOptionError(
+            f"--name is {options.name!r}; use at most 64 lower-case letters, digits, dots, "
+            "dashes and underscores"
+        )
+    importer = importer_of(source)
+    report(f"Reading {source}")
+    network = heavy.load(f"model_store.importers.{importer}").read(source, options)
+    card: ModelCard = heavy.load("model_store.importers.drafts").draft(
+        network, options, directory, report=report
+    )
+    return card
+
+
+def importer_of(source: str) -> str:
+    """Return the name of the module here that reads a source.
+
+    Raises:
+        ModelFormatError: none does, or nothing is there; the message lists what is accepted.
+    """
+    if source.startswith((HUB_PREFIX, "https://", "http://")):
+        return "hub_module"
+    path = Path(source)
+    if not path.exists():
+        raise ModelFormatError(f"there is no {source}; expected {ACCEPTED}")
+    return _importer_of_directory(path) if path.is_dir() else _importer_of_file(path)
+
+
+def _importer_of_directory(path: Path) -> str:
+    if (path / "tfhub_module.pb").exists():
+        return "hub_module"
+    if any((path / f"saved_model.{ending}").exists() for ending in ("pb", "pbtxt")):
+        return "saved_model"
+    raise ModelFormatError(f"{path} has no saved_model.pb in it; expected {ACCEPTED}")
+
+
+def _importer_of_file(path: Path) -> str:
+    if path.name == "saved_model.pb":
+        raise ModelFormatError(f"{path} is part of a SavedModel; publish its folder {path.parent}")
+    ending = path.suffix.lower()
+    if ending == ".keras":
+        return "keras_file"
+    if ending == ".pb":
+        return "frozen_graph"
+    raise ModelFormatError(
+        f"{path} cannot be published: {_REFUSED_ENDINGS.get(ending, f'expected {ACCEPTED}')}"
+    )

@@ -1,0 +1,87 @@
+"""What the commands share: documents on stdout, progress and errors on stderr, exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from model_store import ModelStore, ModelStoreError
+from model_store.errors import BadModelReferenceError, ImportOptionError, UnknownInstallerError
+from model_store.settings import ModelSettings
+
+USAGE_ERRORS = (BadModelReferenceError, ImportOptionError, UnknownInstallerError)
+
+Reference = Annotated[str, typer.Argument(metavar="REF", help="name, name@version or name@alias")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+
+
+class Progress:
+    """Says on stderr what is being done; calling it begins a step, `update` details it."""
+
+    def __init__(self, console: Console, status: Status) -> None:
+        """Print steps to `console` and show the latest in `status`."""
+        self._console, self._status = console, status
+
+    def __call__(self, step: str) -> None:
+        """Begin a step: it stays on the screen."""
+        self._console.print(step, markup=False, highlight=False, soft_wrap=True)
+        self._status.update(step)
+
+    def update(self, detail: str) -> None:
+        """Show a detail in place of the last one; only a terminal shows it."""
+        self._status.update(detail)
+
+
+def open_store() -> ModelStore:
+    """Return the store that the settings name."""
+    settings = ModelSettings()
+    return ModelStore.open(settings.store_url, cache_directory=settings.cache_directory)
+
+
+@contextmanager
+def errors_as_lines() -> Iterator[None]:
+    """Turn the store's errors into one line on stderr and the exit code."""
+    try:
+        yield
+    except ModelStoreError as exc:
+        typer.echo(f"petiole models: {exc}", err=True)
+        raise typer.Exit(2 if isinstance(exc, USAGE_ERRORS) else 1) from exc
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Yield what shows progress; the notes of heavy libraries are dropped meanwhile."""
+    with _quiet_libraries() as stderr:
+        console = Console(file=stderr)
+        with console.status("Starting") as status:
+            yield Progress(console, status)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one document to stdout."""
+    typer.echo(json.dumps(document, indent=2))
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[TextIO]:
+    """Yield the real stderr while everything else that is written there is dropped.
+
+    TensorFlow writes a dozen lines about absent GPUs before any setting of it is read. Whoever
+    sets TF_CPP_MIN_LOG_LEVEL sees them.
+    """
+    with os.fdopen(os.dup(2), "w") as stderr, Path(os.devnull).open("w") as nowhere:
+        if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            yield stderr
+        finally:
+            os.dup2(stderr.fileno(), 2)
