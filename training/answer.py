@@ -46,6 +46,5 @@ def _lines(outcome: Outcome, settings: TrainingSettings) -> Iterator[str]:
     yield f"Published {reference}. It classifies with:"
     yield f"  petiole label_image picture.jpg --model {reference}"
     yield (
-        "  curl -F image=@picture.jpg "
-        f"'http://127.0.0.1:8000/classify?wait=10&model={reference}'"
+        f"  curl -F image=@picture.jpg 'http://127.0.0.1:8000/classify?wait=10&model={reference}'"
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import ModelCard, ModelStoreError, runtimes, variants
+from model_store import ModelCard, ModelStoreError, drawings, runtimes
 from model_store.errors import RuntimeUnavailableError
 from model_store.runtimes import REFERENCE, LoadedArtifact
 from training import graphs
@@ -78,7 +78,7 @@ def _make(backbone: Backbone, saved_model: Path, report: Callable[[str], None]) 
     report(f"Preparing {backbone.name} (kept for later runs)")
     graphs.save_features(backbone, saved_model)
     card = _card(backbone)
-    images = variants.textures(CHECKED_PICTURES, input_size=backbone.spec.input_size)
+    images = drawings.textures(CHECKED_PICTURES, input_size=backbone.spec.input_size)
     expected = Extractor(REFERENCE, saved_model, card).load().predict(images)
     for name in PREFERENCE[:-1]:
         try:

@@ -85,5 +85,3 @@ def _compared(evaluation: Evaluation, rival: Rival) -> _Check:
     top1 = evaluation.top1.value
     text = f"top-1 accuracy is {top1:.4f}, that of {rival.reference} is {rival.top1:.4f}"
     return top1 >= rival.top1, f"{text} on the same {evaluation.pictures} pictures"
-
-

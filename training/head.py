@@ -43,7 +43,9 @@ class Curves:
     steps: list[int] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in CURVES})
 
-    def add(self, step: int, training: tuple[float, float], validation: tuple[float, float]) -> None:
+    def add(
+        self, step: int, training: tuple[float, float], validation: tuple[float, float]
+    ) -> None:
         """Note loss and accuracy on the training and on the validation pictures."""
         self.steps.append(step)
         numbers = (training[0], validation[0], training[1], validation[1])
@@ -65,9 +67,19 @@ Look = Callable[[int, Dense], None]
 
 # The matrices are thin: a second BLAS thread costs more than it brings, ten times as much where
 # another program uses that core (14.6 ms a product instead of 1.0 ms). And sums keep their order.
-@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
 def solve(training: Examples, validation: Examples, *, classes: int) -> Head:
     """Return the head whose strength has the smallest loss on the validation pictures."""
+    with threadpool_limits(limits=1):
+        return _solve(training, validation, classes)
+
+
+def descend(training: Examples, validation: Examples, *, classes: int, how: Descent) -> Head:
+    """Return the head of the step with the smallest loss on the validation pictures."""
+    with threadpool_limits(limits=1):
+        return _descend(training, validation, classes, how)
+
+
+def _solve(training: Examples, validation: Examples, classes: int) -> Head:
     scale = Standardisation.of(training.features)
     inside, outside = _standardised(training, scale), _standardised(validation, scale)
     curves = Curves()
@@ -85,9 +97,7 @@ def solve(training: Examples, validation: Examples, *, classes: int) -> Head:
     return Head(scale.fold(best), f"regularisation {strength:g}", curves)
 
 
-@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
-def descend(training: Examples, validation: Examples, *, classes: int, how: Descent) -> Head:
-    """Return the head of the step with the smallest loss on the validation pictures."""
+def _descend(training: Examples, validation: Examples, classes: int, how: Descent) -> Head:
     scale = Standardisation.of(training.features)
     inside, outside = _standardised(training, scale), _standardised(validation, scale)
     curves = Curves()
@@ -185,6 +195,4 @@ def _flattened(dense: Dense) -> NDArray[np.float64]:
 
 def _unflattened(flat: NDArray[np.float64], shape: tuple[int, ...]) -> Dense:
     size = shape[0] * shape[1]
-    return Dense(
-        flat[:size].reshape(shape).astype(np.float32), flat[size:].astype(np.float32)
-    )
+    return Dense(flat[:size].reshape(shape).astype(np.float32), flat[size:].astype(np.float32))

@@ -95,9 +95,7 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
         evaluation, temperature = phases.evaluate(prepared, sets, head)
         verdict = _judge(settings, store, prepared, evaluation, journal)
     journal.event("evaluated", top1=evaluation.top1.value, gate=verdict.text)
-    trained = Trained(
-        backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation)
-    )
+    trained = Trained(backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation))
     version, written = _deliver(start, store, trained, verdict, journal)
     with journal.phase("Writing the report"):
         page = _report(start, prepared, evaluation, head, _Ending(version, verdict, journal))

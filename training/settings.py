@@ -76,12 +76,17 @@ class TrainingSettings(BaseModel):
         default=0, ge=0, le=400, description="Train also on views enlarged by up to this percent."
     )
     random_brightness: int = Field(
-        default=0, ge=0, le=99, description="Train also on pictures up to this percent brighter or "
-        "darker."
+        default=0,
+        ge=0,
+        le=99,
+        description="Train also on pictures up to this percent brighter or darker.",
     )
     augmented_views: int = Field(
-        default=4, ge=1, le=64, description="Changed views of each picture, when any of the four "
-        "flags above is given; they are made once and kept like features."
+        default=4,
+        ge=1,
+        le=64,
+        description="Changed views of each picture, when any of the four "
+        "flags above is given; they are made once and kept like features.",
     )
     class_balance: Balance = Field(
         default="uniform",
