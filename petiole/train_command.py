@@ -9,6 +9,7 @@ _AS_IT_IS = {"allow_extra_args": True, "ignore_unknown_options": True}
 def register(app: typer.Typer) -> None:
     """Add both commands to the command line."""
     app.command("train", context_settings=_AS_IT_IS, add_help_option=False)(train)
+    app.command("label_image", context_settings=_AS_IT_IS, add_help_option=False)(label_image)
 
 
 def train(context: typer.Context) -> None:
@@ -17,3 +18,10 @@ def train(context: typer.Context) -> None:
     from training import command  # noqa: PLC0415
 
     raise typer.Exit(command.main(context.args))
+
+
+def label_image(context: typer.Context) -> None:
+    """Classify pictures without any server; see `petiole label_image --help`."""
+    from petiole import label_image_command  # noqa: PLC0415
+
+    raise typer.Exit(label_image_command.main(context.args))

@@ -4,7 +4,6 @@ What is worth keeping goes to stdout, progress and errors to stderr. Exit codes:
 or the gate did not let it pass, 2 wrong usage, 130 interrupted.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -42,8 +41,6 @@ def main(arguments: Sequence[str], *, program: str = "petiole train") -> int:
 
 
 def _run(settings: TrainingSettings, journal: Journal) -> int:
-    # NumPy, SciPy and matplotlib load here, TensorFlow later.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     from training import answer, run  # noqa: PLC0415 - `--help` needs none of it
 
     if settings.check:

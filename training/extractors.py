@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import ModelCard, ModelStoreError, drawings, runtimes
+from model_store import ModelCard, ModelStoreError, drawings, heavy, runtimes
 from model_store.errors import RuntimeUnavailableError
 from model_store.runtimes import REFERENCE, LoadedArtifact
-from training import graphs
 from training.backbones import Backbone
 
 # By speed on x86 CPUs: 10 ms a picture, 13 ms, 19 ms (EfficientNet-Lite0, one thread).
@@ -76,7 +75,7 @@ def _known(backbone: Backbone, place: Path) -> Extractor | None:
 
 def _make(backbone: Backbone, saved_model: Path, report: Callable[[str], None]) -> Extractor:
     report(f"Preparing {backbone.name} (kept for later runs)")
-    graphs.save_features(backbone, saved_model)
+    heavy.load("training.graphs").save_features(backbone, saved_model)
     card = _card(backbone)
     images = drawings.textures(CHECKED_PICTURES, input_size=backbone.spec.input_size)
     expected = Extractor(REFERENCE, saved_model, card).load().predict(images)

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
 
 from model_store.runtimes.tensorflow import SIGNATURE
 from training.backbones import Backbone
@@ -54,10 +57,10 @@ def probabilities(
 def _save(backbone: Backbone, serve: Any, directory: Path) -> None:
     size = backbone.spec.input_size
     images = tf.TensorSpec((None, size, size, 3), tf.uint8, name="images")
-    module = tf.Module()
-    module.backbone = backbone.tracked
-    module.variables_of_the_backbone = [
-        getattr(variable, "value", variable) for variable in backbone.tracked.variables
-    ]
-    signature = tf.function(serve, input_signature=[images])
-    tf.saved_model.save(module, str(directory), signatures={SIGNATURE: signature})
+    # Constants are saved four times faster than a Keras model with its variables, and OpenVINO
+    # cannot read the variables of TF1 modules.
+    traced = tf.function(serve, input_signature=[images]).get_concrete_function()
+    frozen = convert_variables_to_constants_v2(traced)
+    (name,) = traced.structured_outputs
+    signature = tf.function(lambda images: {name: frozen(images)[0]}, input_signature=[images])
+    tf.saved_model.save(tf.Module(), str(directory), signatures={SIGNATURE: signature})

@@ -118,6 +118,8 @@ class Terminal:
             self._console.print(f"  {fields['text']}")
 
     def _count(self, done: int, total: int) -> None:
+        if not self._console.is_terminal:
+            return
         if self._bar is None:
             self._progress.start()
             self._bar = self._progress.add_task("", total=total)

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_store import ModelCard, ModelStore, Origin, pipeline
+from model_store import ModelCard, ModelStore, Origin, heavy, pipeline
 from model_store.publishing import SAVED_MODEL
-from training import graphs
 from training.backbones import Backbone
 from training.dense import Dense
 from training.errors import SettingsError
@@ -95,15 +94,13 @@ def write_labels(path: Path, labels: Sequence[str]) -> None:
 
 
 def _save(trained: Trained, directory: Path) -> None:
-    graphs.save_classifier(
+    heavy.load("training.graphs").save_classifier(
         trained.backbone, trained.dense, directory, temperature=trained.temperature
     )
 
 
 def _freeze(path: Path, trained: Trained, output_name: str) -> None:
-    from training import frozen_graph  # noqa: PLC0415 - only few runs write one
-
-    frozen_graph.write(
+    heavy.load("training.frozen_graph").write(
         trained.backbone,
         trained.dense,
         path,

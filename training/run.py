@@ -12,7 +12,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
-from model_store import ModelStore
+from model_store import ModelStore, heavy
 from model_store.references import is_name
 from training import backbones, data, gate, inspection, phases, report, results, sources, split
 from training.backbones import Backbone, Request
@@ -98,6 +98,7 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
     trained = Trained(backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation))
     version, written = _deliver(start, store, trained, verdict, journal)
     with journal.phase("Writing the report"):
+        _summarise(start, prepared, evaluation, head)
         page = _report(start, prepared, evaluation, head, _Ending(version, verdict, journal))
     journal.event("report written", path=str(page), version=version)
     return Outcome(start.name, version, page, evaluation, verdict, written)
@@ -140,11 +141,8 @@ def _begin(settings: TrainingSettings, journal: Journal) -> _Start:
 
 def _load(settings: TrainingSettings, journal: Journal) -> Backbone:
     with journal.phase("Loading TensorFlow and the backbone"):
-        # Imported here: a check needs none of it.
-        from model_store.runtimes.tensorflow import limit_threads  # noqa: PLC0415
-
         # One thread, like a worker child, so that the published times are the ones it will see.
-        limit_threads(1)
+        heavy.load("model_store.runtimes.tensorflow").limit_threads(1)
         request = Request(
             settings.backbone_reference, settings.input_size, settings.backbone_weights
         )
@@ -212,6 +210,14 @@ def _report(
         gate=ending.verdict.text,
     )
     return report.write(start.directory, run, evaluation, pictures=prepared.source.read)
+
+
+def _summarise(start: _Start, prepared: Prepared, evaluation: Evaluation, head: Head) -> None:
+    if start.settings.summaries_dir is not None:
+        directory = start.settings.summaries_dir / start.directory.name
+        summaries = heavy.load("training.summaries")
+        summaries.write(directory, head.dense, head.curves)
+        summaries.write_mistakes(directory, evaluation.mistakes, pictures=prepared.source.read)
 
 
 def _curves(curves: Curves) -> dict[str, list[float]]:

@@ -6,10 +6,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from model_store import heavy
 from model_store.card import Origin, PreprocessingSpec
 from training.errors import BackboneUnavailableError
 
@@ -29,7 +29,6 @@ class Backbone:
         licence: Licence of the weights; empty when unknown.
         network: Maps normalised images, a float32 tensor [N, H, W, 3], to features [N, width];
             called while a graph is traced.
-        tracked: The object that owns the variables.
         keras_model: The network as a Keras model, which fine-tuning needs; else None.
     """
 
@@ -40,7 +39,6 @@ class Backbone:
     origin: Origin
     licence: str
     network: Network
-    tracked: Any
     keras_model: Any = None
 
 
@@ -88,4 +86,4 @@ def find(request: Request) -> Backbone:
 
 
 def _module(name: str) -> Family:
-    return cast(Family, import_module(f"training.backbones.{name}"))
+    return cast(Family, heavy.load(f"training.backbones.{name}"))

@@ -48,7 +48,6 @@ def load(request: Request, name: str) -> Backbone:
         origin=Origin("package", source, file=variant.weights, sha256=variant.sha256),
         licence="Apache-2.0",
         network=lambda images: model(images, training=False),
-        tracked=model,
         keras_model=model,
     )
 
