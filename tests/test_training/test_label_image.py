@@ -1,13 +1,17 @@
 """`petiole label_image`: from the store and from a frozen graph, without any server."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from model_store import serving
 from model_store.store import ModelStore
+from petiole import label_image_command
 from tests.test_training.conftest import FinishedRun, fill, run_program
+
+Label = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +21,19 @@ def rose(finished_run: FinishedRun) -> Path:
     return path.rename(path.with_name("rose.JPG"))
 
 
-def _label(run: FinishedRun, *arguments: str) -> CompletedProcess[str]:
-    return run_program("petiole", "label_image", *arguments, PETIOLE_MODELS_STORE_URL=run.store_url)
+@pytest.fixture
+def label(
+    finished_run: FinishedRun,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Label:
+    """A function that runs the command here; returns its code, output and errors."""
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", finished_run.store_url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        return label_image_command.main(arguments), *capfd.readouterr()
+
+    return run
 
 
 def _old_flags(run: FinishedRun, picture: Path, **changes: str) -> list[str]:

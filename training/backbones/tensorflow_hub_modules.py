@@ -31,9 +31,7 @@ def load(request: Request, name: str) -> Backbone:
         BackboneUnavailableError: it cannot be fetched from here, or gives no features.
     """
     if request.weights is not None:
-        raise BackboneUnavailableError(
-            f"hub:{name} has its own weights; leave backbone_weights out"
-        )
+        raise BackboneUnavailableError(f"hub:{name} has its own weights; give no file")
     directory = _fetched(name)
     identity = _identity(directory)
     try:
