@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from petiole import models_command, rollout_commands
+from petiole import models_command, rollout_commands, train_command
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 rollout_commands.register(models_command.app)
 app.add_typer(models_command.app, name="models")
+train_command.register(app)
 
 
 @app.command()

@@ -1,0 +1,150 @@
+"""`petiole label_image`: classifies pictures without any server, from the store or a frozen graph.
+
+The flags of TensorFlow's label_image.py work as they did. Labels go to stdout; a picture that
+cannot be classified is one line on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from model_store import ModelStoreError
+from model_store.settings import ModelSettings
+from petiole.console import USAGE_ERRORS, open_store, progress
+from training.errors import SettingsError, TrainingError
+
+SUCCEEDED, FAILED, WRONG_USAGE = 0, 1, 2
+PROGRAM = "petiole label_image"
+
+Ranked = list[tuple[str, float]]
+"""Labels with their scores, best first."""
+
+Classify = Callable[[bytes], Ranked]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What came of one picture: labels, or the reason why there are none."""
+
+    path: Path
+    ranked: Ranked
+    problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        if self.problem:
+            return {"path": str(self.path), "error": self.problem}
+        predictions = [{"label": label, "probability": score} for label, score in self.ranked]
+        return {"path": str(self.path), "predictions": predictions}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the arguments say and return the exit code."""
+    options = _parser().parse_args(arguments)
+    paths = [*options.pictures, *filter(None, [options.image])]
+    try:
+        if not paths:
+            raise SettingsError("no picture is given; name one or more files")
+        with progress():
+            classify = _from_graph(options) if options.graph else _from_store(options)
+            answers = [_answer(path, classify) for path in paths]
+    except (SettingsError, *USAGE_ERRORS) as exc:
+        return _refuse(str(exc), WRONG_USAGE)
+    except (ModelStoreError, TrainingError) as exc:
+        return _refuse(str(exc), FAILED)
+    return _print(answers, as_json=options.as_json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(PROGRAM, description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("pictures", nargs="*", type=Path, metavar="PICTURE")
+    add("--image", type=Path, help="One more picture, as label_image.py had it.")
+    add("--model", default=ModelSettings().default_model, help="name, name@version or name@alias.")
+    add("--top_k", "--top-k", type=int, default=5, help="How many labels (default: 5).")
+    add("--json", action="store_true", dest="as_json", help="Print one JSON document.")
+    old = parser.add_argument_group("a frozen graph instead of the store, as label_image.py had it")
+    old.add_argument("--graph", type=Path, help="Frozen graph (.pb).")
+    old.add_argument("--labels", type=Path, help="Its labels, one a line.")
+    for flag, value in (("input_layer", "Placeholder"), ("output_layer", "final_result")):
+        old.add_argument(f"--{flag}", default=value, help=f"(default: {value})")
+    for flag, size in (("input_height", 224), ("input_width", 224)):
+        old.add_argument(f"--{flag}", type=int, default=size, help=f"Pixels (default: {size}).")
+    old.add_argument("--input_mean", type=float, default=0.0, help="Is subtracted (default: 0).")
+    old.add_argument("--input_std", type=float, default=255.0, help="Divides (default: 255).")
+    return parser
+
+
+def _from_store(options: argparse.Namespace) -> Classify:
+    # Imported here: NumPy and a runtime, which a wrong flag should not wait for.
+    from model_store import serving  # noqa: PLC0415
+
+    model = serving.load(open_store(), options.model)
+    k = min(options.top_k, len(model.card.labels))
+    return lambda upload: [(p.label, p.probability) for p in model.classify(upload, k=k)]
+
+
+def _from_graph(options: argparse.Namespace) -> Classify:
+    if options.labels is None:
+        raise SettingsError("labels is missing; give --labels FILE with one label a line")
+    if options.input_std == 0:
+        raise SettingsError("input_std is 0, and pixels are divided by it; 255 gives 0 to 1")
+    from model_store import heavy  # noqa: PLC0415 - TensorFlow, only for old graphs
+
+    frozen_graph = heavy.load("training.frozen_graph")
+    names = ("input_layer", "output_layer", "input_height", "input_width", "input_mean")
+    conventions = frozen_graph.Conventions(
+        **{name: getattr(options, name) for name in (*names, "input_std")}
+    )
+    function = frozen_graph.read(options.graph, conventions)
+    labels = options.labels.read_text("utf-8").splitlines()
+
+    def classify(upload: bytes) -> Ranked:
+        scores = frozen_graph.classify(upload, function, conventions)
+        if len(scores) != len(labels):
+            raise SettingsError(
+                f"{options.labels} has {len(labels)} labels; the graph gives {len(scores)} scores"
+            )
+        best = scores.argsort()[::-1][: options.top_k]
+        return [(labels[i], float(scores[i])) for i in best]
+
+    return classify
+
+
+def _answer(path: Path, classify: Classify) -> _Answer:
+    try:
+        return _Answer(path, classify(path.read_bytes()))
+    except OSError as exc:
+        return _Answer(path, [], f"cannot be read: {exc.strerror}")
+    except ModelStoreError as exc:
+        return _Answer(path, [], str(exc))
+
+
+def _print(answers: Sequence[_Answer], *, as_json: bool) -> int:
+    if as_json:
+        documents = [answer.to_dict() for answer in answers]
+        typer.echo(json.dumps({"pictures": documents}, indent=2, ensure_ascii=False))
+    else:
+        for line in _lines(answers):
+            typer.echo(line)
+    problems = [answer for answer in answers if answer.problem]
+    for answer in problems:
+        _refuse(f"{answer.path}: {answer.problem}", FAILED)
+    return FAILED if problems else SUCCEEDED
+
+
+def _lines(answers: Sequence[_Answer]) -> Iterator[str]:
+    for answer in answers:
+        if len(answers) > 1 and answer.ranked:
+            yield f"{answer.path}:"
+        yield from (f"{label} {score}" for label, score in answer.ranked)
+
+
+def _refuse(text: str, code: int) -> int:
+    typer.echo(f"{PROGRAM}: {text}", err=True)
+    return code

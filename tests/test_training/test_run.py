@@ -1,0 +1,189 @@
+"""The whole command on drawn pictures: what it prints, writes and publishes."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlparse
+
+import numpy as np
+import pytest
+
+from model_store import ModelStore, serving
+from tests.test_training.conftest import COLOURS, FinishedRun, fill, run_program
+
+
+def _store(run: FinishedRun) -> ModelStore:
+    return ModelStore.open(run.store_url)
+
+
+def test_a_run_ends_with_a_published_version(finished_run: FinishedRun) -> None:
+    """And with the lines that say how to use it."""
+    assert finished_run.ended.returncode == 0, finished_run.ended.stderr
+    assert "Published drawn@1. It classifies with:" in finished_run.ended.stdout
+    assert "curl -F image=@picture.jpg 'http://127.0.0.1:8000/classify?wait=10&model=drawn@1'" in (
+        finished_run.ended.stdout
+    )
+
+
+def test_the_card_has_labels_preprocessing_and_metrics_of_the_run(
+    finished_run: FinishedRun,
+) -> None:
+    """Names of folders as they are, in sorted order; what the report says about quality."""
+    card = _store(finished_run).card("drawn", 1)
+
+    assert card.labels == ("blue sky", "красный", "玫瑰")
+    assert (card.preprocessing.input_size, card.origin.kind) == (32, "training")
+    assert {"top1", "temperature"} <= card.metrics.keys()
+
+
+def test_the_version_knows_pictures_it_has_not_seen(finished_run: FinishedRun) -> None:
+    """Served by the fastest runtime, from the bytes of a file."""
+    model = serving.load(_store(finished_run), "drawn")
+    unseen = fill(finished_run.root / "unseen", "玫瑰", 3, first=900)
+
+    assert [model.classify(p.read_bytes(), k=1)[0].label for p in unseen] == ["玫瑰"] * 3
+
+
+def test_the_report_is_where_the_run_says(finished_run: FinishedRun) -> None:
+    """It names the version; the JSON beside it has the same numbers for machines."""
+    (line,) = [x for x in finished_run.ended.stdout.splitlines() if x.startswith("Report: ")]
+    page = Path(urlparse(line.removeprefix("Report: ")).path)
+
+    document = json.loads(page.with_suffix(".json").read_text("utf-8"))
+
+    assert "drawn@1" in page.read_text("utf-8")
+    assert document["run"]["version"] == 1
+    assert document["run"]["data"]["counts"]["玫瑰"].keys() == {"training", "validation", "testing"}
+
+
+def test_every_event_of_the_run_is_in_a_file(finished_run: FinishedRun) -> None:
+    """One JSON document a line, from the start to the report."""
+    (file,) = (finished_run.root / "runs").glob("drawn-*/events.jsonl")
+    events = [json.loads(line)["event"] for line in file.read_text("utf-8").splitlines()]
+
+    assert (events[0], events[-1]) == ("run started", "report written")
+    assert {"data checked", "head trained", "evaluated", "published"} <= set(events)
+
+
+def test_the_labels_file_is_in_class_order(finished_run: FinishedRun) -> None:
+    """One label a line as retrain.py wrote them, but not lower-cased to ASCII."""
+    assert (finished_run.root / "labels.txt").read_text("utf-8") == "".join(
+        f"{label}\n" for label in sorted(COLOURS)
+    )
+
+
+def test_the_saved_model_is_the_published_one(finished_run: FinishedRun) -> None:
+    """Also with a final tensor name of one's own, which broke retrain.py's export."""
+    import tensorflow as tf
+
+    written = tf.saved_model.load(str(finished_run.root / "saved_model"))
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    found = written.signatures["serving_default"](images=tf.constant(images))["probabilities"]
+
+    served = serving.load(_store(finished_run), "drawn").predict(images)
+    assert np.abs(found.numpy() - served).max() < 1e-4
+
+
+def test_summaries_are_what_tensorboard_reads(finished_run: FinishedRun) -> None:
+    """Loss and accuracy for both parts, histograms of the layer for one."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (run,) = (finished_run.root / "summaries").iterdir()
+    tags = EventAccumulator(str(run / "train")).Reload().Tags()["tensors"]
+
+    assert {"cross_entropy", "accuracy", "weights/histogram", "biases/mean"} <= set(tags)
+    assert (run / "validation").is_dir()
+
+
+def test_a_second_run_keeps_what_the_first_wrote(
+    finished_run: FinishedRun, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The features are known, the summaries of the first run stay, and the model is the same."""
+    before = sorted((finished_run.root / "summaries").iterdir())
+    code = finished_run.train_here(
+        *("--summaries_dir", str(finished_run.root / "summaries"), "--no-publish"),
+        *("--saved_model_dir", str(finished_run.root / "again")),
+    )
+
+    assert code == 0
+    assert "Nothing was published." in capfd.readouterr().out
+    assert set(before) < set((finished_run.root / "summaries").iterdir())
+    one, other = (finished_run.root / name / "saved_model.pb" for name in ("saved_model", "again"))
+    assert _constants(one) == _constants(other)
+
+
+def test_a_failed_gate_publishes_nothing(
+    finished_run: FinishedRun, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It exits with 1 and the reason, still writes the report, and none of the other files."""
+    labels = finished_run.root / "never.txt"
+    # One step on one picture knows one label.
+    code = finished_run.train_here(
+        *(
+            "--how_many_training_steps",
+            "1",
+            "--train_batch_size",
+            "1",
+            "--not_worse_than_production",
+        ),
+        *("--assert_accuracy_at_least", "0.99", "--output_labels", str(labels)),
+    )
+
+    said = capfd.readouterr().out
+    assert code == 1
+    assert re.search(r"Gate failed: top-1 accuracy is .*that of drawn@1 is 1.0000", said)
+    assert "Report: file:" in said
+    assert _store(finished_run).versions("drawn") == (1,)
+    assert not labels.exists()
+
+
+def test_a_check_only_looks(finished_run: FinishedRun, capfd: pytest.CaptureFixture[str]) -> None:
+    """It prints the split and writes nothing but what a later run can use."""
+    code = finished_run.train_here("--check", "--runs_dir", str(finished_run.root / "none"))
+
+    said = capfd.readouterr().out
+    assert code == 0
+    assert "72 pictures are fine, 0 were set aside" in said
+    assert all(label in said for label in COLOURS)
+    assert not (finished_run.root / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (("--image_dir", "/nowhere"), 1, "image_dir is /nowhere, which does not exist"),
+        (("--name", "No Name"), 2, "name is 'No Name'; give --name"),
+        (("--validation_percentage", "0"), 2, "validation_percentage is 0"),
+    ],
+)
+def test_what_cannot_work_is_one_line(
+    finished_run: FinishedRun,
+    capfd: pytest.CaptureFixture[str],
+    flags: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    """No traceback, and the exit code says whose fault it is."""
+    assert finished_run.train_here(*flags) == code
+    assert message in capfd.readouterr().err
+
+
+def test_the_module_is_the_same_command(tmp_path: Path) -> None:
+    """`python -m training` takes the same flags."""
+    fill(tmp_path / "p", "rose", 4)
+    ended = run_program("training", "--image_dir", str(tmp_path / "p"), "--check")
+
+    assert ended.returncode == 1
+    assert "python -m training: found 1 label folder(s) (rose)" in ended.stderr
+
+
+def _constants(graph: Path) -> list[bytes]:
+    """Return the weights in a SavedModel, without the names that tracing counts up."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    document = saved_model_pb2.SavedModel.FromString(graph.read_bytes())
+    functions = document.meta_graphs[0].graph_def.library.function
+    nodes = [node for function in functions for node in function.node_def]
+    return sorted(
+        node.attr["value"].tensor.SerializeToString() for node in nodes if node.op == "Const"
+    )

@@ -1,0 +1,58 @@
+"""`petiole train` and `python -m training`: a command line around `run`.
+
+What is worth keeping goes to stdout, progress and errors to stderr. Exit codes: 0 done, 1 it failed
+or the gate did not let it pass, 2 wrong usage, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from model_store import ModelStore, ModelStoreError
+from model_store.settings import ModelSettings
+from training.errors import SettingsError, TrainingError
+from training.journal import Journal, Terminal, quiet_libraries
+from training.settings import TrainingSettings
+
+SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str], *, program: str = "petiole train") -> int:
+    """Do what the arguments say and return the exit code."""
+    from training import flags  # noqa: PLC0415 - keeps `petiole --help` quick
+
+    try:
+        settings, ignored = flags.parse(arguments, program=program)
+    except SettingsError as exc:
+        print(f"{program}: {exc}", file=sys.stderr)  # noqa: T201 - a command's answer
+        return WRONG_USAGE
+    for sentence in ignored:
+        print(f"{program}: {sentence}", file=sys.stderr)  # noqa: T201 - a command's answer
+    with quiet_libraries() as stderr:
+        try:
+            return _run(settings, Journal(Terminal(stderr)))
+        except SettingsError as exc:
+            return _say(stderr, f"{program}: {exc}", WRONG_USAGE)
+        except (TrainingError, ModelStoreError) as exc:
+            return _say(stderr, f"{program}: {exc}", FAILED)
+        except KeyboardInterrupt:
+            again = "the same command goes on from here"
+            return _say(stderr, f"{program}: interrupted; {again}", INTERRUPTED)
+
+
+def _run(settings: TrainingSettings, journal: Journal) -> int:
+    from training import answer, run  # noqa: PLC0415 - `--help` needs none of it
+
+    if settings.check:
+        print(answer.of_check(run.check(settings, journal)))  # noqa: T201 - the command's answer
+        return SUCCEEDED
+    places = ModelSettings()
+    store = ModelStore.open(places.store_url, cache_directory=places.cache_directory)
+    outcome = run.train(settings, store, journal)
+    print(answer.of_run(outcome, settings))  # noqa: T201 - the command's answer
+    return SUCCEEDED if outcome.verdict.passed else FAILED
+
+
+def _say(stream: TextIO, text: str, code: int) -> int:
+    print(text, file=stream)
+    return code

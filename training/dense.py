@@ -1,0 +1,84 @@
+"""The last layer as numbers, and how it comes back from standardised features to plain ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+Matrix = NDArray[np.float32]
+Truth = NDArray[np.int64]
+
+# A feature that never varies tells nothing; dividing by less than this would only blow up noise.
+SMALLEST_DEVIATION = 1e-6
+
+
+@dataclass(frozen=True)
+class Dense:
+    """The last layer: logits [N, classes] are features [N, width] times weights plus bias.
+
+    Attributes:
+        weights: float32 [width, classes].
+        bias: float32 [classes].
+    """
+
+    weights: Matrix
+    bias: Matrix
+
+    def logits(self, features: Matrix) -> Matrix:
+        """Return the logits [N, classes] of features [N, width]."""
+        return features @ self.weights + self.bias
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """Mean and standard deviation of each feature over the training pictures, [width] both."""
+
+    mean: Matrix
+    deviation: Matrix
+
+    @classmethod
+    def of(cls, features: Matrix) -> "Standardisation":
+        """Measure features [N, width]."""
+        deviation = features.std(axis=0, dtype=np.float64).astype(np.float32)
+        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return cls(mean, np.maximum(deviation, np.float32(SMALLEST_DEVIATION)))
+
+    def apply(self, features: Matrix) -> Matrix:
+        """Return features [N, width] with mean 0 and deviation 1 where they were measured."""
+        return (features - self.mean) / self.deviation
+
+    def fold(self, dense: Dense) -> Dense:
+        """Return the layer that does to plain features what `dense` does to standardised ones."""
+        weights = dense.weights / self.deviation[:, None]
+        return Dense(weights, dense.bias - self.mean @ weights)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Features [N, width], class indices [N], and how much each picture counts, [N], mean 1."""
+
+    features: Matrix
+    truth: Truth
+    weights: Matrix
+
+    def cross_entropy(self, logits: Matrix) -> float:
+        """Return the weighted mean of -log p(truth) over logits [N, classes], in nats."""
+        chosen = log_softmax(logits, axis=1)[np.arange(len(self.truth)), self.truth]
+        return float(-(chosen * self.weights).mean())
+
+    def accuracy(self, logits: Matrix) -> float:
+        """Return the plain share of pictures whose largest logit is the truth's."""
+        return float((logits.argmax(axis=1) == self.truth).mean())
+
+
+def counting(truth: Truth, *, classes: int, balance: str) -> Matrix:
+    """Return how much each picture counts, [N] with mean 1.
+
+    With `none` all count the same; else each class does, however many pictures it has.
+    """
+    if balance == "none":
+        return np.ones(len(truth), np.float32)
+    sizes = np.bincount(truth, minlength=classes)
+    weights: Matrix = (len(truth) / ((sizes > 0).sum() * sizes[truth])).astype(np.float32)
+    return weights

@@ -1,0 +1,139 @@
+"""From a command line and a TOML file to `TrainingSettings`; both have the names of its fields.
+
+Flags of retrain.py that mean nothing any more are accepted and say why.
+"""
+
+import argparse
+import textwrap
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from training.errors import SettingsError
+from training.settings import TrainingSettings
+
+WITHOUT_MEANING = {
+    "intermediate_output_graphs_dir": "training takes seconds, so nothing is written in between",
+    "intermediate_store_frequency": "training takes seconds, so nothing is written in between",
+    "checkpoint_path": "a run that was killed goes on by itself when it is started again",
+    "test_batch_size": "all test pictures are always used",
+    "validation_batch_size": "all validation pictures are always used",
+    "logging_verbosity": "the terminal shows the phases, events.jsonl everything",
+    "architecture": "use --backbone",
+    "model_dir": "weights come from packages; use --backbone",
+}
+
+COMMENT_WIDTH = 96
+
+_DESCRIPTION = """
+Train a model on a folder of pictures, judge it, and publish it so that it serves.
+Every flag may also be a line `name = value` of a TOML file given with --config.
+"""
+
+
+def parse(arguments: Sequence[str], *, program: str) -> tuple[TrainingSettings, list[str]]:
+    """Return the settings and a sentence for each flag that means nothing any more.
+
+    Raises:
+        SettingsError: a flag or a line of the file is wrong; the message names it.
+    """
+    given = vars(_parser(program).parse_args(arguments))
+    config = given.pop("config", None)
+    values = {**(_from_file(Path(config)) if config else {}), **given}
+    ignored = [f"{name} is ignored: {WITHOUT_MEANING[name]}" for name in values if _idle(name)]
+    wanted = {name: value for name, value in values.items() if not _idle(name)}
+    if "image_dir" not in wanted:
+        raise SettingsError("image_dir is missing; give --image_dir FOLDER, a .zip or a .csv")
+    try:
+        return TrainingSettings(**wanted), ignored
+    except ValidationError as exc:
+        raise SettingsError(_sentence(exc)) from exc
+
+
+def as_toml() -> str:
+    """Return a configuration file that lists every field with its meaning and default."""
+    return "\n\n".join(_toml(name, field) for name, field in _fields()) + "\n"
+
+
+def _fields() -> list[tuple[str, FieldInfo]]:
+    return list(TrainingSettings.model_fields.items())
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        program,
+        description=_DESCRIPTION,
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--config", metavar="FILE", help="TOML file; flags go before its values.")
+    for name, field in _fields():
+        parser.add_argument(*_spellings(name), dest=name, **_options(field))
+    for name, reason in WITHOUT_MEANING.items():
+        parser.add_argument(*_spellings(name), dest=name, help=f"Has no meaning: {reason}.")
+    return parser
+
+
+def _spellings(name: str) -> list[str]:
+    return list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"]))
+
+
+def _options(field: FieldInfo) -> dict[str, Any]:
+    text = f"{field.description} {_default(field)}".replace("%", "%%").strip()
+    kind = _kind(field.annotation)
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction, "help": text}
+    if get_origin(kind) is Literal:
+        return {"choices": get_args(kind), "help": text}
+    return {"type": kind, "metavar": kind.__name__.upper(), "help": text}
+
+
+def _default(field: FieldInfo) -> str:
+    shown = field.default not in (None, "", False) and not field.is_required()
+    return f"(default: {field.default})" if shown else ""
+
+
+def _kind(annotation: Any) -> Any:
+    """Return the plain type of `X | None` and of `Annotated[X, …]`."""
+    if get_origin(annotation) in (Union, UnionType):
+        return _kind(next(one for one in get_args(annotation) if one is not type(None)))
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        values: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as exc:
+        raise SettingsError(f"config is {path}, which cannot be read as TOML: {exc}") from exc
+    known = TrainingSettings.model_fields.keys() | WITHOUT_MEANING.keys()
+    if unknown := sorted(values.keys() - known):
+        raise SettingsError(f"{path} has {', '.join(unknown)}, which training does not know")
+    return dict(values)
+
+
+def _idle(name: str) -> bool:
+    return name in WITHOUT_MEANING
+
+
+def _sentence(exc: ValidationError) -> str:
+    parts = []
+    for error in exc.errors():
+        name = ".".join(map(str, error["loc"]))
+        parts.append(f"{name} is {error['input']!r}: {error['msg']}" if name else error["msg"])
+    return "; ".join(parts)
+
+
+def _toml(name: str, field: FieldInfo) -> str:
+    lines = textwrap.wrap(str(field.description), COMMENT_WIDTH)
+    comment = "\n".join(f"# {line}" for line in lines)
+    value = None if field.is_required() else field.default
+    if isinstance(value, bool):
+        return f"{comment}\n{name} = {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"{comment}\n{name} = {value}"
+    return f'{comment}\n{"# " if value is None else ""}{name} = "{value or ""}"'

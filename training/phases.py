@@ -1,0 +1,157 @@
+"""The phases of a run between the pictures and the decision: features, head, evaluation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import calibration, evaluation, extractors, features, head
+from training.augmentation import Augmentation
+from training.backbones import Backbone
+from training.data import DataSet, Picture
+from training.dense import Examples, Matrix, counting
+from training.evaluation import Evaluation, TestSet
+from training.extractors import Extractor
+from training.features import View
+from training.head import Descent, Head
+from training.journal import Journal
+from training.settings import (
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_LEARNING_RATE,
+    DEFAULT_STEPS,
+    TrainingSettings,
+)
+from training.sources import Source
+from training.split import Split
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The pictures of a run: where they are, what the check found, how they were split."""
+
+    source: Source
+    data: DataSet
+    split: Split
+
+    def truth(self, pictures: tuple[Picture, ...]) -> NDArray[np.int64]:
+        """Return the class index of each picture, [N]."""
+        place = {label: i for i, label in enumerate(self.data.labels)}
+        return np.array([place[picture.label] for picture in pictures], np.int64)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Everything that the head sees: weighted examples to train and choose on, plain ones to judge.
+
+    With augmentation `training` holds all views of the training pictures, one after another.
+    """
+
+    training: Examples
+    validation: Examples
+    testing: Examples
+
+
+def compute_features(
+    settings: TrainingSettings, prepared: Prepared, backbone: Backbone, journal: Journal
+) -> Sets:
+    """Return the features of all pictures; only the training pictures are ever changed."""
+    with journal.phase("Preparing the backbone"):
+        place = settings.bottleneck_dir / "backbones"
+        extractor = extractors.prepare(backbone, place, report=journal.note)
+    split = prepared.split
+    held_out = []
+    with journal.phase("Computing features"):
+        everything = (*split.training, *split.validation, *split.testing)
+        plain = _Features(settings, prepared.source, backbone, extractor, journal)
+        plain.rows(everything, None)
+        training = np.concatenate([plain.rows(split.training, view) for view in _views(settings)])
+        held_out = [plain.rows(part, None) for part in (split.validation, split.testing)]
+    balance = settings.class_balance
+    classes = len(prepared.data.labels)
+    truth = np.tile(prepared.truth(split.training), len(training) // len(split.training))
+    validation, testing = prepared.truth(split.validation), prepared.truth(split.testing)
+    return Sets(
+        Examples(training, truth, counting(truth, classes=classes, balance=balance)),
+        Examples(held_out[0], validation, counting(validation, classes=classes, balance=balance)),
+        Examples(held_out[1], testing, counting(testing, classes=classes, balance="none")),
+    )
+
+
+def train_head(settings: TrainingSettings, sets: Sets, *, classes: int) -> Head:
+    """Return the last layer, solved exactly or, where steps were asked for, by descent."""
+    if not settings.descends:
+        return head.solve(sets.training, sets.validation, classes=classes)
+    how = Descent(
+        steps=settings.how_many_training_steps or DEFAULT_STEPS,
+        learning_rate=settings.learning_rate or DEFAULT_LEARNING_RATE,
+        batch_size=settings.train_batch_size or DEFAULT_BATCH_SIZE,
+        eval_step_interval=settings.eval_step_interval,
+        draws_classes_equally=settings.class_balance == "uniform",
+        seed=settings.seed,
+    )
+    training = sets.training
+    if how.draws_classes_equally:
+        # Drawn equally already, so weighting as well would count small classes twice.
+        ones = np.ones_like(training.weights)
+        training = Examples(training.features, training.truth, ones)
+    return head.descend(training, sets.validation, classes=classes, how=how)
+
+
+def evaluate(prepared: Prepared, sets: Sets, trained: Head) -> tuple[Evaluation, float]:
+    """Return what was measured on the test pictures, and the temperature fitted on validation."""
+    validation, testing = sets.validation, sets.testing
+    temperature = calibration.fit_temperature(
+        trained.dense.logits(validation.features), validation.truth
+    )
+    test_set = TestSet(
+        labels=prepared.data.labels,
+        paths=tuple(picture.path for picture in prepared.split.testing),
+        truth=testing.truth,
+        logits=trained.dense.logits(testing.features),
+        temperature=temperature,
+    )
+    return evaluation.evaluate(test_set), temperature
+
+
+class _Features:
+    """Computes features with everything but the pictures already decided."""
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        source: Source,
+        backbone: Backbone,
+        extractor: Extractor,
+        journal: Journal,
+    ) -> None:
+        self._source = source
+        self._backbone = backbone
+        self._extractor = extractor
+        self._journal = journal
+        self._directory = settings.bottleneck_dir / "features"
+
+    def rows(self, pictures: tuple[Picture, ...], view: View | None) -> Matrix:
+        """Return the features [N, width] of pictures seen this way."""
+        known = features.cache(self._backbone, self._directory, view)
+        return features.compute(
+            self._source,
+            pictures,
+            self._extractor,
+            known,
+            view=view,
+            advance=self._journal.count,
+        )
+
+
+def _views(settings: TrainingSettings) -> list[View | None]:
+    """Return how the training pictures are seen: as they are, or changed several times."""
+    if not settings.augments:
+        return [None]
+    changes = Augmentation(
+        settings.flip_left_right,
+        settings.random_crop,
+        settings.random_scale,
+        settings.random_brightness,
+        settings.seed,
+    )
+    return [None, *(View(changes, number) for number in range(settings.augmented_views))]

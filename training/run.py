@@ -1,0 +1,238 @@
+"""One run from a folder of pictures to a published version, told phase by phase.
+
+The same call after a kill goes on where the first one was: fingerprints, extractor and features
+are kept as they are made, and everything after them takes seconds and is deterministic.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+from model_store import ModelStore, heavy
+from model_store.references import is_name
+from training import backbones, data, gate, inspection, phases, report, results, sources, split
+from training.backbones import Backbone, Request
+from training.errors import SettingsError
+from training.evaluation import Evaluation
+from training.gate import Verdict
+from training.head import Curves, Head
+from training.journal import EventFile, Journal
+from training.phases import Prepared
+from training.record import Run
+from training.results import Trained
+from training.settings import TrainingSettings
+
+PACKAGES = ("petiole", "tensorflow", "keras", "openvino", "numpy", "scipy", "pillow")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ended with; `version` is None when nothing was published."""
+
+    name: str
+    version: int | None
+    report: Path
+    evaluation: Evaluation
+    verdict: Verdict
+    written: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What is known before anything is looked at."""
+
+    settings: TrainingSettings
+    name: str
+    started_at: str
+    directory: Path
+
+
+def check(settings: TrainingSettings, journal: Journal) -> Prepared:
+    """Return the usable pictures and their split, after telling everything odd about them.
+
+    Raises:
+        DataError: nothing could be learned from these pictures; the message says all reasons.
+    """
+    with journal.phase("Checking the pictures"):
+        source = sources.open_source(settings.image_dir)
+        cache = inspection.findings_cache(settings.bottleneck_dir / "fingerprints")
+        found = data.check(source, cache, advance=journal.count)
+    aside = _aside(found)
+    journal.event("data checked", counts=found.counts, set_aside=aside)
+    for one in aside:
+        journal.event("warning", text=f"Set aside {one['path']}: {one['reason']}")
+    for text in found.warnings:
+        journal.event("warning", text=text)
+    parts = split.assign(
+        found,
+        validation_percentage=settings.validation_percentage,
+        testing_percentage=settings.testing_percentage,
+    )
+    return Prepared(source, found, parts)
+
+
+def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Outcome:
+    """Train, judge and, if the gate lets it pass, publish; return what came of it.
+
+    Raises:
+        SettingsError: a setting cannot work; found before anything slow.
+        DataError: nothing could be learned from these pictures.
+        BackboneUnavailableError: the backbone cannot be had here.
+        ModelStoreError: the store cannot be written.
+    """
+    start = _begin(settings, journal)
+    prepared = check(settings, journal)
+    backbone = _load(settings, journal)
+    sets = phases.compute_features(settings, prepared, backbone, journal)
+    with journal.phase("Training the head"):
+        head = phases.train_head(settings, sets, classes=len(prepared.data.labels))
+    journal.event("head trained", chosen=head.chosen)
+    with journal.phase("Evaluating"):
+        evaluation, temperature = phases.evaluate(prepared, sets, head)
+        verdict = _judge(settings, store, prepared, evaluation, journal)
+    journal.event("evaluated", top1=evaluation.top1.value, gate=verdict.text)
+    trained = Trained(backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation))
+    version, written = _deliver(start, store, trained, verdict, journal)
+    with journal.phase("Writing the report"):
+        _summarise(start, prepared, evaluation, head)
+        page = _report(start, prepared, evaluation, head, _Ending(version, verdict, journal))
+    journal.event("report written", path=str(page), version=version)
+    return Outcome(start.name, version, page, evaluation, verdict, written)
+
+
+def name_of(settings: TrainingSettings) -> str:
+    """Return the model's name: what was said, or the name of the pictures' folder.
+
+    Raises:
+        SettingsError: that is no name that the store takes.
+    """
+    name = settings.name or settings.image_dir.resolve().stem.lower()
+    if not is_name(name):
+        raise SettingsError(
+            f"name is {name!r}; give --name with at most 64 lower-case letters, digits, dots, "
+            "dashes and underscores"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """What the report has to say about the end."""
+
+    version: int | None
+    verdict: Verdict
+    journal: Journal
+
+
+def _begin(settings: TrainingSettings, journal: Journal) -> _Start:
+    now = datetime.now(UTC)
+    name = name_of(settings)
+    results.refuse_bad_places(settings)
+    # The process id tells apart two runs that start in one second.
+    directory = settings.runs_dir / f"{name}-{now:%Y%m%d-%H%M%S}-{os.getpid()}"
+    journal.listen(EventFile(directory))
+    journal.event("run started", settings=settings.model_dump(mode="json"))
+    return _Start(settings, name, now.isoformat(timespec="seconds"), directory)
+
+
+def _load(settings: TrainingSettings, journal: Journal) -> Backbone:
+    with journal.phase("Loading TensorFlow and the backbone"):
+        # One thread, like a worker child, so that the published times are the ones it will see.
+        heavy.load("model_store.runtimes.tensorflow").limit_threads(1)
+        request = Request(
+            settings.backbone_reference, settings.input_size, settings.backbone_weights
+        )
+        return backbones.find(request)
+
+
+def _judge(
+    settings: TrainingSettings,
+    store: ModelStore,
+    prepared: Prepared,
+    evaluation: Evaluation,
+    journal: Journal,
+) -> Verdict:
+    rival = None
+    if settings.not_worse_than_production:
+        rival = gate.rival_of(
+            store,
+            name_of(settings),
+            prepared.source,
+            prepared.split.testing,
+            advance=journal.count,
+        )
+    return gate.judge(settings, evaluation, rival)
+
+
+def _deliver(
+    start: _Start, store: ModelStore, trained: Trained, verdict: Verdict, journal: Journal
+) -> tuple[int | None, tuple[Path, ...]]:
+    """Publish and write what was asked for, if the gate lets it pass."""
+    if not verdict.passed:
+        return None, ()
+    with journal.phase("Publishing"):
+        written = results.write_files(start.settings, trained)
+        if not start.settings.publish:
+            return None, tuple(written)
+        run = start.directory.name
+        card = results.publish(store, start.name, trained, run=run, report=journal.note)
+    journal.event("published", model=card.ref)
+    return card.version, tuple(written)
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, float]:
+    return {
+        "top1": evaluation.top1.value,
+        "macro_f1": evaluation.macro_f1,
+        "expected_calibration_error": evaluation.after.expected_calibration_error,
+        "test_pictures": evaluation.pictures,
+    }
+
+
+def _report(
+    start: _Start, prepared: Prepared, evaluation: Evaluation, head: Head, ending: _Ending
+) -> Path:
+    found = prepared.data
+    run = Run(
+        name=start.name,
+        version=ending.version,
+        settings=start.settings.model_dump(mode="json"),
+        versions=_versions(),
+        data={"counts": prepared.split.counts(found.labels), "set_aside": _aside(found)},
+        phases_seconds=dict(ending.journal.phases_seconds),
+        curves=_curves(head.curves),
+        data_fingerprint=found.fingerprint,
+        started_at=start.started_at,
+        gate=ending.verdict.text,
+    )
+    return report.write(start.directory, run, evaluation, pictures=prepared.source.read)
+
+
+def _summarise(start: _Start, prepared: Prepared, evaluation: Evaluation, head: Head) -> None:
+    if start.settings.summaries_dir is not None:
+        directory = start.settings.summaries_dir / start.directory.name
+        summaries = heavy.load("training.summaries")
+        summaries.write(directory, head.dense, head.curves)
+        summaries.write_mistakes(directory, evaluation.mistakes, pictures=prepared.source.read)
+
+
+def _curves(curves: Curves) -> dict[str, list[float]]:
+    return {name: list(values) for name, values in curves.values.items()}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version_of(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _aside(found: data.DataSet) -> list[dict[str, Any]]:
+    return [{"path": one.path, "reason": one.reason} for one in found.set_aside]
