@@ -6,6 +6,8 @@ Loaded by workers only.
 import gc
 import importlib
 import logging
+import os
+import select
 from functools import cache, partial
 from threading import Event, Thread
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import structlog
 from celery import signals
 
+from model_store import ModelStoreError
 from model_store.settings import ModelSettings
 from tasks import jobs, loaded_models, log_format, stores, trials
 from tasks.celery import app
@@ -46,6 +49,7 @@ def _remember_children(sender: Any, **_: Any) -> None:
     """Prepare what the children share: the cores, and the pages of what is imported here."""
     if _consumes("classify"):
         importlib.import_module("model_store.serving")
+        _shutdown_pipe()
     loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
 
 
@@ -60,11 +64,61 @@ def _load_models(**_: Any) -> None:
         return
     announcement = _announcement("classify")
     announcement.say(ready=False, reason="the model is being loaded")
-    while not _default_is_warm(announcement):
-        Event().wait(LOAD_RETRY_SECONDS)
+    warm = Event()
+    Thread(target=_end_at_shutdown_unless, args=(warm,), name="shutdown-watch", daemon=True).start()
+    _load_until_warm(announcement)
+    warm.set()
     # What was made so far lives as long as the process: the collector need not look at it.
     gc.freeze()
     loaded_models.watch(partial(_refresh, announcement))
+
+
+@cache
+def _shutdown_pipe() -> tuple[int, int]:
+    """Return the ends of a pipe that is made before the children are; readable at shutdown."""
+    return os.pipe()
+
+
+@signals.worker_shutting_down.connect
+def _tell_loading_children(**_: Any) -> None:
+    if _consumes("classify"):
+        os.write(_shutdown_pipe()[1], b"\0")
+
+
+def _end_at_shutdown_unless(warm: Event) -> None:
+    """End this child when its worker shuts down before `warm` is set.
+
+    The worker waits for a child to read a farewell, which it does only after its initializer;
+    nothing is lost with a child that has taken no job.
+    """
+    select.select([_shutdown_pipe()[0]], [], [])
+    if not warm.is_set():
+        os._exit(0)
+
+
+def _load_until_warm(announcement: Announcement) -> None:
+    """Try until the model is warm; each reason why not is announced, and logged once."""
+    logged = ""
+    while reason := _why_default_is_not_warm(logged):
+        announcement.say(ready=False, reason=reason)
+        logged = reason
+        Event().wait(LOAD_RETRY_SECONDS)
+    _announce_models(announcement)
+
+
+def _why_default_is_not_warm(logged: str) -> str:
+    """Load, warm and check; returns what went wrong, logged unless it equals `logged`."""
+    try:
+        loaded_models.get(ModelSettings().default_model)
+        stores.image_store().probe()
+    except Exception as exc:
+        # Whatever it is, the child must not serve. What the store refuses needs no traceback.
+        expected = isinstance(exc, (ModelStoreError, StoreUnavailableError))
+        reason = f"{type(exc).__name__}: {exc}"
+        if reason != logged:
+            logger.error("model not loaded", exc_info=not expected, extra={"reason": reason})
+        return reason
+    return ""
 
 
 def _refresh(announcement: Announcement) -> None:
@@ -72,19 +126,6 @@ def _refresh(announcement: Announcement) -> None:
     trials_changed = trials.of_this_process().refresh()
     if models_changed or trials_changed:
         _announce_models(announcement)
-
-
-def _default_is_warm(announcement: Announcement) -> bool:
-    try:
-        loaded_models.get(ModelSettings().default_model)
-        stores.image_store().probe()
-    except Exception as exc:
-        # Whatever it is, the child must not serve.
-        logger.exception("model not loaded")
-        announcement.say(ready=False, reason=f"{type(exc).__name__}: {exc}")
-        return False
-    _announce_models(announcement)
-    return True
 
 
 def _announce_models(announcement: Announcement) -> None:
