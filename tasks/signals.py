@@ -13,6 +13,7 @@ from threading import Event, Thread
 from typing import Any
 
 import structlog
+from billiard.process import current_process
 from celery import signals
 
 from model_store import ModelStoreError
@@ -49,7 +50,6 @@ def _remember_children(sender: Any, **_: Any) -> None:
     """Prepare what the children share: the cores, and the pages of what is imported here."""
     if _consumes("classify"):
         importlib.import_module("model_store.serving")
-        _shutdown_pipe()
     loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
 
 
@@ -65,7 +65,7 @@ def _load_models(**_: Any) -> None:
     announcement = _announcement("classify")
     announcement.say(ready=False, reason="the model is being loaded")
     warm = Event()
-    Thread(target=_end_at_shutdown_unless, args=(warm,), name="shutdown-watch", daemon=True).start()
+    Thread(target=_end_at_farewell_unless, args=(warm,), name="farewell", daemon=True).start()
     _load_until_warm(announcement)
     warm.set()
     # What was made so far lives as long as the process: the collector need not look at it.
@@ -73,27 +73,18 @@ def _load_models(**_: Any) -> None:
     loaded_models.watch(partial(_refresh, announcement))
 
 
-@cache
-def _shutdown_pipe() -> tuple[int, int]:
-    """Return the ends of a pipe that is made before the children are; readable at shutdown."""
-    return os.pipe()
+def _end_at_farewell_unless(warm: Event) -> None:
+    """End this child when its worker says farewell before `warm` is set.
 
-
-@signals.worker_shutting_down.connect
-def _tell_loading_children(**_: Any) -> None:
-    if _consumes("classify"):
-        os.write(_shutdown_pipe()[1], b"\0")
-
-
-def _end_at_shutdown_unless(warm: Event) -> None:
-    """End this child when its worker shuts down before `warm` is set.
-
-    The worker waits for a child to read a farewell, which it does only after its initializer;
-    nothing is lost with a child that has taken no job.
+    The worker waits until every child has read its farewell, which it does only after its
+    initializer, and meanwhile ignores signals. A child that is not up yet is sent no job
+    (celery/concurrency/asynpool.py, `on_process_alive`), so nothing else can have come.
     """
-    select.select([_shutdown_pipe()[0]], [], [])
-    if not warm.is_set():
-        os._exit(0)
+    inbox = getattr(current_process(), "inq", None)
+    if inbox is not None:
+        select.select([inbox._reader], [], [])
+        if not warm.is_set():
+            os._exit(0)
 
 
 def _load_until_warm(announcement: Announcement) -> None:

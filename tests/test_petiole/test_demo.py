@@ -15,7 +15,7 @@ from rich.console import Console
 from petiole import demo
 from petiole.parts import plan
 from petiole.settings import UpSettings
-from tests.conftest import ROOT, picture
+from tests.conftest import ROOT
 from tests.test_end_to_end.conftest import alive, wait_until
 
 LEADING_ELSEWHERE = [
@@ -80,18 +80,38 @@ def test_brackets_in_names_are_shown_as_they_are(document: dict[str, object]) ->
     assert "red [bold]" in shown or "no [/] image" in shown
 
 
-@pytest.mark.end_to_end
-def test_ctrl_c_ends_a_demo_between_pictures(environment: dict[str, str], tmp_path: Path) -> None:
-    """The exit status says that it was interrupted, and nothing of it goes on running."""
-    image = tmp_path / "red.jpg"
-    image.write_bytes(picture())
-    command = [sys.executable, "-m", "petiole", "demo", "--verbose", *[str(image)] * 2000]
+def opened_for_writing(pipe: Path) -> int:
+    """Return a descriptor once somebody reads from a named pipe, else 0."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return 0
+
+
+@pytest.fixture
+def begun(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A demo that reads its only picture, which never comes to an end."""
+    pipe = tmp_path / "picture.jpg"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "petiole", "demo", str(pipe)]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log, stdout=log)
-    wait_until(lambda: "Task classify" in (tmp_path / "log").read_text())
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
+    writer = wait_until(lambda: opened_for_writing(pipe))
+    yield process
+    os.close(writer)
+    process.terminate()
+    process.wait(timeout=60)
 
-    assert process.wait(timeout=30) == 130
+
+@pytest.mark.end_to_end
+def test_ctrl_c_ends_a_demo_amid_its_pictures(
+    begun: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    """The exit status says that it was interrupted, and nothing of it goes on running."""
+    children = psutil.Process(begun.pid).children(recursive=True)
+    begun.send_signal(signal.SIGINT)
+
+    assert begun.wait(timeout=30) == 130
     assert (tmp_path / "log").read_text().endswith("petiole: interrupted\n")
+    assert children
     assert alive(children) == []

@@ -8,13 +8,12 @@ from tests.conftest import free_port
 from tests.test_petiole.conftest import Run
 
 
-@pytest.mark.parametrize("port", ["abc", "99999"])
-def test_a_bad_flower_port_is_one_line(run: Run, port: str) -> None:
+def test_a_bad_flower_port_is_one_line(run: Run) -> None:
     """The line names the setting and the value."""
-    ended = run("up", FLOWER_PORT=port)
+    ended = run("up", FLOWER_PORT="99999")
 
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"petiole: FLOWER_PORT is {port!r}: ")
+    assert ended.stderr.startswith("petiole: FLOWER_PORT is '99999': ")
     assert ended.stderr.count("\n") == 1
 
 
