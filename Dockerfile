@@ -80,4 +80,4 @@ COPY --from=api-packages /opt/venv /opt/venv
 COPY --from=source /app /app
 USER 10001
 EXPOSE 8000 5555
-CMD ["python", "-m", "gunicorn", "--config", "api/gunicorn_conf.py", "api:create_app()"]
+CMD ["python", "-m", "gunicorn", "--config", "python:api.gunicorn_conf", "api:create_app()"]

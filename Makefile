@@ -6,7 +6,9 @@ IMAGE ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-MODEL := var/models/imagenet/1/card.json
+# A bucket, or a path that make cannot name, is left to `petiole models install`.
+STORE := $(or $(PETIOLE_MODELS_STORE_URL),var/models)
+MODEL := $(if $(or $(findstring ://,$(STORE)),$(word 2,$(STORE))),,$(STORE)/imagenet/1/card.json)
 CACHES := .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 ROOMS := api tasks model_store training petiole tests benchmarks
 
@@ -75,5 +77,5 @@ $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock pyproject.toml
 	@touch $@
 
 $(MODEL): | $(INSTALLED)
-	@echo "setup: converting the pre-trained model into var/models (once, about a minute)"
+	@echo "setup: converting the pre-trained model into $(STORE) (once, about a minute)"
 	@$(BIN)/petiole models install imagenet

@@ -1,8 +1,7 @@
-"""gunicorn's settings: `gunicorn --config api/gunicorn_conf.py "api:create_app()"`."""
+"""gunicorn's settings: `gunicorn --config python:api.gunicorn_conf "api:create_app()"`."""
 
 import gc
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,16 @@ accesslog = None  # /metrics counts requests; a proxy logs them
 
 
 def on_starting(server: Any) -> None:
-    """Begin with an empty directory: files of dead processes would be counted again."""
+    """Begin without the metrics of dead processes, which would be counted again.
+
+    Only the files of the client library are deleted: the directory is the user's.
+    """
     log_format.configure()
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if directory:
-        shutil.rmtree(directory, ignore_errors=True)
-        Path(directory).mkdir(parents=True)
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        for file in Path(directory).glob("*.db"):
+            file.unlink()
 
 
 def post_worker_init(worker: Any) -> None:

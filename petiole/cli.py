@@ -12,6 +12,13 @@ from pydantic import ValidationError
 
 from petiole import models_command, rollout_commands, train_command
 
+PREFIXES = {
+    "ApiSettings": "PETIOLE_API_",
+    "TasksSettings": "PETIOLE_TASKS_",
+    "ModelSettings": "PETIOLE_MODELS_",
+    "FlowerSettings": "FLOWER_",
+}
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -28,12 +35,12 @@ def up() -> None:
     """Run the whole service here until Ctrl-C: Redis, workers, API and Flower."""
     # Imported here: the other commands need neither the API's settings nor a supervisor.
     from petiole import up as whole_service  # noqa: PLC0415
-    from petiole.service import StartError  # noqa: PLC0415
+    from petiole.service import StartError, StartInterruptedError  # noqa: PLC0415
 
     try:
         whole_service.run()
     except StartError as exc:
-        _refuse(str(exc))
+        _refuse(str(exc), interrupted=isinstance(exc, StartInterruptedError))
 
 
 @app.command()
@@ -43,27 +50,26 @@ def demo(
 ) -> None:
     """Start the service beside a running one, classify pictures, print their labels, stop."""
     from petiole import demo as demonstration  # noqa: PLC0415
-    from petiole.service import StartError  # noqa: PLC0415
+    from petiole.service import StartError, StartInterruptedError  # noqa: PLC0415
 
     try:
         succeeded = demonstration.run(images or [], verbose=verbose)
     except StartError as exc:
-        _refuse(str(exc))
+        _refuse(str(exc), interrupted=isinstance(exc, StartInterruptedError))
     else:
         raise typer.Exit(0 if succeeded else 1)
 
 
-def _refuse(message: str) -> None:
+def _refuse(message: str, *, interrupted: bool) -> None:
     typer.echo(f"petiole: {message}", err=True)
-    raise typer.Exit(130 if message == "interrupted" else 1)
+    raise typer.Exit(130 if interrupted else 1)
 
 
 def _of_setting(exc: ValidationError) -> str:
     """Return one line for each bad setting: its name in the environment, value, expectation."""
-    prefix = {"ApiSettings": "API", "TasksSettings": "TASKS", "ModelSettings": "MODELS"}
-    room = prefix.get(exc.title, "UP")
+    prefix = PREFIXES.get(exc.title, "PETIOLE_UP_")
     return "; ".join(
-        f"PETIOLE_{room}_{str(error['loc'][0]).upper()} is {error['input']!r}: {error['msg']}"
+        f"{prefix}{str(error['loc'][0]).upper()} is {error['input']!r}: {error['msg']}"
         for error in exc.errors()
     )
 

@@ -9,10 +9,12 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import requests
 from rich.console import Console as RichConsole
+from rich.markup import escape
 from rich.table import Table
 
 from petiole import parts, service
@@ -22,6 +24,15 @@ from petiole.up import SAMPLE
 
 WAIT_SECONDS = 30
 BAR_WIDTH = 24
+ELSEWHERE = {
+    "REDIS_URL",
+    "PETIOLE_TASKS_JOB_STORE_URL",
+    "PETIOLE_TASKS_IMAGE_STORE_URL",
+    "PETIOLE_API_HOST",
+    "PETIOLE_API_FLOWER_URL",
+    "PROMETHEUS_MULTIPROC_DIR",
+}
+ELSEWHERE_PREFIXES = ("CELERY_", "FLOWER_", "GUNICORN_")
 
 
 def run(images: Sequence[Path], *, verbose: bool = False) -> bool:
@@ -41,29 +52,49 @@ def run(images: Sequence[Path], *, verbose: bool = False) -> bool:
 
 
 def _set_apart(directory: Path) -> None:
-    """Point the settings to free ports and to `directory`, but to the same models."""
-    models = os.environ.get("PETIOLE_MODELS_STORE_URL") or str(Path("var/models").resolve())
+    """Point the settings to free ports and to `directory`, but to the same models.
+
+    Whatever could lead to another service, or show this one to others, is forgotten.
+    """
+    for name in list(os.environ):
+        if name in ELSEWHERE or name.startswith(ELSEWHERE_PREFIXES):
+            del os.environ[name]
     os.environ |= {
-        "PETIOLE_MODELS_STORE_URL": models,
         "PETIOLE_UP_STATE_DIRECTORY": str(directory),
         "PETIOLE_UP_REDIS_PORT": str(service.free_port()),
         "PETIOLE_API_PORT": str(service.free_port()),
         "FLOWER_PORT": str(service.free_port()),
     }
-    for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "REDIS_URL"):
-        os.environ.pop(name, None)
 
 
 def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[dict[str, Any]]:
     up = UpSettings()
+    service.check_model()
     plan = parts.plan(up, os.environ)
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         RichConsole(stderr=True).status("starting the service"),
     ):
         console = Console((p.name for p in plan.parts), sys.stderr if verbose else nowhere)
-        with service.started(plan, up, console):
-            return [_classify(plan.api_url, picture) for picture in pictures]
+        with service.started(plan, up, console) as running:
+            return [_classify_beside(running, picture) for picture in pictures]
+
+
+def _classify_beside(running: service.Service, picture: Path) -> dict[str, Any]:
+    """Classify in a thread, so that the parts are looked after and Ctrl-C is heard.
+
+    Raises:
+        StartInterruptedError: the user interrupted; the service's end ends the thread.
+    """
+    documents: list[dict[str, Any]] = []
+    api_url = running.plan.api_url
+    thread = Thread(target=lambda: documents.append(_classify(api_url, picture)), daemon=True)
+    thread.start()
+    while thread.is_alive():
+        running.check_interrupted()
+        running.tick()
+    running.check_interrupted()
+    return documents[0]
 
 
 def _classify(api_url: str, picture: Path) -> dict[str, Any]:
@@ -87,14 +118,15 @@ def _classify(api_url: str, picture: Path) -> dict[str, Any]:
 def _report(picture: Path, document: Mapping[str, Any]) -> Table | str:
     if "predictions" not in document:
         detail = document.get("error", {}).get("detail", "it was revoked")
-        return f"[bold red]{picture.name}[/]: {detail}\n"
+        return f"[bold red]{escape(picture.name)}[/]: {escape(str(detail))}\n"
     total_ms = document["timings_ms"]["total"]
     caption = (
         f"{document['model']}@{document['model_version']} on {document['runtime']},"
         f" {total_ms:.0f} ms from upload to answer"
     )
-    table = Table("label", "probability", "", title=picture.name, caption=caption, box=None)
+    name = escape(picture.name)
+    table = Table("label", "probability", "", title=name, caption=escape(caption), box=None)
     for prediction in document["predictions"]:
         share = prediction["probability"]
-        table.add_row(prediction["label"], f"{share:.1%}", "█" * round(share * BAR_WIDTH))
+        table.add_row(escape(prediction["label"]), f"{share:.1%}", "█" * round(share * BAR_WIDTH))
     return table

@@ -3,14 +3,17 @@
 `docker-compose.yml` runs the same commands, one in each container.
 """
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.settings import ApiSettings
-from petiole.settings import DEFAULT_FLOWER_PORT, UpSettings
+from model_store.settings import ModelSettings
+from petiole.settings import FlowerSettings, UpSettings
+
+ROOT = Path(__file__).parent.parent
+"""Where the parts run: the rooms and `celeryconfig` are found there, whoever starts them."""
 
 PYTHON = sys.executable
 CELERY = (PYTHON, "-m", "celery", "-A", "tasks")
@@ -25,9 +28,18 @@ WORKER_ENVIRONMENT = {
 }
 
 
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+DIRECTORIES = (
+    "PETIOLE_TASKS_IMAGE_STORE_URL",
+    "PETIOLE_MODELS_STORE_URL",
+    "PETIOLE_MODELS_CACHE_DIRECTORY",
+)
+EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - only read
+
+
 @dataclass(frozen=True)
 class Part:
-    """One program: its name in the logs, its command, and its own environment."""
+    """One program: its name in the logs, its command, and defaults of its environment."""
 
     name: str
     command: tuple[str, ...]
@@ -48,31 +60,61 @@ class Plan:
 
 def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
     """Return what to start under the given settings and environment."""
-    state = up.state_directory.resolve()
-    api = ApiSettings()
-    flower_port = int(environment.get("FLOWER_PORT") or DEFAULT_FLOWER_PORT)
-    flower_url = f"http://127.0.0.1:{flower_port}"
+    state = up.state_directory.absolute()
+    api, flower_settings = ApiSettings(), FlowerSettings()
+    flower_url = url_of(flower_settings.address, flower_settings.port, flower_settings.url_prefix)
     embedded = not (environment.get("CELERY_BROKER_URL") or environment.get("REDIS_URL"))
     common = {
         "PETIOLE_TASKS_IMAGE_STORE_URL": str(state / "uploads"),
-        "PETIOLE_MODELS_STORE_URL": str(state / "models"),
+        "PETIOLE_MODELS_STORE_URL": absolute(ModelSettings().store_url),
         "PETIOLE_MODELS_CACHE_DIRECTORY": str(state / "model-cache"),
         "PETIOLE_API_FLOWER_URL": flower_url,
         "PYTHONUNBUFFERED": "1",
     }
-    ports = {"api": ("PETIOLE_API_PORT", api.port), "flower": ("FLOWER_PORT", flower_port)}
+    ports = {
+        "api": ("PETIOLE_API_PORT", api.port),
+        "flower": ("FLOWER_PORT", flower_settings.port),
+    }
     if embedded:
         common["REDIS_URL"] = f"redis://127.0.0.1:{up.redis_port}/0"
         ports["redis"] = ("PETIOLE_UP_REDIS_PORT", up.redis_port)
+    metrics = environment.get(METRICS_DIRECTORY) or str(state / "metrics")
     return Plan(
         parts=((redis(up.redis_port, state / "redis"),) if embedded else ())
         + (worker(up.classify_children), downloader(up.download_threads))
-        + (http_api(state / "metrics"), flower(flower_port)),
-        environment={**common, **environment},
-        api_url=f"http://{api.host}:{api.port}",
+        + (http_api(Path(metrics).absolute()), flower(flower_settings)),
+        environment=common | _handed_on(environment),
+        api_url=url_of(api.host, api.port),
         flower_url=flower_url,
         ports=ports,
     )
+
+
+def _handed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's environment as every part may see it, whatever its directory.
+
+    Without the directory of the API's metrics: whoever sees it writes into it, Flower too.
+    """
+    kept = {name: value for name, value in environment.items() if name != METRICS_DIRECTORY}
+    return kept | {name: absolute(kept[name]) for name in DIRECTORIES if kept.get(name)}
+
+
+def absolute(store_url: str) -> str:
+    """Return a store's URL such that it means the same in every directory."""
+    return str(Path(store_url).absolute()) if is_path(store_url) else store_url
+
+
+def is_path(store_url: str) -> bool:
+    """Tell whether a store is a directory of this machine, named by its path."""
+    return "://" not in store_url and not store_url.startswith("memory:")
+
+
+def url_of(address: str, port: int, prefix: str = "") -> str:
+    """Return the URL that reaches a server of this machine which listens on `address`."""
+    host = EVERY_ADDRESS.get(address, address)
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    path = prefix.strip("/")
+    return f"http://{host}:{port}" + (f"/{path}" if path else "")
 
 
 def redis(port: int, directory: Path) -> Part:
@@ -110,12 +152,12 @@ def downloader(threads: int) -> Part:
 
 def http_api(metrics_directory: Path) -> Part:
     """Return the API under gunicorn."""
-    command = (PYTHON, "-m", "gunicorn", "--config", "api/gunicorn_conf.py", "api:create_app()")
-    return Part("api", command, {"PROMETHEUS_MULTIPROC_DIR": str(metrics_directory)})
+    settings = "python:api.gunicorn_conf"
+    command = (PYTHON, "-m", "gunicorn", "--config", settings, "api:create_app()")
+    return Part("api", command, {METRICS_DIRECTORY: str(metrics_directory)})
 
 
-def flower(port: int) -> Part:
-    """Return Flower, on loopback; its further settings come from `FLOWER_*`."""
-    address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
-    options = (f"--address={address}", f"--port={port}", "--max-tasks=10000")
+def flower(settings: FlowerSettings) -> Part:
+    """Return Flower, by default on loopback; its further settings come from `FLOWER_*`."""
+    options = (f"--address={settings.address}", f"--port={settings.port}", "--max-tasks=10000")
     return Part("flower", (*CELERY, "flower", *options))

@@ -3,11 +3,11 @@
 `petiole up` stays in it, `petiole demo` sends pictures through it.
 """
 
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -15,6 +15,10 @@ from typing import Any
 import redis
 import requests
 
+from model_store import ModelStore, ModelStoreError
+from model_store.errors import StoreUnavailableError
+from model_store.settings import ModelSettings
+from petiole import parts
 from petiole.parts import Plan
 from petiole.settings import UpSettings
 from petiole.supervisor import POLL_SECONDS, Console, Supervisor
@@ -23,10 +27,15 @@ REDIS = "redis"
 HTTP_SECONDS = 5.0
 READY_POLL_SECONDS = 0.4
 MAX_START_RESTARTS = 3
+INSTALLABLE = "imagenet"
 
 
 class StartError(Exception):
     """The service cannot be started; the message says why, in one line."""
+
+
+class StartInterruptedError(StartError):
+    """The user interrupted before the work was done."""
 
 
 class Service:
@@ -44,27 +53,36 @@ class Service:
         self._supervisor.check()
         self.interrupted.wait(POLL_SECONDS)
 
-    def wait_until(self, check: Callable[[], bool], *, what: str) -> None:
-        """Look after the parts until `check()` is true.
+    def check_interrupted(self) -> None:
+        """Check that the user still wants what is being done.
+
+        Raises:
+            StartInterruptedError: Ctrl-C or SIGTERM came.
+        """
+        if self.interrupted.is_set():
+            raise StartInterruptedError("interrupted")
+
+    def wait_until(self, what_is_missing: Callable[[], str], *, what: str) -> None:
+        """Look after the parts until `what_is_missing()` is empty.
 
         Raises:
             StartError: not in time, a part keeps ending, or the user interrupted.
         """
-        deadline = monotonic() + self._up.start_timeout_seconds
-        while not check():
+        limit = self._up.start_timeout_seconds
+        deadline = monotonic() + limit
+        while missing := what_is_missing():
             self.interrupted.wait(READY_POLL_SECONDS)
-            if self.interrupted.is_set():
-                raise StartError("interrupted")
+            self.check_interrupted()
             if monotonic() > deadline:
-                limit = self._up.start_timeout_seconds
-                raise StartError(f"{what} is not ready after {limit:g} s; the log above says why")
+                raise StartError(f"{what} is not ready after {limit:g} s: {missing}")
             self._check_restarts()
             self.tick()
 
     def _check_restarts(self) -> None:
         for name, restarts in self._supervisor.restarts().items():
             if restarts >= MAX_START_RESTARTS:
-                raise StartError(f"{name} keeps ending; the log above says why")
+                last_line = self._supervisor.last_line(name)
+                raise StartError(f"{name} keeps ending; the last line of its log: {last_line}")
 
 
 @contextmanager
@@ -77,7 +95,7 @@ def started(
         StartError: a port is taken, or a part does not become ready.
     """
     check_ports(plan)
-    supervisor = Supervisor(console, {**os.environ, **plan.environment})
+    supervisor = Supervisor(console, plan.environment)
     service = Service(plan, up, supervisor)
     if handle_signals:
         _stop_on_signals(service, supervisor)
@@ -99,9 +117,9 @@ def _start(service: Service, supervisor: Supervisor) -> None:
         supervisor.start(part)
         if part.name == REDIS:
             url = plan.environment["REDIS_URL"]
-            service.wait_until(lambda url=url: redis_answers(url), what=REDIS)  # type: ignore[misc]
-    service.wait_until(lambda: is_ready(plan.api_url), what="the API or a worker")
-    service.wait_until(lambda: answers(f"{plan.flower_url}/healthcheck"), what="Flower")
+            service.wait_until(lambda url=url: no_redis_at(url), what=REDIS)  # type: ignore[misc]
+    service.wait_until(lambda: missing_at(plan.api_url), what="the service")
+    service.wait_until(lambda: no_answer_of(f"{plan.flower_url}/healthcheck"), what="Flower")
 
 
 def _stop_on_signals(service: Service, supervisor: Supervisor) -> None:
@@ -113,13 +131,47 @@ def _stop_on_signals(service: Service, supervisor: Supervisor) -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
+def check_model() -> None:
+    """Check that the store has the model that classifies when a client names none.
+
+    A bucket that cannot be reached is no reason to give up: it may start after us.
+
+    Raises:
+        StartError: it has not; says where it was looked for and what to do.
+    """
+    settings = ModelSettings()
+    url, name = parts.absolute(settings.store_url), settings.default_model
+    if parts.is_path(url) and not Path(url).is_dir():
+        raise StartError(f"the model store {url} does not exist; {_remedy(name)}")
+    try:
+        ModelStore.open(url, cache_directory=settings.cache_directory).resolve(name)
+    except StoreUnavailableError:
+        return
+    except ModelStoreError as exc:
+        message = f"PETIOLE_MODELS_DEFAULT_MODEL is not in {url}: {exc}; {_remedy(name)}"
+        raise StartError(message) from exc
+
+
+def _remedy(model: str) -> str:
+    if model == INSTALLABLE:
+        first = f"run `petiole models install {INSTALLABLE}`"
+    else:
+        first = f"publish {model!r} or set PETIOLE_MODELS_DEFAULT_MODEL"
+    return f"{first}, or set PETIOLE_MODELS_STORE_URL to the store that has it"
+
+
 def check_ports(plan: Plan) -> None:
-    """Check that every port is free.
+    """Check that every port is free and none is used twice.
 
     Raises:
         StartError: names the part, the port and the setting to change.
     """
+    setting_of: dict[int, str] = {}
     for name, (setting, port) in plan.ports.items():
+        if port in setting_of:
+            names = f"{setting_of[port]} and {setting}"
+            raise StartError(f"{names} are both {port}; set one of them to another port")
+        setting_of[port] = setting
         if not port_is_free(port):
             message = f"port {port} for {name} is taken; set {setting} to a free one"
             raise StartError(message)
@@ -143,26 +195,34 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def is_ready(api_url: str) -> bool:
-    """Tell whether the API can classify and a download worker has announced itself."""
+def missing_at(api_url: str) -> str:
+    """Return why a picture sent to the API now would not be classified; empty when it would.
+
+    A download worker that has not announced itself is missing too.
+    """
     try:
         response = requests.get(f"{api_url}/readyz", timeout=HTTP_SECONDS)
-    except requests.RequestException:
-        return False
-    return response.ok and bool(response.json()["downloaders"])
+        document = response.json()
+    except requests.RequestException as exc:
+        return f"{api_url}/readyz gives no answer ({type(exc).__name__})"
+    if not response.ok:
+        return str(document["detail"])
+    return "" if document["downloaders"] else "missing: a download worker"
 
 
-def answers(url: str) -> bool:
-    """Tell whether a GET of `url` is answered with 200."""
+def no_answer_of(url: str) -> str:
+    """Return why a GET of `url` is not answered with success; empty when it is."""
     try:
-        return requests.get(url, timeout=HTTP_SECONDS).ok
-    except requests.RequestException:
-        return False
+        response = requests.get(url, timeout=HTTP_SECONDS)
+    except requests.RequestException as exc:
+        return f"{url} gives no answer ({type(exc).__name__})"
+    return "" if response.ok else f"{url} answers {response.status_code}"
 
 
-def redis_answers(url: str) -> bool:
-    """Tell whether a Redis at `url` answers PING; False also while it loads its file."""
+def no_redis_at(url: str) -> str:
+    """Return why PING is not answered at `url`, for instance while the server loads its file."""
     try:
-        return bool(redis.Redis.from_url(url, socket_timeout=HTTP_SECONDS).ping())
-    except redis.RedisError:
-        return False
+        redis.Redis.from_url(url, socket_timeout=HTTP_SECONDS).ping()
+    except redis.RedisError as exc:
+        return str(exc)
+    return ""

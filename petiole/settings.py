@@ -1,14 +1,13 @@
 """Settings of the one-command start, read from `PETIOLE_UP_*`.
 
-The parts read their own; Flower's are Flower's (`FLOWER_PORT`, `FLOWER_BASIC_AUTH`, …).
+The parts read their own. Flower reads its `FLOWER_*` too; those that its address is made of
+are also read here.
 """
 
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-DEFAULT_FLOWER_PORT = 5555
 
 
 class UpSettings(BaseSettings):
@@ -17,7 +16,9 @@ class UpSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PETIOLE_UP_", frozen=True)
 
     state_directory: Path = Field(
-        default=Path("var"), description="Directory of all state: models, uploads, Redis' file."
+        default=Path("var"),
+        description="Directory of all state but the models: uploads, Redis' file, model cache,"
+        " metrics.",
     )
     redis_port: int = Field(
         default=6390,
@@ -38,3 +39,13 @@ class UpSettings(BaseSettings):
     stop_timeout_seconds: float = Field(
         default=25.0, gt=0, description="A part that still runs this long after SIGTERM is killed."
     )
+
+
+class FlowerSettings(BaseSettings):
+    """Where Flower listens."""
+
+    model_config = SettingsConfigDict(env_prefix="FLOWER_", env_ignore_empty=True, frozen=True)
+
+    port: int = Field(default=5555, ge=1, le=65_535, description="Port that Flower listens on.")
+    address: str = Field(default="127.0.0.1", description="Address that Flower listens on.")
+    url_prefix: str = Field(default="", description="Path under which Flower's pages are.")

@@ -15,7 +15,7 @@ from threading import Lock, Thread
 from time import monotonic, sleep
 from typing import IO
 
-from petiole.parts import Part
+from petiole.parts import ROOT, Part
 
 POLL_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 1.0
@@ -57,6 +57,8 @@ class Running:
     pause_seconds: float = FIRST_PAUSE_SECONDS
     restart_at: float | None = None
     restarts: int = field(default=0)
+    last_line: str = ""
+    """The last line of its log that is not empty, over all its processes."""
 
 
 class Supervisor:
@@ -72,7 +74,8 @@ class Supervisor:
 
     def start(self, part: Part) -> None:
         """Start one part."""
-        self._running[part.name] = Running(part, self._spawn(part), monotonic())
+        running = self._running[part.name] = Running(part, self._spawn(part), monotonic())
+        self._follow(running)
 
     def check(self) -> None:
         """Report parts that ended and restart those whose pause is over; call it often."""
@@ -85,6 +88,10 @@ class Supervisor:
     def restarts(self) -> dict[str, int]:
         """Return how often each part was restarted."""
         return {name: running.restarts for name, running in self._running.items()}
+
+    def last_line(self, name: str) -> str:
+        """Return the last line that a part has logged, empty when there is none."""
+        return self._running[name].last_line
 
     def stop(self, names: Iterable[str], *, timeout_seconds: float) -> None:
         """End parts: SIGTERM, and SIGKILL for what is left of their process groups."""
@@ -103,9 +110,10 @@ class Supervisor:
             running.process.wait()
 
     def _spawn(self, part: Part) -> subprocess.Popen[str]:
-        process = subprocess.Popen(  # noqa: S603 - the commands are our own, see `parts`
+        return subprocess.Popen(  # noqa: S603 - the commands are our own, see `parts`
             part.command,
-            env={**self._environment, **part.environment},
+            cwd=ROOT,
+            env={**part.environment, **self._environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -115,13 +123,15 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - one prctl call, no lock is taken
         )
-        Thread(target=self._relay, args=(part.name, process), daemon=True).start()
-        return process
 
-    def _relay(self, name: str, process: subprocess.Popen[str]) -> None:
+    def _follow(self, running: Running) -> None:
+        Thread(target=self._relay, args=(running, running.process), daemon=True).start()
+
+    def _relay(self, running: Running, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
         for line in process.stdout:
-            self._console.write(name, line.rstrip("\n"))
+            self._console.write(running.part.name, line.rstrip("\n"))
+            running.last_line = line.strip() or running.last_line
 
     def _report_end(self, running: Running) -> None:
         _kill_group(running.process)
@@ -137,6 +147,7 @@ class Supervisor:
         if running.restart_at is None or monotonic() < running.restart_at:
             return
         running.process = self._spawn(running.part)
+        self._follow(running)
         running.started_at, running.restart_at = monotonic(), None
         running.restarts += 1
         self._console.write("petiole", f"{running.part.name} started again")

@@ -6,13 +6,17 @@ Loaded by workers only.
 import gc
 import importlib
 import logging
+import os
+import select
 from functools import cache, partial
 from threading import Event, Thread
 from typing import Any
 
 import structlog
+from billiard.process import current_process
 from celery import signals
 
+from model_store import ModelStoreError
 from model_store.settings import ModelSettings
 from tasks import jobs, loaded_models, log_format, stores, trials
 from tasks.celery import app
@@ -59,11 +63,52 @@ def _load_models(**_: Any) -> None:
         return
     announcement = _announcement("classify")
     announcement.say(ready=False, reason="the model is being loaded")
-    while not _default_is_warm(announcement):
-        Event().wait(LOAD_RETRY_SECONDS)
+    warm = Event()
+    Thread(target=_end_at_farewell_unless, args=(warm,), name="farewell", daemon=True).start()
+    _load_until_warm(announcement)
+    warm.set()
     # What was made so far lives as long as the process: the collector need not look at it.
     gc.freeze()
     loaded_models.watch(partial(_refresh, announcement))
+
+
+def _end_at_farewell_unless(warm: Event) -> None:
+    """End this child when its worker says farewell before `warm` is set.
+
+    The worker waits until every child has read its farewell, which it does only after its
+    initializer, and meanwhile ignores signals. A child that is not up yet is sent no job
+    (celery/concurrency/asynpool.py, `on_process_alive`), so nothing else can have come.
+    """
+    inbox = getattr(current_process(), "inq", None)
+    if inbox is not None:
+        select.select([inbox._reader], [], [])
+        if not warm.is_set():
+            os._exit(0)
+
+
+def _load_until_warm(announcement: Announcement) -> None:
+    """Try until the model is warm; each reason why not is announced, and logged once."""
+    logged = ""
+    while reason := _why_default_is_not_warm(logged):
+        announcement.say(ready=False, reason=reason)
+        logged = reason
+        Event().wait(LOAD_RETRY_SECONDS)
+    _announce_models(announcement)
+
+
+def _why_default_is_not_warm(logged: str) -> str:
+    """Load, warm and check; returns what went wrong, logged unless it equals `logged`."""
+    try:
+        loaded_models.get(ModelSettings().default_model)
+        stores.image_store().probe()
+    except Exception as exc:
+        # Whatever it is, the child must not serve. What the store refuses needs no traceback.
+        expected = isinstance(exc, (ModelStoreError, StoreUnavailableError))
+        reason = f"{type(exc).__name__}: {exc}"
+        if reason != logged:
+            logger.error("model not loaded", exc_info=not expected, extra={"reason": reason})
+        return reason
+    return ""
 
 
 def _refresh(announcement: Announcement) -> None:
@@ -71,19 +116,6 @@ def _refresh(announcement: Announcement) -> None:
     trials_changed = trials.of_this_process().refresh()
     if models_changed or trials_changed:
         _announce_models(announcement)
-
-
-def _default_is_warm(announcement: Announcement) -> bool:
-    try:
-        loaded_models.get(ModelSettings().default_model)
-        stores.image_store().probe()
-    except Exception as exc:
-        # Whatever it is, the child must not serve.
-        logger.exception("model not loaded")
-        announcement.say(ready=False, reason=f"{type(exc).__name__}: {exc}")
-        return False
-    _announce_models(announcement)
-    return True
 
 
 def _announce_models(announcement: Announcement) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from petiole import parts
-from petiole.settings import UpSettings
+from petiole.settings import FlowerSettings, UpSettings
 
 Services = dict[str, dict[str, Any]]
 
@@ -43,7 +43,7 @@ def test_each_service_runs_the_command_of_make_run(
         "worker": parts.worker(),
         "downloader": parts.downloader(threads),
         "api": parts.http_api(tmp_path),
-        "flower": parts.flower(5555),
+        "flower": parts.flower(FlowerSettings(port=5555)),
     }[name]
 
     assert ["python", *part.command[1:]] == services[name]["command"]
