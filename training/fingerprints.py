@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Bits of 64 that may differ, and the mean difference of the thumbnails, on the scale 0 to 255.
-# On 1,000 photographs of flowers, saved again as JPEG of quality 30 or at half the size, all
-# copies are within both, and no two different photographs are.
-MAX_DIFFERENT_BITS = 6
+# Bits of 64 that may differ, and the mean difference of the thumbnails, on the scale 0 to 255 and
+# after each channel's mean was taken away. Of 1,000 photographs of flowers all are within both of
+# their copies of JPEG quality 30 and of half the size, 999 of copies that are 10 % brighter; the
+# nearest two different ones among those within 12 bits differ by 11.5.
+MAX_DIFFERENT_BITS = 10
 MAX_THUMBNAIL_DIFFERENCE = 8.0
 
 HASH_SIDE = 8
@@ -51,8 +52,14 @@ def near_duplicates(fingerprints: NDArray[np.uint8]) -> Iterator[tuple[int, int]
 
 
 def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    difference = np.abs(one.astype(np.int16) - other.astype(np.int16)).mean()
+    difference = np.abs(_without_mean(one) - _without_mean(other)).mean()
     return bool(difference <= MAX_THUMBNAIL_DIFFERENCE)
+
+
+def _without_mean(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:
+    pixels = thumbnail.reshape(-1, 3).astype(np.float32)
+    centred: NDArray[np.float32] = pixels - pixels.mean(axis=0)
+    return centred
 
 
 @dataclass(frozen=True)

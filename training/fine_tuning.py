@@ -1,0 +1,195 @@
+"""Fine-tuning: the top of the backbone learns too, in a process of its own that may be killed.
+
+The process has all cores for TensorFlow, which this one keeps to a single thread so that variants
+are measured as a worker runs them. What it needs and what it leaves lies in one folder, named after
+everything that decides the result, so the same call goes on where a killed one was.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.backbones import Backbone
+from training.data import Picture
+from training.dense import Dense
+from training.errors import BackboneUnavailableError, TrainingError
+from training.inspection import Advance
+from training.settings import TrainingSettings
+
+JOB, HEAD, CHECKPOINT, FINISHED = "job.json", "head.npz", "checkpoint.npz", "finished.npz"
+
+# Views differ at least this much; without any change a network this large learns by heart.
+LEAST_CROP_PERCENT = 15
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that decides the result of fine-tuning; equal jobs end with equal weights.
+
+    Attributes:
+        image_dir: Where the pictures are; the only field that does not matter to the result.
+        reference: The backbone.
+        input_size: As in `backbones.Request`.
+        weights: As in `backbones.Request`; empty for none.
+        identity: That of the backbone before fine-tuning.
+        pictures: Path, digest and class index of each training picture.
+        epochs: How often every picture is seen.
+        batch_size: Pictures in a step.
+        learning_rate: The highest one; it falls like a cosine to 0.
+        layers: How many of the last layers change.
+        label_smoothing: Share of certainty that is taken away.
+        augmentation: Fields of `Augmentation` for the views.
+        seed: Decides order and views.
+    """
+
+    image_dir: str
+    reference: str
+    input_size: int | None
+    weights: str
+    identity: str
+    pictures: tuple[tuple[str, str, int], ...]
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    layers: int
+    label_smoothing: float
+    augmentation: dict[str, Any]
+    seed: int
+
+    @classmethod
+    def read(cls, path: Path) -> "Job":
+        """Return the job of a folder."""
+        document = json.loads(path.read_text("utf-8"))
+        pictures = tuple((path, digest, int(index)) for path, digest, index in document["pictures"])
+        return cls(**document | {"pictures": pictures})
+
+
+def tuned(
+    settings: TrainingSettings,
+    backbone: Backbone,
+    pictures: Sequence[Picture],
+    truth: NDArray[np.int64],
+    dense: Dense,
+    *,
+    advance: Advance,
+) -> Backbone:
+    """Return the backbone after its last layers learned from the training pictures.
+
+    Args:
+        settings: How to.
+        backbone: Where to start; its Keras model gets the new weights.
+        pictures: The training pictures, and no others.
+        truth: The class index of each.
+        dense: The head that was trained on the frozen backbone, to start from.
+        advance: Called with the number of steps that are done and of all.
+
+    Raises:
+        BackboneUnavailableError: the backbone is no Keras model, so its layers cannot be changed.
+        TrainingError: the process ended early.
+    """
+    if backbone.keras_model is None:
+        raise BackboneUnavailableError(
+            f"{backbone.name} cannot be fine-tuned; use efficientnet-lite0 or keras:NAME"
+        )
+    job = _job(settings, backbone, pictures, truth)
+    directory = _prepare(settings.bottleneck_dir / "fine-tuning", job, dense)
+    if not (directory / FINISHED).exists():
+        _run(directory, advance)
+    with np.load(directory / FINISHED) as arrays:
+        weights = [arrays[name] for name in arrays.files]
+    backbone.keras_model.set_weights(weights)
+    return replace(backbone, name=f"{backbone.name} fine-tuned", identity=_identity(weights))
+
+
+def _job(
+    settings: TrainingSettings,
+    backbone: Backbone,
+    pictures: Sequence[Picture],
+    truth: NDArray[np.int64],
+) -> Job:
+    augmentation = {
+        "flip_left_right": True,
+        "random_crop": max(settings.random_crop, LEAST_CROP_PERCENT),
+        "random_scale": settings.random_scale,
+        "random_brightness": settings.random_brightness,
+        "seed": settings.seed,
+    }
+    rows = zip(pictures, truth, strict=True)
+    return Job(
+        image_dir=str(settings.image_dir),
+        reference=settings.backbone_reference,
+        input_size=settings.input_size,
+        weights=str(settings.backbone_weights or ""),
+        identity=backbone.identity,
+        # By content, so that another place or another name means the same order.
+        pictures=tuple(sorted(((p.path, p.digest, int(i)) for p, i in rows), key=lambda r: r[1])),
+        epochs=settings.fine_tune_epochs,
+        batch_size=settings.fine_tune_batch_size,
+        learning_rate=settings.fine_tune_learning_rate,
+        layers=settings.fine_tune_layers,
+        label_smoothing=settings.label_smoothing,
+        augmentation=augmentation,
+        seed=settings.seed,
+    )
+
+
+def _prepare(root: Path, job: Job, dense: Dense) -> Path:
+    facts = asdict(replace(job, image_dir="", weights=""))
+    facts["pictures"] = [[digest, index] for _, digest, index in job.pictures]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    digest.update(dense.weights.tobytes() + dense.bias.tobytes())
+    directory = root / digest.hexdigest()[:16]
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / JOB).write_text(json.dumps(asdict(job)), "utf-8")
+    save(directory / HEAD, {"weights": dense.weights, "bias": dense.bias})
+    return directory
+
+
+def _run(directory: Path, advance: Advance) -> None:
+    command = [sys.executable, "-m", "training.fine_tuning_worker", str(directory)]
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    with (
+        (directory / "errors.txt").open("w") as errors,
+        subprocess.Popen(  # noqa: S603 - our own module
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        ) as process,
+    ):
+        try:
+            for line in process.stdout or ():
+                done, total = map(int, line.split())
+                advance(done, total)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        last = (directory / "errors.txt").read_text().strip().rpartition("\n")[2]
+        raise TrainingError(
+            f"fine-tuning ended with code {process.returncode} ({last}); the same command goes on "
+            f"from its last checkpoint; all it said is in {directory / 'errors.txt'}"
+        )
+
+
+def save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays so that the file is there whole or not at all."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.rename(path)
+
+
+def _identity(weights: Sequence[NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for array in weights:
+        digest.update(array.tobytes())
+    return digest.hexdigest()
