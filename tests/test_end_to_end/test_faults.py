@@ -110,7 +110,12 @@ def test_a_revocation_from_flower_reaches_the_client(service: RunningService) ->
     for child in children:
         child.suspend()
     *_, task_id = (service.classify().json()["task_id"] for _ in range(5))
-    program = f"from tasks import app; app.control.revoke({task_id!r})"
+    # Broadcasts reach only who listens: a worker that has just reconnected may not do so yet.
+    program = (
+        "from tasks import app\n"
+        "while len(app.control.ping(timeout=2)) < 2: pass\n"
+        f"app.control.revoke({task_id!r})"
+    )
     environment = {**service.environment, "REDIS_URL": service.redis_url}
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)
     time.sleep(1.0)  # the parent hears of it while its children hold the tasks before
