@@ -74,8 +74,7 @@ CMD ["python", "-m", "celery", "-A", "tasks", "worker", "-Q", "classify", "-n", 
 FROM runtime AS api
 LABEL org.opencontainers.image.title="petiole-api" \
       org.opencontainers.image.description="HTTP API, Flower and download worker of Petiole"
-ENV PETIOLE_API_HOST=0.0.0.0 \
-    PROMETHEUS_MULTIPROC_DIR=/tmp/metrics
+ENV PETIOLE_API_HOST=0.0.0.0
 COPY --from=api-packages /opt/venv /opt/venv
 COPY --from=source /app /app
 USER 10001
