@@ -123,13 +123,15 @@ class TrainingSettings(BaseModel):
         default=5, ge=1, description="How often fine-tuning sees every training picture."
     )
     fine_tune_learning_rate: float = Field(
-        default=0.01, gt=0, description="Highest rate of fine-tuning; it falls like a cosine."
+        default=0.003, gt=0, description="Highest rate of fine-tuning; it falls like a cosine."
     )
     fine_tune_batch_size: int = Field(
         default=32, ge=2, description="Pictures in one step of fine-tuning."
     )
     fine_tune_layers: int = Field(
-        default=60, ge=1, description="How many of the backbone's last layers fine-tuning changes."
+        default=200,
+        ge=1,
+        description="How many of the backbone's last layers fine-tuning changes.",
     )
     label_smoothing: float = Field(
         default=0.1, ge=0, lt=1, description="Share of certainty that fine-tuning takes away."
