@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model_store import drawings, preprocessing
+from model_store import arrays, drawings, preprocessing
 from model_store.card import ModelCard, PreprocessingSpec, Variant
 from model_store.errors import GoldenMismatchError
 
@@ -82,7 +82,7 @@ def write(directory: Path, spec: PreprocessingSpec, predict: Predict) -> tuple[s
 
 def images(directory: Path) -> NDArray[np.uint8]:
     """Return the pixels of the golden pictures as they were published, [N, H, W, 3]."""
-    pixels: NDArray[np.uint8] = np.load(directory / PIXELS, allow_pickle=False)
+    pixels: NDArray[np.uint8] = arrays.load(directory / PIXELS)
     return pixels
 
 
@@ -111,7 +111,7 @@ def check(directory: Path, card: ModelCard, variant: Variant, predict: Predict) 
     pixels = _prepared(directory, card.golden, card.preprocessing)
     off = np.abs(pixels.astype(np.int16) - images(directory)).mean(axis=(1, 2, 3))
     _refuse(off, PIXEL_TOLERANCE, f"{card.ref}: the pixels (0 to 255) of", card)
-    expected = np.load(directory / PROBABILITIES, allow_pickle=False)
+    expected = arrays.load(directory / PROBABILITIES)
     off = np.abs(one_by_one(predict, pixels) - expected).max(axis=1)
     _refuse(off, variant.tolerance, f"{card.ref} through {variant.choice}: probabilities of", card)
 

@@ -13,6 +13,8 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store import arrays
+
 logger = logging.getLogger(__name__)
 
 DIGEST_BYTES = 32
@@ -55,7 +57,7 @@ class RowCache:
             wanted.setdefault(path, []).append((i, place))
         for path, pairs in wanted.items():
             to, of = np.array(pairs).T
-            found[to] = np.load(path)["row"][of]
+            found[to] = arrays.load(path)["row"][of]
         return found
 
     def _write(self, records: NDArray[np.void]) -> Path:
@@ -72,7 +74,7 @@ class RowCache:
 
     def _index(self, path: Path) -> None:
         try:
-            keys = np.load(path, mmap_mode="r")
+            keys = arrays.load(path, mmap_mode="r")
             if keys.dtype != self._record:
                 raise ValueError(f"its rows are {keys.dtype}")
         except (OSError, ValueError, EOFError) as exc:
