@@ -1,11 +1,15 @@
-"""Imports what needs TensorFlow or Keras, only when it is needed.
+"""Imports what needs TensorFlow or Keras, only when it is needed, and without their notes.
 
 Both read a variable when they are imported and never again, so the variables are set here.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
+from typing import TextIO
 
 
 def load(module: str) -> ModuleType:
@@ -14,3 +18,19 @@ def load(module: str) -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     return import_module(module)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[TextIO]:
+    """Yield the real stderr while everything else that is written there is dropped.
+
+    TensorFlow writes a dozen lines about absent GPUs before any setting of it is read. Whoever
+    sets TF_CPP_MIN_LOG_LEVEL sees them.
+    """
+    with os.fdopen(os.dup(2), "w") as stderr, Path(os.devnull).open("w") as nowhere:
+        if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            yield stderr
+        finally:
+            os.dup2(stderr.fileno(), 2)

@@ -4,11 +4,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +14,7 @@ from rich.status import Status
 
 from model_store import ModelStore, ModelStoreError
 from model_store.errors import BadModelReferenceError, ImportOptionError, UnknownInstallerError
+from model_store.heavy import quiet_libraries
 from model_store.settings import ModelSettings
 
 USAGE_ERRORS = (BadModelReferenceError, ImportOptionError, UnknownInstallerError)
@@ -60,7 +59,7 @@ def errors_as_lines() -> Iterator[None]:
 @contextmanager
 def progress() -> Iterator[Progress]:
     """Yield what shows progress; the notes of heavy libraries are dropped meanwhile."""
-    with _quiet_libraries() as stderr:
+    with quiet_libraries() as stderr:
         console = Console(file=stderr)
         with console.status("Starting") as status:
             yield Progress(console, status)
@@ -69,19 +68,3 @@ def progress() -> Iterator[Progress]:
 def print_json(document: dict[str, Any]) -> None:
     """Print one document to stdout."""
     typer.echo(json.dumps(document, indent=2))
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[TextIO]:
-    """Yield the real stderr while everything else that is written there is dropped.
-
-    TensorFlow writes a dozen lines about absent GPUs before any setting of it is read. Whoever
-    sets TF_CPP_MIN_LOG_LEVEL sees them.
-    """
-    with os.fdopen(os.dup(2), "w") as stderr, Path(os.devnull).open("w") as nowhere:
-        if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-            os.dup2(nowhere.fileno(), 2)
-        try:
-            yield stderr
-        finally:
-            os.dup2(stderr.fileno(), 2)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from model_store import ModelStore, ModelStoreError
+from model_store.heavy import quiet_libraries
 from model_store.settings import ModelSettings
 from training.errors import SettingsError, TrainingError
-from training.journal import Journal, Terminal, quiet_libraries
+from training.journal import Journal, Terminal
 from training.settings import TrainingSettings
 
 SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -130,19 +129,3 @@ class Terminal:
             self._progress.stop()
             self._progress.remove_task(self._bar)
             self._bar = None
-
-
-@contextmanager
-def quiet_libraries() -> Iterator[TextIO]:
-    """Yield the real stderr while everything else that is written there is dropped.
-
-    TensorFlow writes a dozen lines about absent GPUs before any setting of it is read. Whoever
-    sets TF_CPP_MIN_LOG_LEVEL sees them.
-    """
-    with os.fdopen(os.dup(2), "w") as stderr, Path(os.devnull).open("w") as nowhere:
-        if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-            os.dup2(nowhere.fileno(), 2)
-        try:
-            yield stderr
-        finally:
-            os.dup2(stderr.fileno(), 2)

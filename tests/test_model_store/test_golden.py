@@ -39,6 +39,8 @@ def test_every_variant_reproduces_the_golden_pictures(model: ServedModel) -> Non
     """What was published is what this machine computes."""
     model.warm_up()
 
+    assert model.card.golden
+
 
 @pytest.mark.parametrize("kernel", OTHER_KERNELS)
 def test_another_resize_kernel_is_refused(model: ServedModel, kernel: Resample) -> None:
