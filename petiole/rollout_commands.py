@@ -92,7 +92,7 @@ def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> Non
     # Imported here: the other commands on models need no connection to a service.
     from petiole.service_view import Service  # noqa: PLC0415
 
-    problem = _problem(Service(), wanted, Console(stderr=True))
+    problem = _problem(Service(), wanted, rollout.number, Console(stderr=True))
     if problem:
         store.end_rollout(wanted.name, rollout.number, outcome=f"refused: {problem}")
         typer.echo(f"petiole: {problem}; the trial is taken back", err=True)
@@ -114,14 +114,14 @@ def _checked(store: ModelStore, wanted: ModelReference, rollout: Rollout) -> Rol
     return replace(rollout, version=store.resolve(wanted)[1])
 
 
-def _problem(service: "Service", wanted: ModelReference, console: Console) -> str:
-    """Wait until every child has the candidate; return why that cannot be, or nothing."""
+def _problem(service: "Service", wanted: ModelReference, number: int, console: Console) -> str:
+    """Wait until every child takes part; return why that cannot be, or nothing."""
     if not service.children():
         console.print("no worker is running now; the share begins with the first one")
         return ""
     deadline = monotonic() + WAIT_SECONDS
     with console.status(f"waiting until every child has {wanted}"):
-        while not service.all_have(str(wanted)):
+        while not service.all_follow(str(wanted), name=wanted.name, number=number):
             refusals = service.refusals(str(wanted))
             if refusals:
                 return refusals[0]

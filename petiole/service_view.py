@@ -24,9 +24,12 @@ class Service:
             return []
         return [child for child in children if child["state"] == "ready"]
 
-    def all_have(self, version: str) -> bool:
-        """Tell whether every child has `name@version` in memory."""
-        return all(_has(child, version) for child in self.children())
+    def all_follow(self, version: str, *, name: str, number: int) -> bool:
+        """Tell whether every child has `name@version` in memory and follows this rollout."""
+        return all(
+            _has(child, version) and child["trials"].get(name) == number
+            for child in self.children()
+        )
 
     def refusals(self, version: str) -> list[str]:
         """Return why children refuse `name@version`; each reason once."""

@@ -121,7 +121,12 @@ def _refresh(announcement: Announcement) -> None:
 def _announce_models(announcement: Announcement) -> None:
     models = loaded_models.of_this_process()
     logger.info("models ready", extra={"models": models.loaded, "refused": models.refused})
-    announcement.say(ready=True, models=models.loaded, refused=models.refused)
+    announcement.say(
+        ready=True,
+        models=models.loaded,
+        refused=models.refused,
+        trials=trials.of_this_process().numbers,
+    )
 
 
 @signals.worker_process_shutdown.connect

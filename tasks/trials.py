@@ -51,14 +51,20 @@ class Trials:
         """Look for rollouts and load their candidates; tells whether anything changed."""
         return any([self._follow(name) for name in self._models.names_in_production()])
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number of the rollout that this process follows, by model."""
+        return {name: rollout.number for name, rollout in self._rollouts.items()}
+
     def _follow(self, name: str) -> bool:
-        before = self._rollouts.pop(name, None)
+        before = self._rollouts.get(name)
         try:
             rollout = self._models.store.rollout(name)
         except ModelStoreError as exc:
             logger.warning("rollout not read", extra={"model": name, "reason": str(exc)})
             rollout = before
         if rollout is None:
+            self._rollouts.pop(name, None)
             return before is not None
         self._rollouts[name] = rollout
         return self._models.hold(name, rollout.version) or rollout != before
