@@ -179,8 +179,7 @@ class LoadedModels:
         return model
 
     def _keep(self, version: Version, model: ServedModel) -> None:
-        directory = self._store.fetch(*version)
-        size_bytes = _size_bytes(directory / model.variant.path)
+        size_bytes = _size_bytes(model.directory / model.variant.path)
         with self._lock:
             self._models[version] = (model, size_bytes)
             self._drop_least_used()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from uuid import uuid4
 
 import numpy as np
@@ -216,3 +217,12 @@ def imagenet_store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
         timeout=300,
     )
     return ModelStore.open(url)
+
+
+@pytest.fixture(scope="module")
+def sources() -> ModuleType:
+    """The makers of tiny classifiers."""
+    pytest.importorskip("tensorflow")
+    from tests import tiny_sources
+
+    return tiny_sources

@@ -17,15 +17,6 @@ ZERO, FULL = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
 UNIT = (1.0, 1.0, 1.0)
 
 
-@pytest.fixture(scope="module")
-def sources() -> ModuleType:
-    """The makers of tiny classifiers."""
-    pytest.importorskip("tensorflow")
-    from tests import tiny_sources
-
-    return tiny_sources
-
-
 @pytest.fixture
 def options(tmp_path: Path, sources: ModuleType) -> ImportOptions:
     """Options that fit the tiny classifiers for pixels from 0 to 1."""

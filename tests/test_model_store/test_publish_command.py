@@ -19,15 +19,6 @@ runner = CliRunner()
 
 
 @pytest.fixture(scope="module")
-def sources() -> ModuleType:
-    """The makers of tiny classifiers."""
-    pytest.importorskip("tensorflow")
-    from tests import tiny_sources
-
-    return tiny_sources
-
-
-@pytest.fixture(scope="module")
 def place(sources: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a frozen graph and a SavedModel, both published as `colours`, and pictures.
 

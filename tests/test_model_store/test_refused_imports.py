@@ -15,15 +15,6 @@ from model_store.importers import ImportOptions, labels
 ZERO, FULL = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
 
 
-@pytest.fixture(scope="module")
-def sources() -> ModuleType:
-    """The makers of tiny classifiers."""
-    pytest.importorskip("tensorflow")
-    from tests import tiny_sources
-
-    return tiny_sources
-
-
 @pytest.fixture
 def options(tmp_path: Path, sources: ModuleType) -> ImportOptions:
     """Options that fit the tiny classifiers."""
