@@ -70,7 +70,7 @@ $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock pyproject.toml
 			$(BIN)/python -m pip config get global.index-url 2>/dev/null)}}}"; \
 		if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 		if [ ! -t 2 ]; then quiet=--quiet; fi; \
-		$(BIN)/uv pip install $$quiet --python $(BIN)/python --require-hashes \
+		$(BIN)/uv pip install $$quiet --python $(BIN)/python --compile-bytecode --require-hashes \
 			--requirement requirements/dev.lock && \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
 			--editable .

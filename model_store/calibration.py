@@ -55,7 +55,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class CalibrationSets:
-    """Pictures to calibrate on, others to judge on, and whether somebody took the latter."""
+    """Pictures to calibrate on, others to judge on, and whether somebody took the latter.
+
+    Without pictures to calibrate on no int8 variant is made.
+    """
 
     calibration: Pictures
     judged: Pictures

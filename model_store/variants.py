@@ -141,7 +141,8 @@ def _reference(bench: Bench) -> Variant:
 def _variants(name: str, bench: Bench, report: Report) -> Iterator[Variant]:
     try:
         runtime = runtimes.find(name)
-        precisions = (FLOAT32, INT8) if isinstance(runtime, Quantizer) else (FLOAT32,)
+        quantizes = isinstance(runtime, Quantizer) and len(bench.sets.calibration) > 0
+        precisions = (FLOAT32, INT8) if quantizes else (FLOAT32,)
     except ModelStoreError as exc:
         report(f"Left out {name}: {exc}")
         return

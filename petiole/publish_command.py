@@ -134,7 +134,7 @@ def install(
 def _publish(
     source: str,
     options: ImportOptions,
-    calibration: Path | None,
+    pictures: Path | None,
     *,
     promote: bool,
     as_json: bool,
@@ -143,8 +143,9 @@ def _publish(
     with progress() as report, tempfile.TemporaryDirectory(prefix="petiole-") as place:
         directory = Path(place) / "model"
         draft = importers.import_model(source, options, directory, report=report)
+        sets = heavy.load("model_store.calibration").choose(draft, pictures, report)
         card: ModelCard = heavy.load("model_store.pipeline").publish(
-            store, directory, draft, calibration=calibration, report=report
+            store, directory, draft, sets=sets, report=report
         )
         if promote:
             store.promote(card.name, card.version)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_store import ModelCard, ModelStore, Origin, heavy, pipeline
+from model_store.calibration import CalibrationSets
 from model_store.publishing import SAVED_MODEL
 from training.backbones import Backbone
 from training.dense import Dense
@@ -36,7 +37,13 @@ def refuse_bad_places(settings: TrainingSettings) -> None:
 
 
 def publish(
-    store: ModelStore, name: str, trained: Trained, *, run: str, report: Callable[[str], None]
+    store: ModelStore,
+    name: str,
+    trained: Trained,
+    sets: CalibrationSets,
+    *,
+    run: str,
+    report: Callable[[str], None],
 ) -> ModelCard:
     """Publish the model as the next version of `name` and return its card.
 
@@ -44,13 +51,15 @@ def publish(
         store: Where it is published.
         name: The model's name.
         trained: The model.
+        sets: Pictures that its variants are held against it on, and calibrated on.
         run: Name of the run that made it, for the card's origin.
         report: Called with a short sentence at the start of each step.
     """
     with tempfile.TemporaryDirectory(prefix="petiole-train-") as place:
         directory = Path(place) / name
         _save(trained, directory)
-        return pipeline.publish(store, directory, draft(name, trained, run), report=report)
+        card = draft(name, trained, run)
+        return pipeline.publish(store, directory, card, sets=sets, report=report)
 
 
 def draft(name: str, trained: Trained, run: str) -> ModelCard:

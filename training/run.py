@@ -23,6 +23,7 @@ from training import (
     phases,
     report,
     results,
+    samples,
     sources,
     split,
 )
@@ -108,7 +109,7 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
         verdict = _judge(settings, store, prepared, evaluation, journal)
     journal.event("evaluated", top1=evaluation.top1.value, gate=verdict.text)
     trained = Trained(backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation))
-    version, written = _deliver(start, store, trained, verdict, journal)
+    version, written = _deliver(start, store, prepared, trained, verdict, journal)
     with journal.phase("Writing the report"):
         _summarise(start, prepared, evaluation, head)
         page = _report(start, prepared, evaluation, head, _Ending(version, verdict, journal))
@@ -208,7 +209,12 @@ def _judge(
 
 
 def _deliver(
-    start: _Start, store: ModelStore, trained: Trained, verdict: Verdict, journal: Journal
+    start: _Start,
+    store: ModelStore,
+    prepared: Prepared,
+    trained: Trained,
+    verdict: Verdict,
+    journal: Journal,
 ) -> tuple[int | None, tuple[Path, ...]]:
     """Publish and write what was asked for, if the gate lets it pass."""
     if not verdict.passed:
@@ -217,8 +223,9 @@ def _deliver(
         written = results.write_files(start.settings, trained)
         if not start.settings.publish:
             return None, tuple(written)
+        sets = samples.choose(prepared, trained.backbone.spec, int8=start.settings.int8)
         run = start.directory.name
-        card = results.publish(store, start.name, trained, run=run, report=journal.note)
+        card = results.publish(store, start.name, trained, sets, run=run, report=journal.note)
     journal.event("published", model=card.ref)
     return card.version, tuple(written)
 

@@ -147,6 +147,13 @@ class TrainingSettings(BaseModel):
         description="Publish only if the version in production is not better on the same test set.",
     )
     publish: bool = Field(default=True, description="Publish the model to the store.")
+    int8: bool = Field(
+        default=False,
+        description=(
+            "Also publish int8 variants, calibrated on training pictures and held against the "
+            "model on test pictures; they serve if they agree. Takes half a minute more."
+        ),
+    )
     output_graph: Path | None = Field(
         default=None, description="File for a frozen graph (Placeholder to final_result)."
     )

@@ -103,5 +103,5 @@ def _publish(
     if given.weights is not None:
         raise UnknownInstallerError(f"--weights is for {applications.PREFIX}NAME; leave it out")
     installer = heavy.load("model_store.installers.imagenet")
-    card = installer.publish(store, calibration=given.calibration, report=report)
+    card = installer.publish(store, pictures=given.calibration, report=report)
     return card

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from model_store import pipeline, verification
+from model_store import calibration, pipeline, verification
 from model_store.card import ModelCard, Origin, PreprocessingSpec
 from model_store.errors import ModelFormatError
 from model_store.importers import saving
@@ -35,7 +35,7 @@ PREPROCESSING = PreprocessingSpec(
 )
 
 
-def publish(store: ModelStore, *, calibration: Path | None, report: Report) -> ModelCard:
+def publish(store: ModelStore, *, pictures: Path | None, report: Report) -> ModelCard:
     """Convert the weights and publish the model with its variants; return its card.
 
     Needs the package with the weights, and TensorFlow.
@@ -52,7 +52,9 @@ def publish(store: ModelStore, *, calibration: Path | None, report: Report) -> M
         efficientnet_lite.load_weights(model, legacy_torch.read_state_dict(weights_file()))
         report("Writing the SavedModel")
         export(model, PREPROCESSING, directory)
-        return pipeline.publish(store, directory, _draft(), calibration=calibration, report=report)
+        draft = _draft()
+        sets = calibration.choose(draft, pictures, report)
+        return pipeline.publish(store, directory, draft, sets=sets, report=report)
 
 
 def weights_file() -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from model_store import downloads, pipeline, verification
+from model_store import calibration, downloads, pipeline, verification
 from model_store.card import ModelCard, Origin
 from model_store.errors import DownloadError, ModelFormatError
 from model_store.importers import ImportOptions, drafts, keras_file
@@ -34,9 +34,8 @@ def publish(
     with tempfile.TemporaryDirectory(prefix="petiole-install-") as place:
         directory = Path(place) / name
         card = draft(application, directory, name=name, weights=given.weights, report=report)
-        return pipeline.publish(
-            store, directory, card, calibration=given.calibration, report=report
-        )
+        sets = calibration.choose(card, given.calibration, report)
+        return pipeline.publish(store, directory, card, sets=sets, report=report)
 
 
 def draft(

@@ -36,6 +36,26 @@ def test_the_card_has_labels_preprocessing_and_metrics_of_the_run(
     assert {"top1", "temperature"} <= card.metrics.keys()
 
 
+def test_every_runtime_gets_a_float32_variant(finished_run: FinishedRun) -> None:
+    """Held against the SavedModel on golden pictures and on pictures of the test set."""
+    variants = _store(finished_run).card("drawn", 1).variants
+
+    choices = [variant.choice for variant in variants]
+    assert choices == ["tensorflow:float32", "litert:float32", "openvino:float32"]
+    assert all(variant.serves and variant.same_top1 == 1.0 for variant in variants)
+
+
+def test_int8_variants_are_made_when_asked_for(finished_run: FinishedRun) -> None:
+    """Calibrated on training pictures, judged on those of the test set: too few to serve here."""
+    assert finished_run.train_here("--int8", "--name", "small") == 0
+
+    variants = {v.choice: v for v in _store(finished_run).card("small", 1).variants}
+    tested = int(_store(finished_run).card("small", 1).metrics["test_pictures"])
+    for choice in ("litert:int8", "openvino:int8"):
+        assert not variants[choice].serves
+        assert f"judged on {tested} real pictures only" in variants[choice].reason
+
+
 def test_the_version_knows_pictures_it_has_not_seen(finished_run: FinishedRun) -> None:
     """Served by the fastest runtime, from the bytes of a file."""
     model = serving.load(_store(finished_run), "drawn")
