@@ -55,7 +55,8 @@ ENV PATH=/opt/venv/bin:/app/bin:$PATH \
     PETIOLE_MODELS_CACHE_DIRECTORY=/tmp/model-cache
 # New volumes take the owner of the directory that they are mounted on.
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin petiole \
-    && install -d -o petiole -g petiole /srv/petiole/uploads /srv/petiole/models
+    && install -d -o petiole -g petiole /srv/petiole/uploads /srv/petiole/models \
+        /srv/petiole/training
 WORKDIR /app
 LABEL org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="0.1.0"

@@ -61,6 +61,7 @@ event_serializer = "json"
 task_queues = [
     Queue("classify", Exchange("classify", type="direct"), routing_key="classify"),
     Queue("downloads", Exchange("downloads", type="direct"), routing_key="downloads"),
+    Queue("training", Exchange("training", type="direct"), routing_key="training"),
 ]
 task_default_queue = "classify"
 task_create_missing_queues = False  # a mistyped queue name fails loudly

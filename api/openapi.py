@@ -15,12 +15,21 @@ JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 Spec = dict[str, Any]
 
 
+class Progress(BaseModel):
+    """How far a training is: `done` of `total` in its phase, both 0 where nothing is counted."""
+
+    phase: str
+    done: int = Field(ge=0)
+    total: int = Field(ge=0)
+
+
 class AcceptedTask(BaseModel):
     """A task that is not over."""
 
     task_id: str
     state: Literal["PENDING", "STARTED", "RETRY"]
     result_url: str
+    progress: Progress | None = None
 
 
 class Prediction(BaseModel):
@@ -52,7 +61,11 @@ class Problem(BaseModel):
 
 
 class FinishedTask(BaseModel):
-    """A task that is over; `predictions` on SUCCESS, `error` on FAILURE."""
+    """A task that is over; `predictions` on SUCCESS, `error` on FAILURE.
+
+    A training that succeeded has `report`, its place on the worker's machine, and `top1` on
+    `test_pictures`; its `filename` is the folder of its pictures.
+    """
 
     task_id: str
     state: Literal["SUCCESS", "FAILURE", "REVOKED"]
@@ -62,6 +75,9 @@ class FinishedTask(BaseModel):
     filename: str
     predictions: list[Prediction] | None = None
     timings_ms: Timings | None = None
+    report: str | None = None
+    top1: float | None = None
+    test_pictures: int | None = None
     error: Problem | None = None
 
 

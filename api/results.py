@@ -24,7 +24,7 @@ def result(task_id: str) -> Response:
 @blueprint.delete("/result/<task_id>")
 @blueprint.doc(operation_id="revoke", responses={})
 def revoke(task_id: str) -> Response:
-    """Revoke a task that has not started.
+    """Revoke a task that has not started; a training also while it runs.
 
     409 when it has started or is over.
     """

@@ -6,7 +6,7 @@ Every way into the store ends here, so that no version lacks what a worker relie
 from dataclasses import replace
 from pathlib import Path
 
-from model_store import golden, runtimes, variants
+from model_store import calibration, golden, runtimes, variants
 from model_store.calibration import CalibrationSets
 from model_store.card import ModelCard
 from model_store.reports import Report
@@ -19,7 +19,7 @@ def publish(
     directory: Path,
     draft: ModelCard,
     *,
-    sets: CalibrationSets,
+    sets: CalibrationSets | None = None,
     report: Report,
 ) -> ModelCard:
     """Make the variants and the golden pictures of a SavedModel directory, and publish it.
@@ -29,13 +29,15 @@ def publish(
         directory: Holds a SavedModel whose `serving_default` takes uint8 `images` [N, H, W, 3] and
             gives float32 `probabilities` [N, classes]; what is made is written beside it.
         draft: The card without variants.
-        sets: Pictures that variants are compared on and int8 ones are calibrated on.
+        sets: Pictures that variants are compared on and int8 ones are calibrated on; drawn ones by
+            default, and int8 variants, made and recorded, may not serve then.
         report: Called with a short sentence at the start of each step.
 
     Raises:
         ModelFormatError: the card breaks its schema, or the SavedModel cannot be used.
         RuntimeUnavailableError: TensorFlow is not installed.
     """
+    sets = sets or calibration.choose(draft, None, report)
     report("Measuring the SavedModel")
     saved_model = runtimes.find(runtimes.REFERENCE).load(directory, draft, threads=1)
     pictures = golden.write(directory, draft.preprocessing, saved_model.predict)

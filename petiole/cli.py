@@ -16,6 +16,7 @@ PREFIXES = {
     "ApiSettings": "PETIOLE_API_",
     "TasksSettings": "PETIOLE_TASKS_",
     "ModelSettings": "PETIOLE_MODELS_",
+    "TrainingPlaces": "PETIOLE_TRAINING_",
     "FlowerSettings": "FLOWER_",
 }
 

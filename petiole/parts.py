@@ -33,6 +33,7 @@ DIRECTORIES = (
     "PETIOLE_TASKS_IMAGE_STORE_URL",
     "PETIOLE_MODELS_STORE_URL",
     "PETIOLE_MODELS_CACHE_DIRECTORY",
+    "PETIOLE_TRAINING_DIRECTORY",
 )
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104 - only read
 
@@ -68,6 +69,7 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
         "PETIOLE_TASKS_IMAGE_STORE_URL": str(state / "uploads"),
         "PETIOLE_MODELS_STORE_URL": absolute(ModelSettings().store_url),
         "PETIOLE_MODELS_CACHE_DIRECTORY": str(state / "model-cache"),
+        "PETIOLE_TRAINING_DIRECTORY": str(state / "training"),
         "PETIOLE_API_FLOWER_URL": flower_url,
         "PYTHONUNBUFFERED": "1",
     }
@@ -82,6 +84,7 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
     return Plan(
         parts=((redis(up.redis_port, state / "redis"),) if embedded else ())
         + (worker(up.classify_children), downloader(up.download_threads))
+        + ((trainer(),) if up.training else ())
         + (http_api(Path(metrics).absolute()), flower(flower_settings)),
         environment=common | _handed_on(environment),
         api_url=url_of(api.host, api.port),
@@ -148,6 +151,13 @@ def downloader(threads: int) -> Part:
     command = (*CELERY, "worker", "-Q", "downloads", "-n", "downloads@%h", "-l", "INFO")
     pool = ("--pool", "threads", "--concurrency", str(threads))
     return Part("downloader", (*command, *QUIET_WORKER, *pool), WORKER_ENVIRONMENT)
+
+
+def trainer() -> Part:
+    """Return the training worker, which does one training at a time."""
+    app = (PYTHON, "-m", "celery", "-A", "petiole.training_worker")
+    command = (*app, "worker", "-Q", "training", "-n", "training@%h", "-l", "INFO")
+    return Part("trainer", (*command, *QUIET_WORKER), WORKER_ENVIRONMENT)
 
 
 def http_api(metrics_directory: Path) -> Part:

@@ -33,6 +33,9 @@ class UpSettings(BaseSettings):
     download_threads: int = Field(
         default=16, ge=1, description="Downloads at the same time in the download worker."
     )
+    training: bool = Field(
+        default=False, description="Also run a training worker, for `petiole train --enqueue`."
+    )
     start_timeout_seconds: float = Field(
         default=120.0, gt=0, description="Give up when the service is not ready by then."
     )

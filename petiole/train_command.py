@@ -1,6 +1,11 @@
 """`petiole train` and `petiole label_image`: their flags are read where their names come from."""
 
+from typing import TYPE_CHECKING
+
 import typer
+
+if TYPE_CHECKING:
+    from training.settings import TrainingSettings
 
 # Flags with underscores, and a list of them as long as retrain.py's, are the programs' own.
 _AS_IT_IS = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -17,7 +22,13 @@ def train(context: typer.Context) -> None:
     # Imported here: the other commands need none of it.
     from training import command  # noqa: PLC0415
 
-    raise typer.Exit(command.main(context.args))
+    raise typer.Exit(command.main(context.args, enqueue=_enqueue))
+
+
+def _enqueue(settings: "TrainingSettings") -> int:
+    from petiole import enqueue_command  # noqa: PLC0415
+
+    return enqueue_command.enqueue(settings)
 
 
 def label_image(context: typer.Context) -> None:

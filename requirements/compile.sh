@@ -19,5 +19,6 @@ compile dev "$@" --all-extras --group dev pyproject.toml
 # The others follow it: what the tests ran with is what the images hold.
 follow=(--constraints requirements/dev.lock)
 compile api "${follow[@]}" --extra api --extra flower pyproject.toml
-compile worker "${follow[@]}" --extra worker --extra tensorflow pyproject.toml
+compile worker "${follow[@]}" --extra worker --extra tensorflow --extra training \
+    pyproject.toml
 compile bootstrap "${follow[@]}" requirements/bootstrap.in

@@ -18,7 +18,19 @@ from tasks.errors import (
     StoreUnavailableError,
     UnknownJobError,
 )
-from tasks.job_stores import FAILURE, OVER, PENDING, REVOKED, SUCCESS, Job, JobStore, Outcome, Watch
+from tasks.job_stores import (
+    FAILURE,
+    OVER,
+    PENDING,
+    REVOKED,
+    STARTED,
+    SUCCESS,
+    TRAINING,
+    Job,
+    JobStore,
+    Outcome,
+    Watch,
+)
 from tasks.settings import settings
 from tasks.urls import filename_of
 
@@ -27,11 +39,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client is told about a job: its state, and the document once it is over."""
+    """What a client is told about a job: its state, and the document once it is over.
+
+    Until then a training has `progress`, a JSON object.
+    """
 
     task_id: str
     state: str
     document: str | None = None
+    progress: str = ""
 
 
 def submit_upload(
@@ -169,12 +185,19 @@ def fail(task_id: str, exc: BaseException) -> None:
     problem = problems.of(exc)
     error = problem.document(problems.detail_of(exc), instance=f"/result/{task_id}")
     document = _over_document(job, FAILURE) | {"error": error}
-    counts = statistics.of_end(FAILURE, model=job.model, error=problem.slug)
+    counts = _counts_of_end(job, FAILURE, error=problem.slug)
     store.finish(task_id, Outcome(FAILURE, json.dumps(document), counts))
 
 
+def _counts_of_end(job: Job, state: str, *, error: str = "") -> dict[str, float]:
+    """Return what an end counts for; the statistics are those of pictures."""
+    if job.kind == TRAINING:
+        return {}
+    return statistics.of_end(state, model=job.model, error=error)
+
+
 def revoke(task_id: str) -> Answer:
-    """Revoke a job that has not started.
+    """Revoke a job that has not started, and a training also when it has.
 
     Raises:
         UnknownJobError, ExpiredJobError: see `view`.
@@ -185,22 +208,24 @@ def revoke(task_id: str) -> Answer:
     if job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
     outcome = _revoked(job)
-    before = store.revoke(task_id, outcome)
+    trains = job.kind == TRAINING
+    before = store.revoke(task_id, outcome, started=trains)
     if before in OVER:
         raise NotRevocableError(f"the task is over ({before}); nothing is left to revoke")
-    if before == "STARTED":
+    if before == STARTED and not trains:
         raise NotRevocableError("the task has started; only a waiting one can be revoked")
-    _tidy_after_revocation(task_id)
+    _tidy_after_revocation(job)
     return Answer(task_id, REVOKED, outcome.document)
 
 
-def _tidy_after_revocation(task_id: str) -> None:
-    """Tell the workers and delete the picture; the record alone already stops the job."""
-    for tidy in (publisher.revoke, stores.image_store().delete):
+def _tidy_after_revocation(job: Job) -> None:
+    """Tell the workers and delete the picture; the record alone already stops a waiting job."""
+    of_picture = (publisher.revoke, stores.image_store().delete)
+    for tidy in (publisher.stop_training,) if job.kind == TRAINING else of_picture:
         try:
-            tidy(task_id)
+            tidy(job.task_id)
         except StoreUnavailableError as exc:
-            logger.warning("revocation", extra={"task_id": task_id, "reason": str(exc)})
+            logger.warning("revocation", extra={"task_id": job.task_id, "reason": str(exc)})
 
 
 def end_revoked(task_id: str) -> None:
@@ -213,7 +238,7 @@ def end_revoked(task_id: str) -> None:
 
 def _revoked(job: Job) -> Outcome:
     document = json.dumps(_over_document(job, REVOKED))
-    counts = statistics.of_end(REVOKED, model=job.model)
+    counts = _counts_of_end(job, REVOKED)
     return Outcome(REVOKED, document, counts, results.of_revocation(job.task_id))
 
 
@@ -261,7 +286,7 @@ def _view(store: JobStore, task_id: str) -> Answer:
     if job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
     if job.state not in OVER:
-        return Answer(task_id, job.state)
+        return Answer(task_id, job.state, progress=job.progress if job.state == STARTED else "")
     document = store.document(task_id)
     if document is None:
         lives = settings().result_ttl_seconds

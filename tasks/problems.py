@@ -64,6 +64,12 @@ PROBLEMS: dict[str, Problem] = {
     "UnknownJobError": Problem("unknown-task", "There is no such task", 404),
     "ExpiredJobError": Problem("expired-result", "The result is no longer kept", 410),
     "NotRevocableError": Problem("not-revocable", "The task can no longer be revoked", 409),
+    # Training (training.errors)
+    "SettingsError": Problem("bad-training-settings", "A setting of the training is wrong", 422),
+    "DataError": Problem("bad-training-data", "The pictures cannot be trained on", 422),
+    "BackboneUnavailableError": Problem("backbone-unavailable", "The backbone is missing", 422),
+    "GateError": Problem("gate-failed", "The model is not good enough to be published", 422),
+    "TrainingError": Problem("training-failed", "The training failed", 500),
     # Celery's own
     "WorkerLostError": Problem("worker-lost", "The job lost its worker too often", 500),
     "SoftTimeLimitExceeded": Problem("time-limit", "The job took too long", 422),

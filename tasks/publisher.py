@@ -4,7 +4,7 @@ A second Celery app without a result backend: publishing through an app that has
 subscribes to a channel for every task (11.8 ms against 2.9 ms measured).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -17,7 +17,8 @@ from tasks.celery import app as worker_app
 from tasks.errors import StoreUnavailableError
 
 POOL_LIMIT = 200
-QUEUE_OF_TASK = {"classify": "classify", "download": "downloads"}
+TRAIN = "training.tasks.train"
+QUEUE_OF_TASK = {"classify": "classify", "download": "downloads", TRAIN: "training"}
 
 
 @cache
@@ -46,16 +47,26 @@ def publish(task_name: str, task_id: str) -> None:
         worker_app.tasks[task_name].apply(args=(task_id,), task_id=celery_id(task_name, task_id))
         return
     with _translated("the job"):
-        _send(task_name, task_id)
+        _send(task_name, task_id, task_id)
 
 
-def _send(task_name: str, task_id: str) -> None:
+def publish_training(task_id: str, settings: Mapping[str, Any]) -> None:
+    """Queue a training, whose task gets its settings instead of the id; never run it here.
+
+    Raises:
+        StoreUnavailableError: the broker did not take the message.
+    """
+    with _translated("the training"):
+        _send(TRAIN, task_id, dict(settings))
+
+
+def _send(task_name: str, task_id: str, argument: str | dict[str, Any]) -> None:
     app = _publishing_app()
     # An explicitly acquired producer saves a third of the time (2.9 → 1.9 ms measured).
     with app.producer_pool.acquire(block=True, timeout=2.0) as producer:
         app.send_task(
             task_name,
-            args=(task_id,),
+            args=(argument,),
             task_id=celery_id(task_name, task_id),
             queue=QUEUE_OF_TASK[task_name],
             producer=producer,
@@ -67,9 +78,18 @@ def revoke(task_id: str) -> None:
 
     The job record is what stops the job; a worker that missed this finds it there.
     """
-    ids = [celery_id(task_name, task_id) for task_name in QUEUE_OF_TASK]
+    ids = [celery_id(task_name, task_id) for task_name in ("classify", "download")]
     with _translated("the revocation"):
         _publishing_app().control.revoke(ids)
+
+
+def stop_training(task_id: str) -> None:
+    """Tell the workers to skip a training, or to leave it where it is.
+
+    The signal is Celery's soft time limit, an exception in the task: it ends what it started.
+    """
+    with _translated("the revocation"):
+        _publishing_app().control.revoke(task_id, terminate=True, signal="SIGUSR1")
 
 
 def ping() -> None:
@@ -108,5 +128,5 @@ def _translated(what: str) -> Iterator[None]:
 
 
 def celery_id(task_name: str, task_id: str) -> str:
-    """Return the Celery id: the client's `task_id` for `classify`, which holds the result."""
-    return task_id if task_name == "classify" else f"{task_id}.{task_name}"
+    """Return the Celery id: the client's `task_id`, except for a download, which has no result."""
+    return f"{task_id}.{task_name}" if task_name == "download" else task_id

@@ -5,7 +5,7 @@ or the gate did not let it pass, 2 wrong usage, 130 interrupted.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from model_store import ModelStore, ModelStoreError
@@ -18,20 +18,34 @@ from training.settings import TrainingSettings
 SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-def main(arguments: Sequence[str], *, program: str = "petiole train") -> int:
-    """Do what the arguments say and return the exit code."""
+Enqueue = Callable[[TrainingSettings], int]
+
+
+def main(
+    arguments: Sequence[str], *, program: str = "petiole train", enqueue: Enqueue | None = None
+) -> int:
+    """Do what the arguments say and return the exit code.
+
+    Args:
+        arguments: The command line.
+        program: What the command is called in messages.
+        enqueue: Hands the run to a training worker; None where there is no way to.
+    """
     from training import flags  # noqa: PLC0415 - keeps `petiole --help` quick
 
     try:
-        settings, ignored = flags.parse(arguments, program=program)
+        said = flags.parse(arguments, program=program)
+        _refuse_enqueueing(said.settings, possible=enqueue is not None, asked=said.enqueue)
     except SettingsError as exc:
         print(f"{program}: {exc}", file=sys.stderr)  # noqa: T201 - a command's answer
         return WRONG_USAGE
-    for sentence in ignored:
+    for sentence in said.ignored:
         print(f"{program}: {sentence}", file=sys.stderr)  # noqa: T201 - a command's answer
+    if enqueue is not None and said.enqueue:
+        return enqueue(said.settings)
     with quiet_libraries() as stderr:
         try:
-            return _run(settings, Journal(Terminal(stderr)))
+            return _run(said.settings, Journal(Terminal(stderr)))
         except SettingsError as exc:
             return _say(stderr, f"{program}: {exc}", WRONG_USAGE)
         except (TrainingError, ModelStoreError) as exc:
@@ -39,6 +53,13 @@ def main(arguments: Sequence[str], *, program: str = "petiole train") -> int:
         except KeyboardInterrupt:
             again = "the same command goes on from here"
             return _say(stderr, f"{program}: interrupted; {again}", INTERRUPTED)
+
+
+def _refuse_enqueueing(settings: TrainingSettings, *, possible: bool, asked: bool) -> None:
+    if asked and not possible:
+        raise SettingsError("enqueue works with `petiole train` only")
+    if asked and settings.check:
+        raise SettingsError("check looks at the pictures here and now; leave out enqueue")
 
 
 def _run(settings: TrainingSettings, journal: Journal) -> int:

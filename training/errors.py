@@ -5,7 +5,8 @@ All of them are one level under the root; `command` turns them into one line and
     TrainingError
     ├── SettingsError            a flag or a field of the configuration file is wrong
     ├── DataError                the pictures cannot be trained on; the message lists every reason
-    └── BackboneUnavailableError a backbone, or its weights, cannot be had on this machine
+    ├── BackboneUnavailableError a backbone, or its weights, cannot be had on this machine
+    └── GateError                the model is not good enough to be published
 """
 
 
@@ -23,3 +24,7 @@ class DataError(TrainingError):
 
 class BackboneUnavailableError(TrainingError):
     """A backbone, or its weights, cannot be had on this machine."""
+
+
+class GateError(TrainingError):
+    """The model is not good enough to be published; there is a report."""

@@ -7,15 +7,15 @@ import argparse
 import textwrap
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from training.errors import SettingsError
-from training.settings import TrainingSettings
+from training.settings import TrainingSettings, settings_of
 
 WITHOUT_MEANING = {
     "intermediate_output_graphs_dir": "training takes seconds, so nothing is written in between",
@@ -36,23 +36,35 @@ Every flag may also be a line `name = value` of a TOML file given with --config.
 """
 
 
-def parse(arguments: Sequence[str], *, program: str) -> tuple[TrainingSettings, list[str]]:
-    """Return the settings and a sentence for each flag that means nothing any more.
+@dataclass(frozen=True)
+class CommandLine:
+    """What a command line says.
+
+    Attributes:
+        settings: Those of the run.
+        ignored: A sentence for each flag that means nothing any more.
+        enqueue: Whether a training worker shall do it.
+    """
+
+    settings: TrainingSettings
+    ignored: tuple[str, ...]
+    enqueue: bool
+
+
+def parse(arguments: Sequence[str], *, program: str) -> CommandLine:
+    """Return what a command line says.
 
     Raises:
         SettingsError: a flag or a line of the file is wrong; the message names it.
     """
     given = vars(_parser(program).parse_args(arguments))
-    config = given.pop("config", None)
+    config, enqueue = given.pop("config", None), given.pop("enqueue", False)
     values = {**(_from_file(Path(config)) if config else {}), **given}
-    ignored = [f"{name} is ignored: {WITHOUT_MEANING[name]}" for name in values if _idle(name)]
+    ignored = (f"{name} is ignored: {WITHOUT_MEANING[name]}" for name in values if _idle(name))
     wanted = {name: value for name, value in values.items() if not _idle(name)}
     if "image_dir" not in wanted:
         raise SettingsError("image_dir is missing; give --image_dir FOLDER, a .zip or a .csv")
-    try:
-        return TrainingSettings(**wanted), ignored
-    except ValidationError as exc:
-        raise SettingsError(_sentence(exc)) from exc
+    return CommandLine(settings_of(wanted), tuple(ignored), enqueue)
 
 
 def as_toml() -> str:
@@ -72,6 +84,11 @@ def _parser(program: str) -> argparse.ArgumentParser:
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("--config", metavar="FILE", help="TOML file; flags go before its values.")
+    parser.add_argument(
+        "--enqueue",
+        action="store_true",
+        help="Let a training worker do it (make run with PETIOLE_UP_TRAINING=1 has one).",
+    )
     for name, field in _fields():
         parser.add_argument(*_spellings(name), dest=name, **_options(field))
     for name, reason in WITHOUT_MEANING.items():
@@ -94,8 +111,13 @@ def _options(field: FieldInfo) -> dict[str, Any]:
 
 
 def _default(field: FieldInfo) -> str:
-    shown = field.default not in (None, "", False) and not field.is_required()
-    return f"(default: {field.default})" if shown else ""
+    if field.is_required() or (default := _value(field)) in (None, "", False):
+        return ""
+    return f"(default: {default})"
+
+
+def _value(field: FieldInfo) -> Any:
+    return field.get_default(call_default_factory=True, validated_data={})
 
 
 def _kind(annotation: Any) -> Any:
@@ -120,18 +142,10 @@ def _idle(name: str) -> bool:
     return name in WITHOUT_MEANING
 
 
-def _sentence(exc: ValidationError) -> str:
-    parts = []
-    for error in exc.errors():
-        name = ".".join(map(str, error["loc"]))
-        parts.append(f"{name} is {error['input']!r}: {error['msg']}" if name else error["msg"])
-    return "; ".join(parts)
-
-
 def _toml(name: str, field: FieldInfo) -> str:
     lines = textwrap.wrap(str(field.description), COMMENT_WIDTH)
     comment = "\n".join(f"# {line}" for line in lines)
-    value = None if field.is_required() else field.default
+    value = None if field.is_required() else _value(field)
     if isinstance(value, bool):
         return f"{comment}\n{name} = {str(value).lower()}"
     if isinstance(value, int | float):

@@ -3,10 +3,14 @@
 The names are those of the tutorial's `retrain.py`, so that its command lines go on working.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from training.errors import SettingsError
 
 Percentage = Annotated[int, Field(ge=1, le=80)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -15,6 +19,18 @@ Balance = Literal["uniform", "weights", "none"]
 DEFAULT_STEPS = 4000
 DEFAULT_LEARNING_RATE = 0.01
 DEFAULT_BATCH_SIZE = 100
+
+
+class TrainingPlaces(BaseSettings):
+    """Where this machine keeps what training leaves."""
+
+    model_config = SettingsConfigDict(env_prefix="PETIOLE_TRAINING_", frozen=True)
+
+    directory: Path = Field(
+        default=Path("var/training"),
+        description="Directory of training: features that are kept between runs, and the runs'"
+        " reports.",
+    )
 
 
 class TrainingSettings(BaseModel):
@@ -63,7 +79,7 @@ class TrainingSettings(BaseModel):
         description="Height and width of the network's input in pixels, where it leaves a choice.",
     )
     bottleneck_dir: Path = Field(
-        default=Path("var/training/features"),
+        default_factory=lambda: TrainingPlaces().directory / "features",
         description="Folder that features are kept in between runs; it may be deleted.",
     )
     flip_left_right: bool = Field(
@@ -176,7 +192,7 @@ class TrainingSettings(BaseModel):
         description="Folder for TensorBoard summaries; each run adds its own, nothing is deleted.",
     )
     runs_dir: Path = Field(
-        default=Path("var/training/runs"),
+        default_factory=lambda: TrainingPlaces().directory / "runs",
         description="Folder that gets one folder for each run: report, events, settings.",
     )
 
@@ -203,3 +219,23 @@ class TrainingSettings(BaseModel):
         if held_out > 90:  # noqa: PLR2004 - the sentence below says it
             raise ValueError(f"testing and validation take {held_out} percent; at most 90 may go")
         return self
+
+
+def settings_of(values: Mapping[str, Any]) -> TrainingSettings:
+    """Return the settings with these values of fields, and defaults for the others.
+
+    Raises:
+        SettingsError: names each field that is wrong, its value and what is expected.
+    """
+    try:
+        return TrainingSettings(**values)
+    except ValidationError as exc:
+        raise SettingsError(_sentence(exc)) from exc
+
+
+def _sentence(exc: ValidationError) -> str:
+    parts = []
+    for error in exc.errors():
+        name = ".".join(map(str, error["loc"]))
+        parts.append(f"{name} is {error['input']!r}: {error['msg']}" if name else error["msg"])
+    return "; ".join(parts)

@@ -14,12 +14,15 @@ SUCCESS, FAILURE, REVOKED = "SUCCESS", "FAILURE", "REVOKED"
 OVER = frozenset({SUCCESS, FAILURE, REVOKED})
 """States that never change again."""
 
+CLASSIFICATION, TRAINING = "classification", "training"
+
 
 @dataclass(frozen=True)
 class Job:
     """One client request; `task_id` is also the id of its Celery task.
 
-    Times are seconds since the epoch; durations are milliseconds.
+    Times are seconds since the epoch; durations are milliseconds. A training has the folder of its
+    pictures as `filename`, and how far it is as `progress`, a JSON object.
     """
 
     task_id: str
@@ -33,6 +36,8 @@ class Job:
     attempts: int = 0
     queued_ms: float = 0.0
     download_ms: float = 0.0
+    kind: str = CLASSIFICATION
+    progress: str = ""
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""
@@ -101,11 +106,14 @@ class JobStore(Protocol):
     def mark_retry(self, task_id: str) -> None:
         """Show RETRY until the next claim; nothing happens to a job that is over."""
 
+    def note_progress(self, task_id: str, progress: str) -> None:
+        """Keep how far a started job is, and its record for as long as a new one's."""
+
     def finish(self, task_id: str, outcome: Outcome) -> bool:
         """End the job unless it is over already; returns whether this call ended it."""
 
-    def revoke(self, task_id: str, outcome: Outcome) -> str | None:
-        """End the job only while it has not started; returns the state it was in before."""
+    def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
+        """End the job only while it has not started, or also then; returns its state before."""
 
     def watching(self, task_id: str) -> AbstractContextManager[Watch]:
         """Give a watch on one job; enter it before the job is published."""

@@ -73,14 +73,22 @@ class MemoryJobStore:
             if job is not None and job.state not in OVER:
                 self._jobs[task_id] = replace(job, state=RETRY)
 
+    def note_progress(self, task_id: str, progress: str) -> None:
+        """Keep how far a started job is."""
+        with self._changed:
+            job = self._jobs.get(task_id)
+            if job is not None and job.state == STARTED:
+                self._jobs[task_id] = replace(job, progress=progress)
+
     def finish(self, task_id: str, outcome: Outcome) -> bool:
         """End the job unless it is over already."""
         before = self._end(task_id, outcome, from_states=(PENDING, STARTED, RETRY))
         return before is not None and before not in OVER
 
-    def revoke(self, task_id: str, outcome: Outcome) -> str | None:
-        """End the job only while it has not started; returns the state before."""
-        return self._end(task_id, outcome, from_states=(PENDING, RETRY))
+    def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
+        """End the job only while it has not started, or also then; returns the state before."""
+        from_states = (PENDING, RETRY, STARTED) if started else (PENDING, RETRY)
+        return self._end(task_id, outcome, from_states=from_states)
 
     def _end(self, task_id: str, outcome: Outcome, *, from_states: tuple[str, ...]) -> str | None:
         with self._changed:

@@ -50,6 +50,12 @@ local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'PENDING' or state == 'STARTED' then redis.call('HSET', KEYS[1], 'state', 'RETRY') end
 """
 
+NOTE_PROGRESS = """
+if redis.call('HGET', KEYS[1], 'state') ~= 'STARTED' then return end
+redis.call('HSET', KEYS[1], 'progress', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
 # ARGV: new state, document, its seconds to live, the record's, channel, task id, the states
 # that may be ended (separated by spaces), Celery's result (or nothing) and its seconds to live,
 # then pairs of a count's name and its amount.
@@ -120,6 +126,7 @@ class RedisJobStore:
         self._requeue = self._client.register_script(REQUEUE)
         self._claim = self._client.register_script(CLAIM)
         self._mark_retry = self._client.register_script(MARK_RETRY)
+        self._note_progress = self._client.register_script(NOTE_PROGRESS)
         self._finish = self._client.register_script(FINISH)
 
     @_translated
@@ -164,15 +171,22 @@ class RedisJobStore:
         self._mark_retry(keys=[JOB + task_id])
 
     @_translated
+    def note_progress(self, task_id: str, progress: str) -> None:
+        """Keep how far a started job is."""
+        args = [progress, self._settings.open_job_ttl_seconds]
+        self._note_progress(keys=[JOB + task_id], args=args)
+
+    @_translated
     def finish(self, task_id: str, outcome: Outcome) -> bool:
         """End the job unless it is over already."""
         before = self._end(task_id, outcome, from_states=(PENDING, STARTED, RETRY))
         return before is not None and before not in OVER
 
     @_translated
-    def revoke(self, task_id: str, outcome: Outcome) -> str | None:
-        """End the job only while it has not started; returns the state before."""
-        return self._end(task_id, outcome, from_states=(PENDING, RETRY))
+    def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
+        """End the job only while it has not started, or also then; returns the state before."""
+        from_states = (PENDING, RETRY, STARTED) if started else (PENDING, RETRY)
+        return self._end(task_id, outcome, from_states=from_states)
 
     def _end(self, task_id: str, outcome: Outcome, *, from_states: tuple[str, ...]) -> str | None:
         lives = self._settings.result_ttl_seconds

@@ -14,11 +14,15 @@ from api.settings import ApiSettings
 from model_store.settings import ModelSettings
 from petiole.settings import UpSettings
 from tasks.settings import TasksSettings
+from training.settings import TrainingPlaces
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 ROW = re.compile(r"^\| `(PETIOLE_\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
 FROM_ELSEWHERE = "what `REDIS_URL` says"
-ALL_SETTINGS: list[type[BaseSettings]] = [ApiSettings, TasksSettings, ModelSettings, UpSettings]
+ALL_SETTINGS: list[type[BaseSettings]] = [
+    *(ApiSettings, TasksSettings, ModelSettings),
+    *(TrainingPlaces, UpSettings),
+]
 
 READ_OUTSIDE_THE_NAMESPACES = {
     # Read by RedisBackend.__init__ in celery/backends/redis.py with a plain `_get(...)`.

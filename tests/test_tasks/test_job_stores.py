@@ -151,6 +151,28 @@ def test_only_what_has_not_started_is_revoked(
     assert store.get(job.task_id).state == (REVOKED if revocable else before)
 
 
+def test_a_started_job_is_revoked_on_request(store: JobStore, job: Job) -> None:
+    """A training may be stopped on its way; one that is over may not."""
+    store.claim(job.task_id, stage="train")
+
+    assert store.revoke(job.task_id, outcome(REVOKED), started=True) == "STARTED"
+    assert store.revoke(job.task_id, outcome(REVOKED), started=True) == "REVOKED"
+
+
+def test_progress_is_kept_while_a_job_runs(store: JobStore, job: Job) -> None:
+    """Not before it has started and not when it is over."""
+    store.note_progress(job.task_id, "early")
+    store.claim(job.task_id, stage="train")
+    before = store.get(job.task_id)
+    store.note_progress(job.task_id, "half")
+    during = store.get(job.task_id)
+    store.finish(job.task_id, outcome())
+    store.note_progress(job.task_id, "late")
+    after = store.get(job.task_id)
+
+    assert [each.progress for each in (before, during, after)] == ["", "half", "half"]
+
+
 def test_one_of_many_revokers_wins(store: JobStore, job: Job) -> None:
     """Claim and revocation at the same moment: exactly one of them happens."""
     results: list[object] = []

@@ -38,8 +38,9 @@ FLAGS_OF_RETRAIN = {
 SWITCHES_OF_RETRAIN = ("print_misclassified_test_images", "flip_left_right")
 
 
-def _parse(*arguments: str) -> tuple[TrainingSettings, list[str]]:
-    return flags.parse(arguments, program="petiole train")
+def _parse(*arguments: str) -> tuple[TrainingSettings, tuple[str, ...]]:
+    said = flags.parse(arguments, program="petiole train")
+    return said.settings, said.ignored
 
 
 def test_every_flag_of_retrain_is_accepted() -> None:

@@ -1,0 +1,103 @@
+"""The Celery app of a training worker: `celery -A petiole.training_worker worker -Q training`.
+
+Here the task, which knows no jobs, meets the job records, which know no training.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, Task, signals
+from celery.exceptions import Ignore
+
+from tasks import jobs, log_format, stores, training_jobs
+from tasks.errors import StoreUnavailableError
+from training.tasks import NAME
+
+DAY_SECONDS = 24 * 3600
+
+logger = logging.getLogger(__name__)
+
+
+class RecordedTask(Task):  # type: ignore[type-arg]
+    """A task that writes down in its job record what becomes of it."""
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Start the job, or leave one alone that was revoked while it waited."""
+        settings = _settings(args, kwargs)
+        pictures = Path(str(settings.get("image_dir", ""))).name
+        model = str(settings.get("name") or pictures)
+        retries = self.request.retries
+        if not training_jobs.claim(task_id, model=model, pictures=pictures, retries=retries):
+            raise Ignore
+
+    def update_state(
+        self,
+        task_id: str | None = None,
+        state: str | None = None,
+        meta: dict[str, Any] | None = None,
+        **others: Any,
+    ) -> None:
+        """Tell Celery's result backend, as ever, and the job record."""
+        super().update_state(task_id, state, meta, **others)
+        try:
+            training_jobs.note(task_id or str(self.request.id), meta or {})
+        except StoreUnavailableError as exc:
+            # How far it is matters less than that it goes on.
+            logger.warning("progress not noted", extra={"reason": str(exc)})
+
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
+        """End the job with what was made."""
+        training_jobs.finish(task_id, retval)
+
+
+app = Celery("petiole-training", task_cls=RecordedTask, include=["training.tasks"])
+app.config_from_object("celeryconfig")
+app.conf.update(
+    # A run may take hours. Any worker hands on what is older than its own visibility timeout, of
+    # all messages that are kept under the same keys, so these have keys of their own.
+    broker_transport_options={
+        **app.conf.broker_transport_options,
+        "visibility_timeout": DAY_SECONDS + 3600,
+        "unacked_key": "unacked-training",
+        "unacked_index_key": "unacked-training-index",
+        "unacked_mutex_key": "unacked-training-mutex",
+    },
+    task_soft_time_limit=None,
+    task_time_limit=DAY_SECONDS,
+    worker_concurrency=1,
+    # TensorFlow keeps what it took; the next run starts in a process of its own.
+    worker_max_tasks_per_child=1,
+    worker_max_memory_per_child=None,
+)
+
+
+@signals.setup_logging.connect
+def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
+    level = loglevel if isinstance(loglevel, str) else logging.getLevelName(loglevel)
+    log_format.configure(level)
+
+
+@signals.task_failure.connect
+def _fail_job(sender: Any, task_id: str, exception: BaseException, **_: Any) -> None:
+    """End the job as FAILURE: in the child, or in its parent when the child is gone."""
+    if sender.name == NAME:
+        jobs.fail(task_id, exception)
+
+
+@signals.task_revoked.connect
+def _end_revoked(sender: Any, request: Any, **_: Any) -> None:
+    """End the job as REVOKED, also when it was terminated from Flower."""
+    if sender.name == NAME:
+        jobs.end_revoked(request.id)
+
+
+@signals.task_retry.connect
+def _show_retry(sender: Any, request: Any, **_: Any) -> None:
+    if sender.name == NAME:
+        stores.job_store().mark_retry(request.id)
+
+
+def _settings(args: Any, kwargs: Any) -> Mapping[str, Any]:
+    return (args[0] if args else kwargs.get("settings")) or {}

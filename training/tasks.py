@@ -1,0 +1,87 @@
+"""The task `training.tasks.train`: a training run as Celery task, on the queue `training`.
+
+Its app is the worker's business, as is what its progress is written down in. While it runs, its
+state is PROGRESS, with the phase and how much of that is done.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from celery import shared_task
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
+
+from model_store import ModelStore, ModelStoreError
+from model_store.settings import ModelSettings
+from training.errors import GateError, TrainingError
+from training.journal import Journal
+from training.settings import TrainingSettings, settings_of
+
+if TYPE_CHECKING:
+    from training.run import Outcome
+
+NAME = "training.tasks.train"
+PROGRESS = "PROGRESS"
+
+
+@shared_task(
+    name=NAME,
+    bind=True,
+    max_retries=2,
+    default_retry_delay=1,
+    throws=(TrainingError, ModelStoreError),
+)
+def train(self: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Train as `petiole train` does with these settings; return what came of it.
+
+    Raises:
+        Ignore: it was revoked while it ran; what it computed so far is kept for the next one.
+        GateError: the model is not good enough; the message has the reason and the report.
+        TrainingError, ModelStoreError: as for the command.
+    """
+    wanted = settings_of(settings)
+    try:
+        outcome = _run(wanted, Journal(_Teller(self)))
+    except SoftTimeLimitExceeded as exc:
+        # No such limit is set: it is how a revocation reaches a task without killing its process.
+        raise Ignore from exc
+    except MemoryError as exc:
+        # Celery would end the whole worker over it.
+        raise TrainingError("the training needs more memory than this machine has") from exc
+    report = outcome.report.resolve().as_uri()
+    if not outcome.verdict.passed:
+        raise GateError(f"{outcome.verdict.text}; see {report}")
+    return {
+        "model": outcome.name,
+        "model_version": outcome.version,
+        "filename": wanted.image_dir.name,
+        "report": report,
+        "top1": outcome.evaluation.top1.value,
+        "test_pictures": outcome.evaluation.pictures,
+    }
+
+
+def _run(settings: TrainingSettings, journal: Journal) -> "Outcome":
+    # Imported here: who only sends the task needs neither NumPy nor a runtime.
+    from training import run  # noqa: PLC0415
+
+    places = ModelSettings()
+    store = ModelStore.open(places.store_url, cache_directory=places.cache_directory)
+    return run.train(settings, store, journal)
+
+
+class _Teller:
+    """Tells Celery's result backend and Flower how far a run is."""
+
+    def __init__(self, task: Any) -> None:
+        self._task = task
+
+    def event(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Pass on beginnings of phases and counts."""
+        if name not in {"phase started", "progress"}:
+            return
+        done, total = int(fields.get("done", 0)), int(fields.get("total", 0))
+        progress = {"phase": str(fields["phase"]), "done": done, "total": total}
+        self._task.update_state(state=PROGRESS, meta=progress)
+        # An event of no known kind becomes the task's state in Flower, its `result` a column.
+        counted = f" {done} of {total}" if total else ""
+        self._task.send_event(f"task-{PROGRESS.lower()}", result=f"{progress['phase']}{counted}")
