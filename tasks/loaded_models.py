@@ -244,12 +244,16 @@ def get(reference: str) -> ServedModel:
 
 
 def watch(refresh: Callable[[], None]) -> None:
-    """Call `refresh` every second in a thread from now on."""
+    """Call `refresh` every second in a thread from now on; it goes on whatever one call raises."""
 
     def refresh_forever() -> None:
         while True:
             Event().wait(REFRESH_SECONDS)
-            refresh()
+            try:
+                refresh()
+            except Exception:
+                # Without this thread no version would ever take over in this process again.
+                logger.exception("look at the store failed")
 
     _watcher.append(Thread(target=refresh_forever, name="model-watch", daemon=True))
     _watcher[0].start()

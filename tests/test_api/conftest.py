@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import catalog, create_app
-from tasks import loaded_models, stores
+from tasks import loaded_models, stores, trials
 
 
 @pytest.fixture
@@ -17,6 +17,7 @@ def client(colour_store: str, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
         stores.image_store,
         catalog.store,
         loaded_models.of_this_process,
+        trials.of_this_process,
     ):
         opened.cache_clear()
     catalog._known.clear()

@@ -1,12 +1,14 @@
 """Models in a worker's memory: swaps, refusals, and the memory bound, with real networks."""
 
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 
 from model_store import ModelStore, ModelStoreError
 from model_store.settings import ModelSettings
+from tasks import loaded_models
 from tasks.loaded_models import LoadedModels
 from tests import colour_model
 
@@ -132,3 +134,19 @@ def test_both_versions_answer_while_one_is_loaded(store: ModelStore, tmp_path: P
     images = np.full((1, 8, 8, 3), 200, np.uint8)
 
     assert old.predict(images) == pytest.approx(models.get("colours").predict(images))
+
+
+def test_the_watch_goes_on_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look at the store that fails in a way nobody foresaw does not end all swaps."""
+    monkeypatch.setattr(loaded_models, "_watcher", [])
+    looks, again = [], Event()
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) == 1:
+            raise RuntimeError("unforeseen")
+        again.set()
+
+    loaded_models.watch(look)
+
+    assert again.wait(timeout=30)
