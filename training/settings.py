@@ -42,6 +42,15 @@ class TrainingSettings(BaseModel):
     validation_percentage: Percentage = Field(
         default=10, description="Share of the pictures, in percent, that settings are chosen on."
     )
+    cross_validate: int | None = Field(
+        default=None,
+        ge=2,
+        le=20,
+        description=(
+            "Train and judge this many times, each time on other pictures, so that every picture "
+            "judges once; print how good such a model is, and publish nothing."
+        ),
+    )
     backbone: str = Field(
         default="efficientnet-lite0",
         description=(
