@@ -126,7 +126,11 @@ class TrainingSettings(BaseModel):
     )
     seed: int = Field(default=0, ge=0, description="The same seed gives the same model.")
     fine_tune: bool = Field(
-        default=False, description="Afterwards train the top of the backbone too; slower, better."
+        default=False,
+        description=(
+            "Afterwards train the backbone too. It takes minutes; cross_validate shows whether it "
+            "is better for these pictures."
+        ),
     )
     fine_tune_epochs: int = Field(
         default=5, ge=1, description="How often fine-tuning sees every training picture."
