@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from model_store import ModelReference
+from training.cross_validation import CrossValidation
+from training.intervals import Estimate
 from training.phases import Prepared
 from training.run import Outcome
 from training.settings import TrainingSettings
@@ -25,6 +27,46 @@ def of_check(prepared: Prepared) -> str:
 def of_run(outcome: Outcome, settings: TrainingSettings) -> str:
     """Return the lines that a run ends with."""
     return "\n".join(_lines(outcome, settings))
+
+
+def of_cross_validation(found: CrossValidation) -> str:
+    """Return the table of the folds and what they say together."""
+    pooled = found.pooled
+    before, after = found.error_before_temperature, pooled.after.expected_calibration_error
+    n, k = pooled.pictures, len(found.folds)
+    lines = [
+        *_folds(found),
+        f"Cross-validated accuracy = {100 * found.mean:.1f}% ± {100 * found.deviation:.1f}% "
+        f"(K={k}, N={n})",
+        "  mean and standard deviation over the folds",
+        f"All answers together = {_interval(pooled.top1)} (N={n})",
+        f"Macro F1 = {pooled.macro_f1:.3f}",
+        f"Calibration error = {before:.3f} before temperature, {after:.3f} after",
+        *_recalls(found),
+    ]
+    if found.verdict.text:
+        lines.append(f"Gate {found.verdict.text}")
+    lines.append(f"Numbers: {found.document.resolve().as_uri()}")
+    return "\n".join([*lines, "Nothing was published."])
+
+
+def _folds(found: CrossValidation) -> Iterator[str]:
+    yield "fold     N   top-1"
+    for number, fold in enumerate(found.folds, start=1):
+        yield f"{number:4}  {len(fold.answers.truth):4}  {100 * fold.top1:5.1f}%"
+
+
+def _recalls(found: CrossValidation) -> Iterator[str]:
+    width = max(len("label"), *(len(one.label) for one in found.pooled.per_class))
+    yield f"{'label':{width}}     N  recall"
+    for one in found.pooled.per_class:
+        if one.recall:
+            yield f"{one.label:{width}}  {one.support:4}  {_interval(one.recall)}"
+
+
+def _interval(share: Estimate) -> str:
+    low, high = 100 * share.low, 100 * share.high
+    return f"{100 * share.value:.1f}%, 95% interval {low:.1f}% to {high:.1f}%"
 
 
 def _lines(outcome: Outcome, settings: TrainingSettings) -> Iterator[str]:

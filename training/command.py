@@ -63,8 +63,12 @@ def _refuse_enqueueing(settings: TrainingSettings, *, possible: bool, asked: boo
 
 
 def _run(settings: TrainingSettings, journal: Journal) -> int:
-    from training import answer, run  # noqa: PLC0415 - `--help` needs none of it
+    from training import answer, cross_validation, run  # noqa: PLC0415 - `--help` needs none of it
 
+    if settings.cross_validate is not None:
+        found = cross_validation.run(settings, journal)
+        print(answer.of_cross_validation(found))  # noqa: T201 - the command's answer
+        return SUCCEEDED if found.verdict.passed else FAILED
     if settings.check:
         print(answer.of_check(run.check(settings, journal)))  # noqa: T201 - the command's answer
         return SUCCEEDED

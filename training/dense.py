@@ -1,4 +1,4 @@
-"""The last layer as numbers, and how it comes back from standardised features to plain ones."""
+"""The last layer as numbers, and how it comes back from scaled features to plain ones."""
 
 from dataclasses import dataclass
 
@@ -31,26 +31,33 @@ class Dense:
 
 
 @dataclass(frozen=True)
-class Standardisation:
-    """Mean and standard deviation of each feature over the training pictures, [width] both."""
+class Scaling:
+    """What is subtracted from each feature, and what it is then divided by, [width] both.
+
+    Half-way between plain features and standardised ones: a feature that hardly varies gets louder,
+    but not as loud as the others, since what it says is mostly noise.
+
+    Source: Pareto scaling; van den Berg et al. 2006, "Centering, scaling, and transformations".
+    """
 
     mean: Matrix
-    deviation: Matrix
+    divisor: Matrix
 
     @classmethod
-    def of(cls, features: Matrix) -> "Standardisation":
-        """Measure features [N, width]."""
-        deviation = features.std(axis=0, dtype=np.float64).astype(np.float32)
-        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return cls(mean, np.maximum(deviation, np.float32(SMALLEST_DEVIATION)))
+    def of(cls, features: Matrix) -> "Scaling":
+        """Measure features [N, width]; one that varies as much as is typical gets deviation 1."""
+        deviation = np.maximum(features.std(axis=0, dtype=np.float64), SMALLEST_DEVIATION)
+        typical = np.sqrt(np.square(deviation).mean())
+        mean = features.mean(axis=0, dtype=np.float64)
+        return cls(mean.astype(np.float32), np.sqrt(deviation * typical).astype(np.float32))
 
     def apply(self, features: Matrix) -> Matrix:
-        """Return features [N, width] with mean 0 and deviation 1 where they were measured."""
-        return (features - self.mean) / self.deviation
+        """Return features [N, width] centred and divided."""
+        return (features - self.mean) / self.divisor
 
     def fold(self, dense: Dense) -> Dense:
-        """Return the layer that does to plain features what `dense` does to standardised ones."""
-        weights = dense.weights / self.deviation[:, None]
+        """Return the layer that does to plain features what `dense` does to scaled ones."""
+        weights = dense.weights / self.divisor[:, None]
         return Dense(weights, dense.bias - self.mean @ weights)
 
 

@@ -1,4 +1,4 @@
-"""The head: a regularised softmax layer on standardised features, chosen on validation.
+"""The head: a regularised softmax layer on scaled features, chosen on validation.
 
 Without steps it is solved exactly along a path of regularisation strengths, from strong to weak,
 which stops early where validation gets worse; with steps it is gradient descent as in retrain.py.
@@ -13,10 +13,10 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
-from training.dense import Dense, Examples, Matrix, Standardisation
+from training.dense import Dense, Examples, Matrix, Scaling
 
-# L2 penalties on the weights for standardised features; the bias is free. Flowers choose about
-# 0.01; the ends are ten thousand times apart, and the path stops early on the weak side.
+# L2 penalties on the weights for scaled features; the bias is free. Flowers choose 0.003 to
+# 0.03; the ends are ten thousand times apart, and the path stops early on the weak side.
 STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
 PATIENCE = 2
 MOST_ITERATIONS = 200
@@ -80,8 +80,8 @@ def descend(training: Examples, validation: Examples, *, classes: int, how: Desc
 
 
 def _solve(training: Examples, validation: Examples, classes: int) -> Head:
-    scale = Standardisation.of(training.features)
-    inside, outside = _standardised(training, scale), _standardised(validation, scale)
+    scale = Scaling.of(training.features)
+    inside, outside = _scaled(training, scale), _scaled(validation, scale)
     curves = Curves()
     look = _looker(inside, outside, curves)
     dense = _zeros(training.features.shape[1], classes)
@@ -98,8 +98,8 @@ def _solve(training: Examples, validation: Examples, classes: int) -> Head:
 
 
 def _descend(training: Examples, validation: Examples, classes: int, how: Descent) -> Head:
-    scale = Standardisation.of(training.features)
-    inside, outside = _standardised(training, scale), _standardised(validation, scale)
+    scale = Scaling.of(training.features)
+    inside, outside = _scaled(training, scale), _scaled(validation, scale)
     curves = Curves()
     look = _looker(inside, outside, curves)
     dense = best = _zeros(training.features.shape[1], classes)
@@ -116,7 +116,7 @@ def _descend(training: Examples, validation: Examples, classes: int, how: Descen
     return Head(scale.fold(best), f"step {chosen} of {how.steps}", curves)
 
 
-def _standardised(examples: Examples, scale: Standardisation) -> Examples:
+def _scaled(examples: Examples, scale: Scaling) -> Examples:
     return replace(examples, features=scale.apply(examples.features))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training import calibration, evaluation, extractors, features, head
+from training import calibration, evaluation, extractors, features, fine_tuning, head
 from training.augmentation import Augmentation
 from training.backbones import Backbone
 from training.data import DataSet, Picture
@@ -49,6 +49,53 @@ class Sets:
     training: Examples
     validation: Examples
     testing: Examples
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A backbone, the features that it gives, and the head that was trained on them."""
+
+    backbone: Backbone
+    sets: Sets
+    head: Head
+
+
+def learn(
+    settings: TrainingSettings, prepared: Prepared, backbone: Backbone, journal: Journal
+) -> Learned:
+    """Return what was learned from the training pictures, fine-tuned where that was asked for."""
+    sets, head = _train_head(settings, prepared, backbone, journal)
+    if settings.fine_tune:
+        backbone = _fine_tune(settings, prepared, backbone, head, journal)
+        sets, head = _train_head(settings, prepared, backbone, journal)
+    return Learned(backbone, sets, head)
+
+
+def _train_head(
+    settings: TrainingSettings, prepared: Prepared, backbone: Backbone, journal: Journal
+) -> tuple[Sets, Head]:
+    sets = compute_features(settings, prepared, backbone, journal)
+    with journal.phase("Training the head"):
+        return sets, train_head(settings, sets, classes=len(prepared.data.labels))
+
+
+def _fine_tune(
+    settings: TrainingSettings,
+    prepared: Prepared,
+    backbone: Backbone,
+    head: Head,
+    journal: Journal,
+) -> Backbone:
+    pictures = prepared.split.training
+    with journal.phase("Fine-tuning the backbone"):
+        return fine_tuning.tuned(
+            settings,
+            backbone,
+            pictures,
+            prepared.truth(pictures),
+            head.dense,
+            advance=journal.count,
+        )
 
 
 def compute_features(
@@ -99,18 +146,23 @@ def train_head(settings: TrainingSettings, sets: Sets, *, classes: int) -> Head:
 
 def evaluate(prepared: Prepared, sets: Sets, trained: Head) -> tuple[Evaluation, float]:
     """Return what was measured on the test pictures, and the temperature fitted on validation."""
+    answers = answer(prepared, sets, trained)
+    return evaluation.evaluate(answers), answers.temperature
+
+
+def answer(prepared: Prepared, sets: Sets, trained: Head) -> TestSet:
+    """Return what the head says about the test pictures, with the temperature from validation."""
     validation, testing = sets.validation, sets.testing
     temperature = calibration.fit_temperature(
         trained.dense.logits(validation.features), validation.truth
     )
-    test_set = TestSet(
+    return TestSet(
         labels=prepared.data.labels,
         paths=tuple(picture.path for picture in prepared.split.testing),
         truth=testing.truth,
         logits=trained.dense.logits(testing.features),
         temperature=temperature,
     )
-    return evaluation.evaluate(test_set), temperature
 
 
 class _Features:

@@ -17,7 +17,6 @@ from model_store.references import is_name
 from training import (
     backbones,
     data,
-    fine_tuning,
     gate,
     inspection,
     phases,
@@ -33,7 +32,7 @@ from training.evaluation import Evaluation
 from training.gate import Verdict
 from training.head import Curves, Head
 from training.journal import EventFile, Journal
-from training.phases import Prepared, Sets
+from training.phases import Prepared
 from training.record import Run
 from training.results import Trained
 from training.settings import TrainingSettings
@@ -54,8 +53,8 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Start:
-    """What is known before anything is looked at."""
+class Start:
+    """What is known before anything is looked at; `directory` is the run's own folder."""
 
     settings: TrainingSettings
     name: str
@@ -96,19 +95,19 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
         BackboneUnavailableError: the backbone cannot be had here.
         ModelStoreError: the store cannot be written.
     """
-    start = _begin(settings, journal)
+    start = begin(settings, journal)
     prepared = check(settings, journal)
-    backbone = _load(settings, journal)
-    sets, head = _train_head(settings, prepared, backbone, journal)
-    if settings.fine_tune:
-        backbone = _fine_tune(settings, prepared, backbone, head, journal)
-        sets, head = _train_head(settings, prepared, backbone, journal)
+    backbone = load_backbone(settings, journal)
+    learned = phases.learn(settings, prepared, backbone, journal)
+    head = learned.head
     journal.event("head trained", chosen=head.chosen)
     with journal.phase("Evaluating"):
-        evaluation, temperature = phases.evaluate(prepared, sets, head)
+        evaluation, temperature = phases.evaluate(prepared, learned.sets, head)
         verdict = _judge(settings, store, prepared, evaluation, journal)
     journal.event("evaluated", top1=evaluation.top1.value, gate=verdict.text)
-    trained = Trained(backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation))
+    trained = Trained(
+        learned.backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation)
+    )
     version, written = _deliver(start, store, prepared, trained, verdict, journal)
     with journal.phase("Writing the report"):
         _summarise(start, prepared, evaluation, head)
@@ -141,7 +140,12 @@ class _Ending:
     journal: Journal
 
 
-def _begin(settings: TrainingSettings, journal: Journal) -> _Start:
+def begin(settings: TrainingSettings, journal: Journal) -> Start:
+    """Return the name and the folder of a run; from now on its events are written there.
+
+    Raises:
+        SettingsError: a setting cannot work.
+    """
     now = datetime.now(UTC)
     name = name_of(settings)
     results.refuse_bad_places(settings)
@@ -149,10 +153,15 @@ def _begin(settings: TrainingSettings, journal: Journal) -> _Start:
     directory = settings.runs_dir / f"{name}-{now:%Y%m%d-%H%M%S}-{os.getpid()}"
     journal.listen(EventFile(directory))
     journal.event("run started", settings=settings.model_dump(mode="json"))
-    return _Start(settings, name, now.isoformat(timespec="seconds"), directory)
+    return Start(settings, name, now.isoformat(timespec="seconds"), directory)
 
 
-def _load(settings: TrainingSettings, journal: Journal) -> Backbone:
+def load_backbone(settings: TrainingSettings, journal: Journal) -> Backbone:
+    """Return the backbone that the settings name, in memory.
+
+    Raises:
+        BackboneUnavailableError: it cannot be had here.
+    """
     with journal.phase("Loading TensorFlow and the backbone"):
         # One thread, like a worker child, so that the published times are the ones it will see.
         heavy.load("model_store.runtimes.tensorflow").limit_threads(1)
@@ -160,33 +169,6 @@ def _load(settings: TrainingSettings, journal: Journal) -> Backbone:
             settings.backbone_reference, settings.input_size, settings.backbone_weights
         )
         return backbones.find(request)
-
-
-def _train_head(
-    settings: TrainingSettings, prepared: Prepared, backbone: Backbone, journal: Journal
-) -> tuple[Sets, Head]:
-    sets = phases.compute_features(settings, prepared, backbone, journal)
-    with journal.phase("Training the head"):
-        return sets, phases.train_head(settings, sets, classes=len(prepared.data.labels))
-
-
-def _fine_tune(
-    settings: TrainingSettings,
-    prepared: Prepared,
-    backbone: Backbone,
-    head: Head,
-    journal: Journal,
-) -> Backbone:
-    pictures = prepared.split.training
-    with journal.phase("Fine-tuning the backbone"):
-        return fine_tuning.tuned(
-            settings,
-            backbone,
-            pictures,
-            prepared.truth(pictures),
-            head.dense,
-            advance=journal.count,
-        )
 
 
 def _judge(
@@ -209,7 +191,7 @@ def _judge(
 
 
 def _deliver(
-    start: _Start,
+    start: Start,
     store: ModelStore,
     prepared: Prepared,
     trained: Trained,
@@ -240,14 +222,14 @@ def _metrics(evaluation: Evaluation) -> dict[str, float]:
 
 
 def _report(
-    start: _Start, prepared: Prepared, evaluation: Evaluation, head: Head, ending: _Ending
+    start: Start, prepared: Prepared, evaluation: Evaluation, head: Head, ending: _Ending
 ) -> Path:
     found = prepared.data
     run = Run(
         name=start.name,
         version=ending.version,
         settings=start.settings.model_dump(mode="json"),
-        versions=_versions(),
+        versions=versions(),
         data={"counts": prepared.split.counts(found.labels), "set_aside": _aside(found)},
         phases_seconds=dict(ending.journal.phases_seconds),
         curves=_curves(head.curves),
@@ -258,7 +240,7 @@ def _report(
     return report.write(start.directory, run, evaluation, pictures=prepared.source.read)
 
 
-def _summarise(start: _Start, prepared: Prepared, evaluation: Evaluation, head: Head) -> None:
+def _summarise(start: Start, prepared: Prepared, evaluation: Evaluation, head: Head) -> None:
     if start.settings.summaries_dir is not None:
         directory = start.settings.summaries_dir / start.directory.name
         summaries = heavy.load("training.summaries")
@@ -270,7 +252,8 @@ def _curves(curves: Curves) -> dict[str, list[float]]:
     return {name: list(values) for name, values in curves.values.items()}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the version of each package that takes part in training, where it is installed."""
     found = {}
     for package in PACKAGES:
         try:

@@ -58,6 +58,15 @@ class TrainingSettings(BaseModel):
     validation_percentage: Percentage = Field(
         default=10, description="Share of the pictures, in percent, that settings are chosen on."
     )
+    cross_validate: int | None = Field(
+        default=None,
+        ge=2,
+        le=20,
+        description=(
+            "Train and judge this many times, each time on other pictures, so that every picture "
+            "judges once; print how good such a model is, and publish nothing."
+        ),
+    )
     backbone: str = Field(
         default="efficientnet-lite0",
         description=(
@@ -133,7 +142,11 @@ class TrainingSettings(BaseModel):
     )
     seed: int = Field(default=0, ge=0, description="The same seed gives the same model.")
     fine_tune: bool = Field(
-        default=False, description="Afterwards train the top of the backbone too; slower, better."
+        default=False,
+        description=(
+            "Afterwards train the backbone too. It takes minutes; cross_validate shows whether it "
+            "is better for these pictures."
+        ),
     )
     fine_tune_epochs: int = Field(
         default=5, ge=1, description="How often fine-tuning sees every training picture."

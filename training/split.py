@@ -6,7 +6,7 @@ training pictures.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from training.data import DataSet, Picture
@@ -52,7 +52,7 @@ def assign(data: DataSet, *, validation_percentage: int, testing_percentage: int
         _represent(label, places, labels_of)
     parts = {name: [p for p in data.pictures if places[p.group] == name] for name in SPLITS}
     split = Split(*(tuple(parts[name]) for name in SPLITS))
-    _refuse_gaps(split, data.labels)
+    refuse_gaps(split, data.labels)
     return split
 
 
@@ -90,12 +90,7 @@ def _represent(label: str, places: dict[str, str], labels_of: dict[str, set[str]
 
 
 def _refuse_meaningless(data: DataSet, labels_of: dict[str, set[str]]) -> None:
-    problems = []
-    if len(data.labels) < MIN_LABELS:
-        problems.append(
-            f"found {len(data.labels)} label folder(s) ({', '.join(data.labels) or 'none'}); "
-            f"give image_dir a folder with at least {MIN_LABELS} folders of pictures, one a label"
-        )
+    problems = [*_too_few(data.labels)]
     for label in data.labels:
         groups = sum(label in labels for labels in labels_of.values())
         if groups < len(SPLITS):
@@ -107,7 +102,30 @@ def _refuse_meaningless(data: DataSet, labels_of: dict[str, set[str]]) -> None:
         raise DataError("; ".join(problems))
 
 
-def _refuse_gaps(split: Split, labels: Sequence[str]) -> None:
+def refuse_one_label(labels: Sequence[str]) -> None:
+    """Make sure that there is something to tell apart.
+
+    Raises:
+        DataError: there are fewer than two labels.
+    """
+    for problem in _too_few(labels):
+        raise DataError(problem)
+
+
+def _too_few(labels: Sequence[str]) -> Iterator[str]:
+    if len(labels) < MIN_LABELS:
+        yield (
+            f"found {len(labels)} label folder(s) ({', '.join(labels) or 'none'}); "
+            f"give image_dir a folder with at least {MIN_LABELS} folders of pictures, one a label"
+        )
+
+
+def refuse_gaps(split: Split, labels: Sequence[str]) -> None:
+    """Make sure that every label is in every part.
+
+    Raises:
+        DataError: with each label and the part that has none of it.
+    """
     counts = split.counts(labels)
     gaps = [f"{label} in {part}" for label in labels for part in SPLITS if not counts[label][part]]
     if gaps:

@@ -13,8 +13,8 @@ from training.settings import TrainingSettings
 
 PLACE = Path(os.environ.get("PETIOLE_TEST_FLOWERS", ROOT.parent / "shared" / "data" / "flowers"))
 
-# Five-fold cross-validation on the 1,000 shared photographs gave 0.911; a fifth of them, 200, has a
-# standard deviation of sqrt(0.911 * 0.089 / 200) = 0.020, and this is three of them below.
+# Five-fold cross-validation on the 1,000 shared photographs gave 0.916; a fifth of them, 200, has a
+# standard deviation of sqrt(0.916 * 0.084 / 200) = 0.020, and this is three of them below.
 LEAST_ACCURACY = 0.85
 
 
