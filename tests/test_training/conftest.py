@@ -11,8 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.drawn_reports import Write, drawn
+from tests.report_page import Page
 from training import data, inspection, sources
 from training.data import DataSet
+from training.evaluation import TestSet, evaluate
+from training.record import Run
 
 ROOT = Path(__file__).parents[2]
 TINY_SIZE = 32
@@ -138,3 +142,14 @@ class FinishedRun:
 def finished_run(tmp_path_factory: pytest.TempPathFactory, hub_folder: Path) -> FinishedRun:
     """A run that published `drawn@1` and wrote every file that can be asked for."""
     return FinishedRun(tmp_path_factory.mktemp("run"), hub_folder)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a report into an empty directory and opens it."""
+    from training import report
+
+    def opened(run: Run, test: TestSet, pictures: Callable[[str], bytes] = drawn) -> Page:
+        return Page(report.write(tmp_path / "made", run, evaluate(test), pictures=pictures))
+
+    return opened
