@@ -269,7 +269,8 @@ def _summarise(start: _Start, prepared: Prepared, evaluation: Evaluation, head: 
         directory = start.settings.summaries_dir / start.directory.name
         summaries = heavy.load("training.summaries")
         summaries.write(directory, head.dense, head.curves)
-        summaries.write_mistakes(directory, evaluation.mistakes, pictures=prepared.source.read)
+        worst = evaluation.worst_mistakes
+        summaries.write_mistakes(directory, worst, pictures=prepared.source.read)
 
 
 def _curves(curves: Curves) -> dict[str, list[float]]:
