@@ -53,6 +53,23 @@ def test_a_picture_that_cannot_be_shown_leaves_a_placeholder(
     assert "picture not readable" in page.text
 
 
+def test_summaries_leave_out_a_picture_that_cannot_be_shown(tmp_path: Path) -> None:
+    """The others are there, each under its labels."""
+    pytest.importorskip("tensorflow")
+    from training import summaries
+
+    mistakes = evaluate(a_test_set(("a", "b"), 40, lift=0.0)).worst_mistakes
+    damaged = {mistakes[0].path: b"no picture"}
+
+    def pictures(path: str) -> bytes:
+        return damaged.get(path) or drawn(path)
+
+    summaries.write_mistakes(tmp_path, mistakes, pictures=pictures)
+
+    shown = sum(file.read_bytes().count(b"IEND") for file in (tmp_path / "testing").iterdir())
+    assert shown == len(mistakes) - 1 > 0
+
+
 def test_equal_input_gives_equal_bytes_and_leaves_no_state(tmp_path: Path) -> None:
     """No date, no random id; Matplotlib's settings are as they were."""
     evaluation, before = evaluate(a_test_set(("a", "b"), 40)), dict(mpl.rcParams)
