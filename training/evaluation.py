@@ -17,7 +17,7 @@ from training.intervals import Estimate, f1_scores, wilson
 
 _BOOTSTRAP_SEED = 0
 # What a person looks through in a minute or two.
-_MOST_MISTAKES = 24
+_MOST_LOOKED_AT = 24
 _MOST_PAIRS = 20
 _TOP = 5
 
@@ -114,8 +114,8 @@ class Evaluation:
         temperature: What the logits were divided by for everything that is called "after".
         before: Calibration of the plain softmax.
         after: Calibration with the temperature.
-        mistakes: The most confident ones first, at most 24.
-        mistake_count: How many there are in all.
+        mistakes: All of them, the most confident ones first.
+        mistake_count: How many there are.
         confused_pairs: The most frequent ones first, at most 20.
     """
 
@@ -133,6 +133,11 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
     mistake_count: int
     confused_pairs: tuple[ConfusedPair, ...]
+
+    @property
+    def worst_mistakes(self) -> tuple[Mistake, ...]:
+        """The 24 most confident ones, for those who look at the pictures."""
+        return self.mistakes[:_MOST_LOOKED_AT]
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON takes it; what is undefined is None, never NaN."""
@@ -164,7 +169,7 @@ def evaluate(test: TestSet) -> Evaluation:
         temperature=test.temperature,
         before=_calibration(test, temperature=1.0),
         after=_calibration(test, temperature=test.temperature),
-        mistakes=mistakes[:_MOST_MISTAKES],
+        mistakes=mistakes,
         mistake_count=len(mistakes),
         confused_pairs=_confused_pairs(test.labels, confusion),
     )

@@ -4,8 +4,6 @@ What is made is kept beside the features, so a second run neither converts nor c
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from model_store import ModelCard, ModelStoreError, drawings, heavy, runtimes
 from model_store.errors import RuntimeUnavailableError
 from model_store.runtimes import REFERENCE, LoadedArtifact
+from training import aside
 from training.backbones import Backbone
 
 # By speed on x86 CPUs: 10 ms a picture, 13 ms, 19 ms (EfficientNet-Lite0, one thread).
@@ -53,14 +52,12 @@ def prepare(backbone: Backbone, directory: Path, *, report: Callable[[str], None
     place = directory / f"{backbone.identity[:16]}-{backbone.spec.input_size}"
     if (known := _known(backbone, place)) is not None:
         return known
-    directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory, prefix="partial-") as partial:
-        made = _make(backbone, Path(partial) / "saved_model", report)
-        note = {"runtime": made.runtime, "artifact": str(made.artifact.relative_to(partial))}
-        (Path(partial) / _NOTE).write_text(json.dumps(note))
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(partial, place.with_suffix(".partial"), dirs_exist_ok=True)
-        place.with_suffix(".partial").rename(place)
+    with aside.folder(directory, "partial-") as partial:
+        made = _make(backbone, partial / place.name / "saved_model", report)
+        artifact = str(made.artifact.relative_to(partial / place.name))
+        note = {"runtime": made.runtime, "artifact": artifact}
+        (partial / place.name / _NOTE).write_text(json.dumps(note))
+        aside.move(partial / place.name, place)
     return Extractor(made.runtime, place / note["artifact"], made.card)
 
 
@@ -68,7 +65,7 @@ def _known(backbone: Backbone, place: Path) -> Extractor | None:
     try:
         note = json.loads((place / _NOTE).read_text())
         runtimes.find(note["runtime"])
-    except (OSError, RuntimeUnavailableError):
+    except (OSError, ValueError, KeyError, RuntimeUnavailableError):
         return None
     return Extractor(note["runtime"], place / note["artifact"], _card(backbone))
 

@@ -18,13 +18,15 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 
 from model_store import preprocessing
-from training import graphs
+from training import aside, graphs
 from training.backbones import Backbone
 from training.dense import Dense
 from training.errors import SettingsError
 
 PLACEHOLDER = "Placeholder"
 BRIGHTEST = 255.0
+# No network of the tutorials takes more than 331; beyond this a mistyped number fills the memory.
+MAX_SIDE_PIXELS = 4096
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Conventions:
 
     Pixels are resized bilinearly to height x width, without a crop; then mean is subtracted and
     std divides.
+
+    Raises:
+        SettingsError: no picture has that height or width.
     """
 
     input_layer: str
@@ -41,6 +46,13 @@ class Conventions:
     input_width: int
     input_mean: float
     input_std: float
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that nothing can be resized to."""
+        for flag in ("input_height", "input_width"):
+            pixels = getattr(self, flag)
+            if not 1 <= pixels <= MAX_SIDE_PIXELS:
+                raise SettingsError(f"{flag} is {pixels}; it must be 1 to {MAX_SIDE_PIXELS}")
 
 
 def write(
@@ -59,15 +71,15 @@ def write(
         return tf.identity(answers, name=output_name)
 
     frozen = convert_variables_to_constants_v2(classify.get_concrete_function())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(frozen.graph.as_graph_def().SerializeToString())
+    aside.write(path, frozen.graph.as_graph_def().SerializeToString())
 
 
 def read(path: Path, conventions: Conventions) -> Any:
     """Return a function from images, float32 [N, H, W, 3], to the output layer's numbers.
 
     Raises:
-        SettingsError: the file is no frozen graph, or a layer is not in it.
+        SettingsError: the file is no frozen graph, a layer is not in it, or its input has another
+            size.
     """
     definition = tf.compat.v1.GraphDef()
     try:
@@ -81,6 +93,7 @@ def read(path: Path, conventions: Conventions) -> Any:
         _tensor(wrapped.graph, flag, getattr(conventions, flag))
         for flag in ("input_layer", "output_layer")
     ]
+    _refuse_size(ends[0].shape, conventions)
     return wrapped.prune(*ends)
 
 
@@ -89,14 +102,29 @@ def classify(upload: bytes, function: Any, conventions: Conventions) -> NDArray[
 
     Raises:
         ImageError: the upload cannot be decoded.
+        SettingsError: the graph does not say which size it takes, and it is another one.
     """
     image = preprocessing.decode(upload).resize(
         (conventions.input_width, conventions.input_height), Image.Resampling.BILINEAR
     )
     pixels = np.asarray(image, np.float32)
     normalised = (pixels - conventions.input_mean) / conventions.input_std
-    answers: NDArray[np.float32] = function(tf.constant(normalised[None])).numpy()
+    try:
+        answers: NDArray[np.float32] = function(tf.constant(normalised[None])).numpy()
+    except tf.errors.InvalidArgumentError as exc:
+        raise SettingsError(f"{_size(conventions)}, which the graph does not take: {exc}") from exc
     return answers.reshape(-1)
+
+
+def _size(conventions: Conventions) -> str:
+    height, width = conventions.input_height, conventions.input_width
+    return f"input_height is {height} and input_width is {width}"
+
+
+def _refuse_size(shape: Any, conventions: Conventions) -> None:
+    height, width = conventions.input_height, conventions.input_width
+    if not shape.is_compatible_with((None, height, width, None)):
+        raise SettingsError(f"{_size(conventions)}; {conventions.input_layer} takes {shape}")
 
 
 def _tensor(graph: Any, flag: str, name: str) -> Any:

@@ -40,7 +40,7 @@ def render(run: Run, evaluation: Evaluation, *, pictures: Callable[[str], bytes]
             panels=_panels(run),
             mistakes=[
                 (mistake, thumbnails.data_uri(pictures, mistake.path))
-                for mistake in evaluation.mistakes
+                for mistake in evaluation.worst_mistakes
             ],
             seconds=sum(run.phases_seconds.values()),
         )

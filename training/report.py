@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from training import page
+from training import aside, page
 from training.evaluation import Evaluation
 from training.record import Run
 
@@ -37,7 +37,6 @@ def write(
         pictures: Gives the bytes of a test picture by its path, for the thumbnails; an `OSError`
             from it leaves a placeholder.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     plain: dict[str, Any] = _plain({"run": asdict(run), "evaluation": evaluation.to_dict()})
     _write(directory / JSON, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
     shown = Run(**plain["run"])
@@ -47,7 +46,7 @@ def write(
 
 def _write(path: Path, text: str) -> None:
     # File names that are not UTF-8 hold lone surrogates, which JSON and readers know as \udc80.
-    path.write_bytes(text.encode("utf-8", "backslashreplace"))
+    aside.write(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _plain(value: Any) -> Any:

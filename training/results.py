@@ -1,39 +1,54 @@
 """What a run leaves: the published version, and the files that were asked for by flags."""
 
+import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from model_store import ModelCard, ModelStore, Origin, heavy, pipeline
+from model_store.agreement import INT8
 from model_store.calibration import CalibrationSets
+from model_store.errors import CorruptVersionError, ModelFormatError
 from model_store.publishing import SAVED_MODEL
-from training.backbones import Backbone
-from training.dense import Dense
-from training.errors import SettingsError
+from training import aside
+from training.errors import SettingsError, TrainingError
 from training.settings import TrainingSettings
+from training.trained import Trained
 
-
-@dataclass(frozen=True)
-class Trained:
-    """A model that is ready to be used: logits / temperature go into the softmax."""
-
-    backbone: Backbone
-    dense: Dense
-    labels: tuple[str, ...]
-    temperature: float
-    metrics: dict[str, float]
+# A file of every version that training made: what the model is, beside the model.
+DESCRIPTION = "training.json"
 
 
 def refuse_bad_places(settings: TrainingSettings) -> None:
     """Find out before the work is done whether its results can be written.
 
     Raises:
-        SettingsError: saved_model_dir is not empty.
+        SettingsError: saved_model_dir is not empty, and not what a killed run left.
     """
     place = settings.saved_model_dir
-    if place is not None and place.exists() and (not place.is_dir() or any(place.iterdir())):
+    if place is None or not place.exists() or aside.is_unfinished(place):
+        return
+    if not place.is_dir() or any(place.iterdir()):
         raise SettingsError(f"saved_model_dir is {place}, which is not empty; give a new folder")
+
+
+def published(store: ModelStore, name: str, trained: Trained, *, int8: bool) -> ModelCard | None:
+    """Return the card of the latest version if it is this model, bit for bit, else None.
+
+    One without int8 variants is not what was asked for where they are wanted.
+
+    So a run that was killed after it had published does not publish the same once more.
+    """
+    versions = store.versions(name)
+    try:
+        card = store.card(name, versions[-1]) if versions else None
+    except (CorruptVersionError, ModelFormatError):
+        return None
+    digest = hashlib.sha256(trained.description).hexdigest()
+    if card is None or card.files.get(DESCRIPTION) != digest:
+        return None
+    return card if not int8 or any(made.precision == INT8 for made in card.variants) else None
 
 
 def publish(
@@ -55,9 +70,10 @@ def publish(
         run: Name of the run that made it, for the card's origin.
         report: Called with a short sentence at the start of each step.
     """
-    with tempfile.TemporaryDirectory(prefix="petiole-train-") as place:
-        directory = Path(place) / name
+    with aside.folder(Path(tempfile.gettempdir()), "petiole-train-") as place:
+        directory = place / name
         _save(trained, directory)
+        (directory / DESCRIPTION).write_bytes(trained.description)
         card = draft(name, trained, run)
         return pipeline.publish(store, directory, card, sets=sets, report=report)
 
@@ -82,24 +98,36 @@ def draft(name: str, trained: Trained, run: str) -> ModelCard:
 
 
 def write_files(settings: TrainingSettings, trained: Trained) -> list[Path]:
-    """Write frozen graph, labels and SavedModel where flags asked for them; return their places."""
-    written = []
+    """Write frozen graph, labels and SavedModel where flags asked for them; return their places.
+
+    Raises:
+        TrainingError: a place cannot be written.
+    """
+    try:
+        return list(_write_files(settings, trained))
+    except OSError as exc:
+        raise TrainingError(
+            f"a file cannot be written: {exc}; give another place and start again, which takes "
+            "seconds and publishes nothing twice"
+        ) from exc
+
+
+def _write_files(settings: TrainingSettings, trained: Trained) -> Iterator[Path]:
     if settings.output_labels is not None:
         write_labels(settings.output_labels, trained.labels)
-        written.append(settings.output_labels)
+        yield settings.output_labels
     if settings.output_graph is not None:
         _freeze(settings.output_graph, trained, settings.final_tensor_name)
-        written.append(settings.output_graph)
+        yield settings.output_graph
     if settings.saved_model_dir is not None:
-        _save(trained, settings.saved_model_dir)
-        written.append(settings.saved_model_dir / SAVED_MODEL)
-    return written
+        # The last act of a run: as soon as the folder is whole, the same command refuses it.
+        aside.fill(settings.saved_model_dir, partial(_save, trained), last=SAVED_MODEL)
+        yield settings.saved_model_dir / SAVED_MODEL
 
 
 def write_labels(path: Path, labels: Sequence[str]) -> None:
     """Write the labels as retrain.py did: one a line, in class order, as they are."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{label}\n" for label in labels), "utf-8")
+    aside.write(path, "".join(f"{label}\n" for label in labels).encode())
 
 
 def _save(trained: Trained, directory: Path) -> None:

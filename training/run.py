@@ -34,8 +34,8 @@ from training.head import Curves, Head
 from training.journal import EventFile, Journal
 from training.phases import Prepared
 from training.record import Run
-from training.results import Trained
 from training.settings import TrainingSettings
+from training.trained import Trained
 
 PACKAGES = ("petiole", "tensorflow", "keras", "openvino", "numpy", "scipy", "pillow")
 
@@ -108,11 +108,13 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
     trained = Trained(
         learned.backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation)
     )
-    version, written = _deliver(start, store, prepared, trained, verdict, journal)
+    version = _publish(start, store, prepared, trained, verdict, journal)
     with journal.phase("Writing the report"):
         _summarise(start, prepared, evaluation, head)
         page = _report(start, prepared, evaluation, head, _Ending(version, verdict, journal))
     journal.event("report written", path=str(page), version=version)
+    written = _write_files(settings, trained, verdict, journal)
+    journal.event("run finished", version=version)
     return Outcome(start.name, version, page, evaluation, verdict, written)
 
 
@@ -190,26 +192,38 @@ def _judge(
     return gate.judge(settings, evaluation, rival)
 
 
-def _deliver(
+def _publish(
     start: Start,
     store: ModelStore,
     prepared: Prepared,
     trained: Trained,
     verdict: Verdict,
     journal: Journal,
-) -> tuple[int | None, tuple[Path, ...]]:
-    """Publish and write what was asked for, if the gate lets it pass."""
-    if not verdict.passed:
-        return None, ()
+) -> int | None:
+    """Publish if that is wanted and the gate lets it pass; return the version."""
+    if not (verdict.passed and start.settings.publish):
+        return None
     with journal.phase("Publishing"):
-        written = results.write_files(start.settings, trained)
-        if not start.settings.publish:
-            return None, tuple(written)
-        sets = samples.choose(prepared, trained.backbone.spec, int8=start.settings.int8)
+        int8 = start.settings.int8
+        if (card := results.published(store, start.name, trained, int8=int8)) is not None:
+            journal.note(f"{card.ref} is this model already, so it is not published again")
+            return card.version
+        sets = samples.choose(prepared, trained.backbone.spec, int8=int8)
         run = start.directory.name
         card = results.publish(store, start.name, trained, sets, run=run, report=journal.note)
     journal.event("published", model=card.ref)
-    return card.version, tuple(written)
+    return card.version
+
+
+def _write_files(
+    settings: TrainingSettings, trained: Trained, verdict: Verdict, journal: Journal
+) -> tuple[Path, ...]:
+    """Write the files that were asked for, if the gate lets it pass; return their places."""
+    asked = (settings.output_labels, settings.output_graph, settings.saved_model_dir)
+    if not (verdict.passed and any(asked)):
+        return ()
+    with journal.phase("Writing the files"):
+        return tuple(results.write_files(settings, trained))
 
 
 def _metrics(evaluation: Evaluation) -> dict[str, float]:
@@ -245,7 +259,8 @@ def _summarise(start: Start, prepared: Prepared, evaluation: Evaluation, head: H
         directory = start.settings.summaries_dir / start.directory.name
         summaries = heavy.load("training.summaries")
         summaries.write(directory, head.dense, head.curves)
-        summaries.write_mistakes(directory, evaluation.mistakes, pictures=prepared.source.read)
+        worst = evaluation.worst_mistakes
+        summaries.write_mistakes(directory, worst, pictures=prepared.source.read)
 
 
 def _curves(curves: Curves) -> dict[str, list[float]]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from model_store import preprocessing
 from model_store.card import PreprocessingSpec
+from model_store.errors import ImageError
 from training.dense import Dense
 from training.evaluation import Mistake
 from training.head import Curves
@@ -34,11 +35,17 @@ def write(directory: Path, dense: Dense, curves: Curves) -> None:
 def write_mistakes(
     directory: Path, mistakes: Sequence[Mistake], *, pictures: Callable[[str], bytes]
 ) -> None:
-    """Write the test pictures that got a wrong label to `testing`."""
+    """Write the test pictures that got a wrong label to `testing`.
+
+    One that cannot be read any more is left out; the model is published by then.
+    """
     writer = tf.summary.create_file_writer(str(directory / "testing"))
     with writer.as_default():
         for i, mistake in enumerate(mistakes):
-            pixels = preprocessing.prepare(pictures(mistake.path), _SHOWN)
+            try:
+                pixels = preprocessing.prepare(pictures(mistake.path), _SHOWN)
+            except (OSError, ImageError):
+                continue
             title = f"misclassified/{mistake.true_label} taken for {mistake.predicted_label}"
             tf.summary.image(title, pixels[None], step=i)
     writer.close()

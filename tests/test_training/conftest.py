@@ -4,15 +4,20 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.drawn_reports import Write, drawn
+from tests.report_page import Page
 from training import data, inspection, sources
 from training.data import DataSet
+from training.evaluation import TestSet, evaluate
+from training.record import Run
 
 ROOT = Path(__file__).parents[2]
 TINY_SIZE = 32
@@ -85,6 +90,28 @@ def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def constants(graph: Path) -> list[bytes]:
+    """Return the weights in a SavedModel, without the names that tracing counts up."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    document = saved_model_pb2.SavedModel.FromString(graph.read_bytes())
+    functions = document.meta_graphs[0].graph_def.library.function
+    return _constants(node for function in functions for node in function.node_def)
+
+
+def frozen_constants(graph: Path) -> list[bytes]:
+    """Return the weights in a frozen graph, in the same way."""
+    from tensorflow.core.framework import graph_pb2
+
+    return _constants(graph_pb2.GraphDef.FromString(graph.read_bytes()).node)
+
+
+def _constants(nodes: Iterable[Any]) -> list[bytes]:
+    return sorted(
+        node.attr["value"].tensor.SerializeToString() for node in nodes if node.op == "Const"
+    )
+
+
 def run_program(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m …` in the repository's root and return how it ended."""
     return subprocess.run(
@@ -98,11 +125,11 @@ def run_program(*arguments: str, **environment: str) -> subprocess.CompletedProc
     )
 
 
-class FinishedRun:
-    """One run of the command line over drawn pictures; where everything is that it left."""
+class DrawnRun:
+    """A command line over drawn pictures, and where everything is that it leaves."""
 
     def __init__(self, root: Path, hub_folder: Path) -> None:
-        """Draw the pictures and run."""
+        """Draw the pictures."""
         self.root = root
         self.pictures = root / "pictures"
         for label in COLOURS:
@@ -113,12 +140,11 @@ class FinishedRun:
             *("--tfhub_module", str(hub_folder), "--bottleneck_dir", str(root / "cache")),
             *("--runs_dir", str(root / "runs")),
         ]
-        self.ended = self.train(
-            *("--summaries_dir", str(root / "summaries")),
+        self.files = [
             *("--output_labels", str(root / "labels.txt")),
             *("--output_graph", str(root / "graph.pb"), "--final_tensor_name", "my_answer"),
             *("--saved_model_dir", str(root / "saved_model")),
-        )
+        ]
 
     def train_here(self, *flags: str) -> int:
         """Run the same training in this process, where TensorFlow is loaded; return its code."""
@@ -134,7 +160,27 @@ class FinishedRun:
         return run_program(*arguments, PETIOLE_MODELS_STORE_URL=self.store_url)
 
 
+class FinishedRun(DrawnRun):
+    """A run that was not disturbed."""
+
+    def __init__(self, root: Path, hub_folder: Path) -> None:
+        """Draw the pictures and run."""
+        super().__init__(root, hub_folder)
+        self.ended = self.train("--summaries_dir", str(root / "summaries"), *self.files)
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory, hub_folder: Path) -> FinishedRun:
     """A run that published `drawn@1` and wrote every file that can be asked for."""
     return FinishedRun(tmp_path_factory.mktemp("run"), hub_folder)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a report into an empty directory and opens it."""
+    from training import report
+
+    def opened(run: Run, test: TestSet, pictures: Callable[[str], bytes] = drawn) -> Page:
+        return Page(report.write(tmp_path / "made", run, evaluate(test), pictures=pictures))
+
+    return opened

@@ -1,6 +1,7 @@
 """`petiole label_image`: from the store and from a frozen graph, without any server."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,31 @@ def test_the_old_flags_read_the_frozen_graph(
     assert (labels[0], len(labels)) == ("玫瑰", 3)
 
 
+@pytest.mark.parametrize("name", ["a.PNG", "a.jpg", "a.GIF", "a.bmp", "a"])
+def test_the_name_of_a_file_does_not_matter(
+    finished_run: FinishedRun, label: Label, rose: Path, tmp_path: Path, name: str
+) -> None:
+    """The old program chose the decoder by the name, and knew `.png` but not `.PNG`."""
+    picture = shutil.copy(rose, tmp_path / name)
+
+    expected = [label(*_old_flags(finished_run, rose))[1], label(str(rose), "--model", "drawn")[1]]
+    assert expected == [
+        label(*_old_flags(finished_run, picture))[1],
+        label(str(picture), "--model", "drawn")[1],
+    ]
+
+
+def test_a_mean_of_zero_is_a_mean_of_zero(
+    finished_run: FinishedRun, label: Label, rose: Path
+) -> None:
+    """Every number that is given counts; `0` was taken for "not given" by the old program."""
+    said = {
+        mean: label(*_old_flags(finished_run, rose, input_mean=mean))[1] for mean in ("0", "128")
+    }
+
+    assert said["0"] != said["128"]
+
+
 def test_the_frozen_graph_gives_the_served_probabilities(
     finished_run: FinishedRun, label: Label, rose: Path
 ) -> None:
@@ -101,6 +127,8 @@ def test_the_frozen_graph_gives_the_served_probabilities(
     [
         ({"output_layer": "final_result"}, "its inputs are Placeholder, its last operations"),
         ({"input_std": "0"}, "input_std is 0"),
+        ({"input_height": "0"}, "input_height is 0; it must be 1 to 4096"),
+        ({"input_width": "299"}, "input_width is 299; Placeholder takes (None, 32, 32, 3)"),
         ({"graph": "/nowhere.pb"}, "graph is /nowhere.pb"),
     ],
 )

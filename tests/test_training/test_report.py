@@ -1,24 +1,12 @@
 """The report: complete, self-contained, safe with any name, and the same for the same run."""
 
-import base64
-import json
-import math
 import re
-from collections.abc import Callable
-from dataclasses import replace
-from io import BytesIO
-from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.report_page import Page
-from training import report
-from training.evaluation import TestSet, evaluate
-from training.report import Run
+from tests.drawn_reports import Write, a_run, a_test_set
+from training.evaluation import TestSet
 
 HOSTILE = '<script>alert("1")</script>&amp;\' {{ 7 * 7 }} $\\frac$'
 # What the report of `a_run` says.
@@ -37,57 +25,6 @@ SHOWN = (
     "calibration error (ECE, 15 bins)",
     "temperature 1.250",
 )
-
-
-def drawn(path: str) -> bytes:
-    """Return a large picture, whatever the path."""
-    buffer = BytesIO()
-    Image.new("RGB", (640, 400), "green").save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-def a_test_set(labels: tuple[str, ...], pictures: int, *, lift: float = 2.0) -> TestSet:
-    """Return `pictures` test pictures whose right logit is higher by `lift`."""
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, len(labels), pictures)
-    logits = rng.normal(0, 1, (pictures, len(labels))).astype(np.float32)
-    logits[np.arange(pictures), truth] += lift
-    paths = tuple(f"{labels[each]}/{i}.jpg" for i, each in enumerate(truth))
-    return TestSet(labels, paths, truth, logits, 1.25)
-
-
-def a_run(labels: tuple[str, ...] = ("a", "b"), **changes: Any) -> Run:
-    """Return a run with something of everything."""
-    run = Run(
-        name="flowers",
-        version=3,
-        settings={"learning_rate": 0.01, "image_dir": Path("flowers"), "views": (1, 2)},
-        versions={"tensorflow": "2.21.0"},
-        data={
-            "counts": {label: {"train": 8, "validation": 1, "test": 1} for label in labels},
-            "set_aside": [{"path": "a/x.jpg", "reason": "duplicate: of a/y.jpg"}],
-            "groups": 12,
-        },
-        phases_seconds={"check": 1.5, "features": 61.0},
-        curves={"train_loss": [2.0, 1.0], "validation_loss": [2.5, 1.5], "learning_rate": [0.1]},
-        data_fingerprint="sha256:0123abcd",
-        started_at="2026-01-02T03:04:05+00:00",
-        gate="passed: top-1 is at least 0.5",
-    )
-    return replace(run, **changes)
-
-
-Write = Callable[..., Page]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Writes a report into an empty directory and opens it."""
-
-    def opened(run: Run, test: TestSet, pictures: Callable[[str], bytes] = drawn) -> Page:
-        return Page(report.write(tmp_path / "made", run, evaluate(test), pictures=pictures))
-
-    return opened
 
 
 def test_the_verdict_is_one_sentence(write: Write) -> None:
@@ -204,43 +141,6 @@ def test_a_constant_model_on_one_picture_a_class_renders(write: Write) -> None:
     assert not re.search(r"\bnan\b", page.source, re.IGNORECASE)
 
 
-def test_curves_that_diverged_are_drawn_as_far_as_they_go(write: Write, tmp_path: Path) -> None:
-    """NaN and infinity leave gaps, are null in JSON, and a curve of nothing else is left out."""
-    curves = {"train_loss": [1.0, math.nan, math.inf], "b": [math.nan], "c": []}
-
-    page = write(a_run(curves=curves), a_test_set(("a", "b"), 20))
-
-    assert len([tag for tag, _ in page.elements if tag == "svg"]) == 3
-    written = json.loads((tmp_path / "made" / report.JSON).read_text())["run"]["curves"]
-    assert written == {"train_loss": [1.0, None, None], "b": [None], "c": []}
-
-
-def test_thumbnails_are_small_jpegs_in_the_page(write: Write) -> None:
-    """Of 640 by 400 pixels, 160 by 100 are left."""
-    page = write(a_run(), a_test_set(("a", "b"), 40, lift=0.0))
-
-    kind, _, content = page.attributes("src")[0].partition(",")
-    with Image.open(BytesIO(base64.b64decode(content))) as image:
-        assert (kind, image.format, image.size) == ("data:image/jpeg;base64", "JPEG", (160, 100))
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no picture", drawn("x")[:300]])
-def test_a_picture_that_cannot_be_shown_leaves_a_placeholder(
-    write: Write, content: bytes | None
-) -> None:
-    """It may have been moved or damaged since; the report is made all the same."""
-
-    def lost(path: str) -> bytes:
-        if content is None:
-            raise FileNotFoundError(path)
-        return content
-
-    page = write(a_run(), a_test_set(("a", "b"), 40, lift=0.0), lost)
-
-    assert page.attributes("src") == []
-    assert "picture not readable" in page.text
-
-
 @pytest.mark.parametrize(
     ("version", "gate", "expected", "colour"),
     [
@@ -270,41 +170,3 @@ def test_many_set_aside_pictures_are_folded_away(write: Write) -> None:
     assert {} in [each for tag, each in page.elements if tag == "details"]
     assert "600 pictures set aside: 600 \N{MULTIPLICATION SIGN} too small" in page.text
     assert "And 100 more, all in report.json." in page.text
-
-
-def test_equal_input_gives_equal_bytes_and_leaves_no_state(tmp_path: Path) -> None:
-    """No date, no random id; Matplotlib's settings are as they were."""
-    evaluation, before = evaluate(a_test_set(("a", "b"), 40)), dict(mpl.rcParams)
-
-    first, second = (
-        report.write(tmp_path / name, a_run(), evaluation, pictures=drawn) for name in "xy"
-    )
-
-    assert first.read_bytes() == second.read_bytes()
-    assert (tmp_path / "x/report.json").read_bytes() == (tmp_path / "y/report.json").read_bytes()
-    assert before == dict(mpl.rcParams)
-
-
-def test_the_json_holds_the_run_and_the_whole_evaluation(write: Write, tmp_path: Path) -> None:
-    """As plain JSON: paths as text, arrays and tuples as lists, NumPy's numbers as numbers."""
-    settings = {"image_dir": Path("x"), "views": (1,), "rate": np.float32(0.5), "n": np.int64(3)}
-    test = a_test_set(("a", "b"), 40)
-
-    write(a_run(settings=settings), test)
-
-    document = json.loads((tmp_path / "made" / report.JSON).read_text("utf-8"))
-    expected = {"image_dir": "x", "views": [1], "rate": 0.5, "n": 3}
-    assert expected == document["run"]["settings"]
-    assert json.loads(json.dumps(evaluate(test).to_dict())) == document["evaluation"]
-
-
-def test_file_names_that_are_not_utf8_are_written(write: Write, tmp_path: Path) -> None:
-    """Their undecodable bytes, lone surrogates in Python, come back from the JSON."""
-    path = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
-    data = {"set_aside": [{"path": path, "reason": "too small"}]}
-
-    page = write(a_run(data=data), a_test_set(("a", "b"), 40))
-
-    document = json.loads((tmp_path / "made" / report.JSON).read_text("utf-8"))
-    assert path == document["run"]["data"]["set_aside"][0]["path"]
-    assert "caf\\udce9.jpg" in page.text

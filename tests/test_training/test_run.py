@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, serving
-from tests.test_training.conftest import COLOURS, FinishedRun, fill, run_program
+from tests.test_training.conftest import COLOURS, FinishedRun, constants, fill, run_program
 
 
 def _store(run: FinishedRun) -> ModelStore:
@@ -46,11 +46,14 @@ def test_every_runtime_gets_a_float32_variant(finished_run: FinishedRun) -> None
 
 
 def test_int8_variants_are_made_when_asked_for(finished_run: FinishedRun) -> None:
-    """Calibrated on training pictures, judged on those of the test set: too few to serve here."""
-    assert finished_run.train_here("--int8", "--name", "small") == 0
+    """The same model with them is another version; here are too few test pictures for them."""
+    for flags in ((), ("--int8",), ("--int8",)):
+        assert finished_run.train_here(*flags, "--name", "small") == 0
 
-    variants = {v.choice: v for v in _store(finished_run).card("small", 1).variants}
-    tested = int(_store(finished_run).card("small", 1).metrics["test_pictures"])
+    assert _store(finished_run).versions("small") == (1, 2)
+    card = _store(finished_run).card("small", 2)
+    variants = {variant.choice: variant for variant in card.variants}
+    tested = int(card.metrics["test_pictures"])
     for choice in ("litert:int8", "openvino:int8"):
         assert not variants[choice].serves
         assert f"judged on {tested} real pictures only" in variants[choice].reason
@@ -81,8 +84,10 @@ def test_every_event_of_the_run_is_in_a_file(finished_run: FinishedRun) -> None:
     (file,) = (finished_run.root / "runs").glob("drawn-*/events.jsonl")
     events = [json.loads(line)["event"] for line in file.read_text("utf-8").splitlines()]
 
-    assert (events[0], events[-1]) == ("run started", "report written")
-    assert {"data checked", "head trained", "evaluated", "published"} <= set(events)
+    assert (events[0], events[-1]) == ("run started", "run finished")
+    assert {"data checked", "head trained", "evaluated", "published", "report written"} <= set(
+        events
+    )
 
 
 def test_the_labels_file_is_in_class_order(finished_run: FinishedRun) -> None:
@@ -129,7 +134,20 @@ def test_a_second_run_keeps_what_the_first_wrote(
     assert "Nothing was published." in capfd.readouterr().out
     assert set(before) < set((finished_run.root / "summaries").iterdir())
     one, other = (finished_run.root / name / "saved_model.pb" for name in ("saved_model", "again"))
-    assert _constants(one) == _constants(other)
+    assert constants(one) == constants(other)
+
+
+def test_the_same_command_does_not_publish_the_same_model_again(
+    finished_run: FinishedRun, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does one that was killed after it had published; it names the version that is there."""
+    code = finished_run.train_here()
+
+    said = capfd.readouterr()
+    assert code == 0
+    assert "drawn@1 is this model already, so it is not published again" in said.err
+    assert "Published drawn@1. It classifies with:" in said.out
+    assert _store(finished_run).versions("drawn") == (1,)
 
 
 def test_a_failed_gate_publishes_nothing(
@@ -195,15 +213,3 @@ def test_the_module_is_the_same_command(tmp_path: Path) -> None:
 
     assert ended.returncode == 1
     assert "python -m training: found 1 label folder(s) (rose)" in ended.stderr
-
-
-def _constants(graph: Path) -> list[bytes]:
-    """Return the weights in a SavedModel, without the names that tracing counts up."""
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    document = saved_model_pb2.SavedModel.FromString(graph.read_bytes())
-    functions = document.meta_graphs[0].graph_def.library.function
-    nodes = [node for function in functions for node in function.node_def]
-    return sorted(
-        node.attr["value"].tensor.SerializeToString() for node in nodes if node.op == "Const"
-    )
