@@ -20,6 +20,10 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402 - after the line above
 
+# OpenVINO fills a table of types at the first call and waits for the interpreter meanwhile. Two
+# threads that make this call at once wait for each other for ever; an import is made by one alone.
+openvino.Type.u8.to_dtype()
+
 MODEL = "model.xml"
 
 

@@ -32,7 +32,7 @@ class Follower:
 
 # The interpreter calls it before each import, opened file, renamed file and the like.
 sys.addaudithook(kill_at)
-settings, _ = flags.parse(sys.argv[5:], program="petiole train")
+settings = flags.parse(sys.argv[5:], program="petiole train").settings
 run.train(settings, ModelStore.open(url), Journal(Follower()))
 """
 
