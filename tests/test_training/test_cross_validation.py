@@ -173,13 +173,12 @@ def test_the_document_says_what_was_measured_on(
 
 
 def test_nothing_is_published_or_written_beside_the_numbers(
-    crossed: tuple[Path, int, str], finished_run: FinishedRun
+    crossed: tuple[Path, int, str], finished_run: FinishedRun, tmp_path: Path
 ) -> None:
     """A store that did not exist still does not, and the run has no model in its folder."""
-    other = finished_run.root / "untouched store"
+    other, runs = tmp_path / "untouched store", tmp_path / "runs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(finished_run, "store_url", str(other))
-        runs = finished_run.root / "again"
         code = finished_run.train_here("--cross_validate", "2", "--runs_dir", str(runs))
 
     assert (code, other.exists()) == (0, False)
@@ -188,11 +187,11 @@ def test_nothing_is_published_or_written_beside_the_numbers(
 
 
 def test_the_gate_judges_all_answers(
-    finished_run: FinishedRun, capfd: pytest.CaptureFixture[str]
+    finished_run: FinishedRun, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One step on one picture knows one label: a third of the answers, and exit code 1."""
     code = finished_run.train_here(
-        *("--cross_validate", "2", "--runs_dir", str(finished_run.root / "gate")),
+        *("--cross_validate", "2", "--runs_dir", str(tmp_path)),
         *("--how_many_training_steps", "1", "--train_batch_size", "1"),
         *("--assert_accuracy_at_least", "0.9", "--min_recall", "0.5"),
     )
