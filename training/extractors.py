@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import ModelCard, ModelStoreError, drawings, heavy, runtimes
+from model_store import ModelCard, ModelStoreError, drawings, heavy, runtimes, verification
 from model_store.errors import RuntimeUnavailableError
+from model_store.publishing import SAVED_MODEL
 from model_store.runtimes import REFERENCE, LoadedArtifact
 from training import aside
 from training.backbones import Backbone
@@ -26,15 +27,20 @@ CHECKED_PICTURES = 4
 TOLERANCE = 1e-3
 
 _NOTE = "extractor.json"
+_SAVED_MODEL = "saved_model"
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """An artifact that gives features, and the runtime that it was checked with."""
+    """An artifact that gives features, and the runtime that it was checked with.
+
+    `saved_model` is the directory that it was made from: uint8 images in, features out.
+    """
 
     runtime: str
     artifact: Path
     card: ModelCard
+    saved_model: Path
 
     def load(self, *, threads: int = 1) -> LoadedArtifact:
         """Return the artifact in memory; `predict` gives features [N, width]."""
@@ -53,21 +59,28 @@ def prepare(backbone: Backbone, directory: Path, *, report: Callable[[str], None
     if (known := _known(backbone, place)) is not None:
         return known
     with aside.folder(directory, "partial-") as partial:
-        made = _make(backbone, partial / place.name / "saved_model", report)
+        made = _make(backbone, partial / place.name / _SAVED_MODEL, report)
         artifact = str(made.artifact.relative_to(partial / place.name))
-        note = {"runtime": made.runtime, "artifact": artifact}
+        note = {"runtime": made.runtime, "artifact": artifact, "sha256": _digest(made.saved_model)}
         (partial / place.name / _NOTE).write_text(json.dumps(note))
         aside.move(partial / place.name, place)
-    return Extractor(made.runtime, place / note["artifact"], made.card)
+    return Extractor(made.runtime, place / note["artifact"], made.card, place / _SAVED_MODEL)
 
 
 def _known(backbone: Backbone, place: Path) -> Extractor | None:
     try:
         note = json.loads((place / _NOTE).read_text())
         runtimes.find(note["runtime"])
+        if note["sha256"] != _digest(place / _SAVED_MODEL):
+            return None
     except (OSError, ValueError, KeyError, RuntimeUnavailableError):
         return None
-    return Extractor(note["runtime"], place / note["artifact"], _card(backbone))
+    artifact, saved_model = place / note["artifact"], place / _SAVED_MODEL
+    return Extractor(note["runtime"], artifact, _card(backbone), saved_model)
+
+
+def _digest(saved_model: Path) -> str:
+    return verification.file_digest(saved_model / SAVED_MODEL)
 
 
 def _make(backbone: Backbone, saved_model: Path, report: Callable[[str], None]) -> Extractor:
@@ -75,11 +88,12 @@ def _make(backbone: Backbone, saved_model: Path, report: Callable[[str], None]) 
     heavy.load("training.graphs").save_features(backbone, saved_model)
     card = _card(backbone)
     images = drawings.textures(CHECKED_PICTURES, input_size=backbone.spec.input_size)
-    expected = Extractor(REFERENCE, saved_model, card).load().predict(images)
+    reference = Extractor(REFERENCE, saved_model, card, saved_model)
+    expected = reference.load().predict(images)
     for name in PREFERENCE[:-1]:
         try:
             artifact = runtimes.find(name).convert(saved_model, saved_model / name)
-            made = Extractor(name, artifact, card)
+            made = Extractor(name, artifact, card, saved_model)
             difference = _difference(made.load().predict(images), expected)
         except ModelStoreError as exc:
             report(f"Left out {name}: {exc}")
@@ -87,7 +101,7 @@ def _make(backbone: Backbone, saved_model: Path, report: Callable[[str], None]) 
         if difference <= TOLERANCE:
             return made
         report(f"Left out {name}: its features differ from TensorFlow's by {difference:.1e}")
-    return Extractor(REFERENCE, saved_model, card)
+    return reference
 
 
 def _difference(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

@@ -12,6 +12,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
+from model_store.card import PreprocessingSpec
 from model_store.runtimes.tensorflow import SIGNATURE
 from training.backbones import Backbone
 from training.dense import Dense
@@ -20,24 +21,35 @@ from training.dense import Dense
 def save_features(backbone: Backbone, directory: Path) -> None:
     """Write a SavedModel that takes uint8 `images` [N, H, W, 3] and gives float32 `features`."""
 
-    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"features": features(backbone, images)}
+    def serve(images: tf.Tensor) -> tf.Tensor:
+        return features(backbone, images)
 
-    _save(backbone, serve, directory)
+    images = _images(backbone.spec)
+    # Constants are saved four times faster than a Keras model with its variables, and OpenVINO
+    # cannot read the variables of TF1 modules.
+    traced = tf.function(serve, input_signature=[images], autograph=False).get_concrete_function()
+    frozen = convert_variables_to_constants_v2(traced)
+    signature = tf.function(
+        lambda images: {"features": frozen(images)[0]}, input_signature=[images]
+    )
+    _write(signature, directory)
 
 
 def save_classifier(
-    backbone: Backbone, dense: Dense, directory: Path, *, temperature: float
+    features: Path, spec: PreprocessingSpec, dense: Dense, directory: Path, *, temperature: float
 ) -> None:
     """Write a SavedModel that takes uint8 `images` [N, H, W, 3] and gives `probabilities`.
 
-    The probabilities are softmax(logits / temperature).
+    The probabilities are softmax(logits / temperature). The features come from a SavedModel that
+    `save_features` wrote: tracing a Keras model and freezing it again takes seconds.
     """
+    model = tf.saved_model.load(str(features))
 
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": probabilities(backbone, dense, images, temperature=temperature)}
+        found = model.signatures[SIGNATURE](images=images)["features"]
+        return {"probabilities": _probabilities(found, dense, temperature)}
 
-    _save(backbone, serve, directory)
+    _write(tf.function(serve, input_signature=[_images(spec)]), directory)
 
 
 def features(backbone: Backbone, images: tf.Tensor) -> tf.Tensor:
@@ -50,17 +62,16 @@ def probabilities(
     backbone: Backbone, dense: Dense, images: tf.Tensor, *, temperature: float
 ) -> tf.Tensor:
     """Return the calibrated probabilities [N, classes] of uint8 images, while tracing."""
-    logits = features(backbone, images) @ dense.weights + dense.bias
-    return tf.nn.softmax(logits / np.float32(temperature))
+    return _probabilities(features(backbone, images), dense, temperature)
 
 
-def _save(backbone: Backbone, serve: Any, directory: Path) -> None:
-    size = backbone.spec.input_size
-    images = tf.TensorSpec((None, size, size, 3), tf.uint8, name="images")
-    # Constants are saved four times faster than a Keras model with its variables, and OpenVINO
-    # cannot read the variables of TF1 modules.
-    traced = tf.function(serve, input_signature=[images]).get_concrete_function()
-    frozen = convert_variables_to_constants_v2(traced)
-    (name,) = traced.structured_outputs
-    signature = tf.function(lambda images: {name: frozen(images)[0]}, input_signature=[images])
+def _probabilities(found: tf.Tensor, dense: Dense, temperature: float) -> tf.Tensor:
+    return tf.nn.softmax((found @ dense.weights + dense.bias) / np.float32(temperature))
+
+
+def _images(spec: PreprocessingSpec) -> tf.TensorSpec:
+    return tf.TensorSpec((None, spec.input_size, spec.input_size, 3), tf.uint8, name="images")
+
+
+def _write(signature: Any, directory: Path) -> None:
     tf.saved_model.save(tf.Module(), str(directory), signatures={SIGNATURE: signature})

@@ -132,7 +132,11 @@ def write_labels(path: Path, labels: Sequence[str]) -> None:
 
 def _save(trained: Trained, directory: Path) -> None:
     heavy.load("training.graphs").save_classifier(
-        trained.backbone, trained.dense, directory, temperature=trained.temperature
+        trained.features,
+        trained.backbone.spec,
+        trained.dense,
+        directory,
+        temperature=trained.temperature,
     )
 
 

@@ -17,6 +17,7 @@ from model_store.references import is_name
 from training import (
     backbones,
     data,
+    extractors,
     gate,
     inspection,
     phases,
@@ -105,8 +106,15 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
         evaluation, temperature = phases.evaluate(prepared, learned.sets, head)
         verdict = _judge(settings, store, prepared, evaluation, journal)
     journal.event("evaluated", top1=evaluation.top1.value, gate=verdict.text)
+    place = settings.bottleneck_dir / "backbones"
+    features = extractors.prepare(learned.backbone, place, report=journal.note).saved_model
     trained = Trained(
-        learned.backbone, head.dense, prepared.data.labels, temperature, _metrics(evaluation)
+        backbone=learned.backbone,
+        features=features,
+        dense=head.dense,
+        labels=prepared.data.labels,
+        temperature=temperature,
+        metrics=_metrics(evaluation),
     )
     version = _publish(start, store, prepared, trained, verdict, journal)
     with journal.phase("Writing the report"):

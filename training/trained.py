@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from training.backbones import Backbone
 from training.dense import Dense
@@ -10,9 +11,13 @@ from training.dense import Dense
 
 @dataclass(frozen=True)
 class Trained:
-    """A model that is ready to be used: logits / temperature go into the softmax."""
+    """A model that is ready to be used: logits / temperature go into the softmax.
+
+    `features` is the SavedModel directory of its backbone: uint8 images in, features out.
+    """
 
     backbone: Backbone
+    features: Path
     dense: Dense
     labels: tuple[str, ...]
     temperature: float

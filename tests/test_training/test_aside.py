@@ -80,7 +80,7 @@ def test_a_folder_is_unfinished_until_its_last_file_is_there(tmp_path: Path) -> 
 def test_a_model_is_another_one_if_anything_about_it_is(changes: dict[str, Any]) -> None:
     """Also if only its measurements are; a copy of it is the same."""
     dense = Dense(np.ones((3, 2), np.float32), np.zeros(2, np.float32))
-    trained = Trained(backbone(), dense, ("a", "b"), 1.0, {"top1": 0.9})
+    trained = Trained(backbone(), Path(), dense, ("a", "b"), 1.0, {"top1": 0.9})
 
     assert trained.description == replace(trained).description
     assert trained.description != replace(trained, **changes).description
