@@ -19,7 +19,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench swap-bench lock clean
+.PHONY: help setup run demo test check format bench swap-bench train-bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: setup ## measure the service against the bare loop on this machine
 
 swap-bench: setup ## measure the latency while a version takes over
 	@$(BIN)/python -m benchmarks.swap
+
+train-bench: setup ## measure training: make train-bench IMAGES=folder-of-folders
+	@$(BIN)/python -m benchmarks.training $(IMAGES)
 
 lock: $(INSTALLED) ## write requirements/*.lock anew from pyproject.toml
 	@UV=$(BIN)/uv requirements/compile.sh

@@ -29,15 +29,21 @@ def markdown(found: "Measurements", images: Sequence[Path], *, seconds: float) -
     """Return all tables of one run."""
     rounds = len(found.bare)
     sizes = [image.stat().st_size for image in images]
-    heading = (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {_processor()}, {available_cores()} cores,"
-        f" Python {platform.python_version()}, {_versions()}.\n"
+    what = (
         f"Model {found.runtime}; {len(images)} pictures,"
         f" mean {sum(sizes) / len(sizes) / 1000:.0f} kB;"
         f" {rounds} rounds of {seconds:g} s, interleaved; medians."
     )
-    tables = (_rates(found), _cpu(found), _memory(found), _times(found))
-    return "\n\n".join((heading, *tables))
+    tables = (heading(what), _rates(found), _cpu(found), _memory(found), _times(found))
+    return "\n\n".join(tables)
+
+
+def heading(what: str) -> str:
+    """Return when and on what machine something was measured, and on the next line what."""
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {_processor()}, {available_cores()} cores,"
+        f" Python {platform.python_version()}, {_versions()}.\n{what}"
+    )
 
 
 def write(document: Path, text: str, *, mark: str) -> None:

@@ -58,8 +58,9 @@ def main(
 def _refuse_enqueueing(settings: TrainingSettings, *, possible: bool, asked: bool) -> None:
     if asked and not possible:
         raise SettingsError("enqueue works with `petiole train` only")
-    if asked and settings.check:
-        raise SettingsError("check looks at the pictures here and now; leave out enqueue")
+    for name, said in (("check", settings.check), ("cross_validate", settings.cross_validate)):
+        if asked and said:
+            raise SettingsError(f"{name} is answered here and now; leave out enqueue")
 
 
 def _run(settings: TrainingSettings, journal: Journal) -> int:

@@ -1,0 +1,77 @@
+"""`petiole train --enqueue`: what is recorded and sent, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from petiole import enqueue_command
+from petiole.cli import app
+from tasks import publisher, stores
+from tests.conftest import free_port
+from training.settings import TrainingSettings
+
+
+@pytest.fixture(autouse=True)
+def empty_stores() -> None:
+    """Stores in memory with nothing in them."""
+    for opened in (stores.job_store, stores.prompt_job_store):
+        opened.cache_clear()
+
+
+def train(*flags: str) -> Result:
+    """Run the command with `--enqueue`."""
+    return CliRunner().invoke(app, ["train", "--image_dir", "photos/Roses", *flags, "--enqueue"])
+
+
+def test_a_training_is_recorded_before_a_worker_takes_it() -> None:
+    """The printed id is known at once, and what it will make is on record."""
+    ended = train()
+    (job,) = stores.job_store()._jobs.values()
+
+    assert ended.exit_code == 0, ended.output
+    assert f"Queued {job.task_id};" in ended.stdout
+    assert f"curl -X DELETE http://127.0.0.1:8000/result/{job.task_id}" in ended.stdout
+    assert (job.kind, job.state, job.model, job.filename) == (
+        *("training", "PENDING"),
+        *("roses", "Roses"),
+    )
+
+
+def test_the_worker_is_told_what_was_said_and_no_more() -> None:
+    """Places are absolute; what was left out is the worker's own default."""
+    settings = TrainingSettings(image_dir=Path("photos"), output_graph=Path("o.pb"), seed=7)
+
+    assert enqueue_command.document(settings, name="roses") == {
+        "image_dir": str(Path("photos").absolute()),
+        "name": "roses",
+        "output_graph": str(Path("o.pb").absolute()),
+        "seed": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        (("--check",), "check is answered here and now; leave out enqueue"),
+        (("--cross_validate", "5"), "cross_validate is answered here and now"),
+        (("--name", "No Name"), "name is 'No Name'; give --name"),
+    ],
+)
+def test_what_a_worker_cannot_do_is_refused(flag: tuple[str, ...], message: str) -> None:
+    """In one line, as wrong usage; nothing is recorded."""
+    ended = train(*flag)
+
+    assert (ended.exit_code, stores.job_store()._jobs) == (2, {})
+    assert message in ended.stderr
+
+
+def test_without_a_broker_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what is missing."""
+    monkeypatch.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{free_port()}/0")
+    publisher._publishing_app.cache_clear()
+    ended = train()
+    publisher._publishing_app.cache_clear()
+
+    assert (ended.exit_code, stores.job_store()._jobs) == (1, {})
+    assert "is the service running (make run)?" in ended.stderr
