@@ -102,7 +102,7 @@ def _from_graph(options: argparse.Namespace) -> Classify:
         **{name: getattr(options, name) for name in (*names, "input_std")}
     )
     function = frozen_graph.read(options.graph, conventions)
-    labels = options.labels.read_text("utf-8").splitlines()
+    labels = _read_labels(options.labels)
 
     def classify(upload: bytes) -> Ranked:
         scores = frozen_graph.classify(upload, function, conventions)
@@ -148,3 +148,10 @@ def _lines(answers: Sequence[_Answer]) -> Iterator[str]:
 def _refuse(text: str, code: int) -> int:
     typer.echo(f"{PROGRAM}: {text}", err=True)
     return code
+
+
+def _read_labels(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"labels is {path}, which cannot be read as UTF-8: {exc}") from exc

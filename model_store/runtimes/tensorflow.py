@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,18 @@ from model_store.errors import ModelFormatError
 # Read once, when TensorFlow is imported: warnings and errors only.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (
+# Keras, which TensorFlow imports, wraps its models for scikit-learn where that can be imported:
+# nobody here asks for it, and it is a quarter of the time.
+_hides = "sklearn" not in sys.modules
+if _hides:
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
+
+import tensorflow as tf  # noqa: E402
+
+if _hides:
+    del sys.modules["sklearn"]
+
+from tensorflow.python.framework.convert_to_constants import (  # noqa: E402
     convert_variables_to_constants_v2,
 )
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,6 +131,8 @@ def test_the_frozen_graph_gives_the_served_probabilities(
         ({"input_height": "0"}, "input_height is 0; it must be 1 to 4096"),
         ({"input_width": "299"}, "input_width is 299; Placeholder takes (None, 32, 32, 3)"),
         ({"graph": "/nowhere.pb"}, "graph is /nowhere.pb"),
+        ({"labels": "/nowhere.txt"}, "labels is /nowhere.txt, which cannot be read"),
+        ({"labels": sys.executable}, "which cannot be read as UTF-8"),
     ],
 )
 def test_wrong_old_flags_are_explained(
