@@ -63,6 +63,7 @@ task_queues = [
     Queue("downloads", Exchange("downloads", type="direct"), routing_key="downloads"),
     Queue("training", Exchange("training", type="direct"), routing_key="training"),
 ]
+task_routes = {"training.tasks.train": {"queue": "training"}}
 task_default_queue = "classify"
 task_create_missing_queues = False  # a mistyped queue name fails loudly
 task_acks_late = True

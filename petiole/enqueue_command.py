@@ -7,20 +7,19 @@ import typer
 
 from api.settings import ApiSettings
 from petiole import parts
-from tasks import training_jobs
+from tasks import publisher, training_jobs
 from tasks.errors import StoreUnavailableError
 from training import run
+from training.command import FAILED, SUCCEEDED, WRONG_USAGE
 from training.errors import SettingsError
 from training.settings import TrainingSettings
-
-SUCCEEDED, FAILED, WRONG_USAGE = 0, 1, 2
 
 
 def enqueue(settings: TrainingSettings) -> int:
     """Queue a training, print its id and its address, and return the exit code."""
     try:
         name = run.name_of(settings)
-        pictures = settings.image_dir.name
+        pictures = settings.image_dir.resolve().name
         task_id = training_jobs.submit(document(settings, name=name), model=name, pictures=pictures)
     except SettingsError as exc:
         return _refuse(str(exc), WRONG_USAGE)
@@ -28,6 +27,12 @@ def enqueue(settings: TrainingSettings) -> int:
         return _refuse(f"{exc}; is the service running (make run)?", FAILED)
     address = f"{parts.url_of(ApiSettings().host, ApiSettings().port)}/result/{task_id}"
     typer.echo(f"Queued {task_id}; a training worker takes it from there.")
+    if not publisher.has_worker("training"):
+        typer.echo(
+            "petiole train: no training worker answers now; it waits for one, such as that of "
+            "PETIOLE_UP_TRAINING=1 make run",
+            err=True,
+        )
     typer.echo(f"  how far it is:  curl {address}")
     typer.echo(f"  to cancel it:   curl -X DELETE {address}")
     return SUCCEEDED
@@ -39,11 +44,18 @@ def document(settings: TrainingSettings, *, name: str) -> dict[str, Any]:
     Paths are made absolute, because the worker runs elsewhere; it has to see them in that place.
     """
     said = {field: getattr(settings, field) for field in sorted(settings.model_fields_set)}
-    placed = {
-        field: str(value.absolute()) if isinstance(value, Path) else value
-        for field, value in said.items()
-    }
-    return placed | {"name": name}
+    return {field: _placed(field, value) for field, value in said.items()} | {"name": name}
+
+
+def _placed(field: str, value: Any) -> Any:
+    """Return a path absolute, also that of a hub module's folder, and all else as it is."""
+    if isinstance(value, Path):
+        return str(value.absolute())
+    if field not in {"backbone", "tfhub_module"}:
+        return value
+    family, colon, handle = value.rpartition(":")
+    is_folder = bool(handle) and Path(handle).is_dir()
+    return f"{family}{colon}{Path(handle).absolute()}" if is_folder else value
 
 
 def _refuse(message: str, code: int) -> int:

@@ -16,6 +16,7 @@ from tasks.errors import StoreUnavailableError
 from training.tasks import NAME
 
 DAY_SECONDS = 24 * 3600
+RETRY_SECONDS = 10
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +24,30 @@ logger = logging.getLogger(__name__)
 class RecordedTask(Task):  # type: ignore[type-arg]
     """A task that writes down in its job record what becomes of it."""
 
-    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
-        """Start the job, or leave one alone that was revoked while it waited."""
-        settings = _settings(args, kwargs)
-        pictures = Path(str(settings.get("image_dir", ""))).name
-        model = str(settings.get("name") or pictures)
-        retries = self.request.retries
-        if not training_jobs.claim(task_id, model=model, pictures=pictures, retries=retries):
-            raise Ignore
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Start the job, run, and end it; one that was revoked while it waited is left alone.
+
+        The record ends before Celery's own result: of a kill between the two Celery knows nothing
+        and starts the task again, which finds that it is over.
+        """
+        try:
+            if not self._claimed(*args, **kwargs):
+                raise Ignore
+            result = super().__call__(*args, **kwargs)
+            training_jobs.finish(str(self.request.id), result)
+        except StoreUnavailableError as exc:
+            # The next start finds what this one computed and published.
+            raise self.retry(exc=exc, countdown=RETRY_SECONDS) from exc
+        return result
+
+    def _claimed(self, settings: Mapping[str, Any]) -> bool:
+        pictures = Path(str(settings.get("image_dir", "")))
+        return training_jobs.claim(
+            str(self.request.id),
+            model=str(settings.get("name") or pictures.stem.lower()),
+            pictures=pictures.name,
+            retries=self.request.retries,
+        )
 
     def update_state(
         self,
@@ -46,10 +63,6 @@ class RecordedTask(Task):  # type: ignore[type-arg]
         except StoreUnavailableError as exc:
             # How far it is matters less than that it goes on.
             logger.warning("progress not noted", extra={"reason": str(exc)})
-
-    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
-        """End the job with what was made."""
-        training_jobs.finish(task_id, retval)
 
 
 app = Celery("petiole-training", task_cls=RecordedTask, include=["training.tasks"])
@@ -97,7 +110,3 @@ def _end_revoked(sender: Any, request: Any, **_: Any) -> None:
 def _show_retry(sender: Any, request: Any, **_: Any) -> None:
     if sender.name == NAME:
         stores.job_store().mark_retry(request.id)
-
-
-def _settings(args: Any, kwargs: Any) -> Mapping[str, Any]:
-    return (args[0] if args else kwargs.get("settings")) or {}

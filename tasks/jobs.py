@@ -185,15 +185,19 @@ def fail(task_id: str, exc: BaseException) -> None:
     problem = problems.of(exc)
     error = problem.document(problems.detail_of(exc), instance=f"/result/{task_id}")
     document = _over_document(job, FAILURE) | {"error": error}
-    counts = _counts_of_end(job, FAILURE, error=problem.slug)
-    store.finish(task_id, Outcome(FAILURE, json.dumps(document), counts))
+    counts, lives = _counts_of_end(job, FAILURE, error=problem.slug), _lives_seconds(job)
+    store.finish(task_id, Outcome(FAILURE, json.dumps(document), counts, lives_seconds=lives))
+
+
+def _lives_seconds(job: Job) -> int:
+    both = settings()
+    return both.training_ttl_seconds if job.kind == TRAINING else both.result_ttl_seconds
 
 
 def _counts_of_end(job: Job, state: str, *, error: str = "") -> dict[str, float]:
     """Return what an end counts for; the statistics are those of pictures."""
-    if job.kind == TRAINING:
-        return {}
-    return statistics.of_end(state, model=job.model, error=error)
+    trained = job.kind == TRAINING
+    return {} if trained else statistics.of_end(state, model=job.model, error=error)
 
 
 def revoke(task_id: str) -> Answer:
@@ -239,7 +243,9 @@ def end_revoked(task_id: str) -> None:
 def _revoked(job: Job) -> Outcome:
     document = json.dumps(_over_document(job, REVOKED))
     counts = _counts_of_end(job, REVOKED)
-    return Outcome(REVOKED, document, counts, results.of_revocation(job.task_id))
+    return Outcome(
+        REVOKED, document, counts, results.of_revocation(job.task_id), _lives_seconds(job)
+    )
 
 
 def is_wanted(task_id: str) -> bool:
@@ -289,6 +295,6 @@ def _view(store: JobStore, task_id: str) -> Answer:
         return Answer(task_id, job.state, progress=job.progress if job.state == STARTED else "")
     document = store.document(task_id)
     if document is None:
-        lives = settings().result_ttl_seconds
+        lives = _lives_seconds(job)
         raise ExpiredJobError(f"the result of {task_id} was kept for {lives} seconds and is gone")
     return Answer(task_id, job.state, document)

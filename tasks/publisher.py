@@ -92,6 +92,13 @@ def stop_training(task_id: str) -> None:
         _publishing_app().control.revoke(task_id, terminate=True, signal="SIGUSR1")
 
 
+def has_worker(queue: str) -> bool:
+    """Tell whether a worker that consumes a queue answers within a second."""
+    with _translated("a question to the workers"):
+        answers = _publishing_app().control.inspect(timeout=1.0).active_queues() or {}
+    return any(each["name"] == queue for queues in answers.values() for each in queues)
+
+
 def ping() -> None:
     """Check that the broker answers.
 

@@ -38,6 +38,9 @@ class TasksSettings(BaseSettings):
     result_ttl_seconds: int = Field(
         default=3600, ge=1, description="How long a finished document can be fetched."
     )
+    training_ttl_seconds: int = Field(
+        default=604_800, ge=1, description="How long the outcome of a training can be fetched."
+    )
     tombstone_ttl_seconds: int = Field(
         default=86_400,
         ge=1,

@@ -12,13 +12,14 @@ from uuid import uuid4
 from tasks import jobs, publisher, stores
 from tasks.errors import StoreUnavailableError
 from tasks.job_stores import SUCCESS, TRAINING, Job, Outcome
+from tasks.settings import settings
 
 
-def submit(settings: Mapping[str, Any], *, model: str, pictures: str) -> str:
+def submit(flags: Mapping[str, Any], *, model: str, pictures: str) -> str:
     """Record a training, queue it, and return its task id.
 
     Args:
-        settings: What the task is called with, plain JSON values.
+        flags: What the task is called with, plain JSON values.
         model: Name of the model that it makes.
         pictures: Name of the folder or file with its pictures.
 
@@ -29,7 +30,7 @@ def submit(settings: Mapping[str, Any], *, model: str, pictures: str) -> str:
     store = stores.prompt_job_store()
     store.create(job)
     try:
-        publisher.publish_training(job.task_id, settings)
+        publisher.publish_training(job.task_id, flags)
     except StoreUnavailableError:
         store.discard(job.task_id)
         raise
@@ -58,7 +59,8 @@ def note(task_id: str, progress: Mapping[str, Any]) -> None:
 def finish(task_id: str, result: Mapping[str, Any]) -> None:
     """End a training as SUCCESS with what it made; an earlier end wins."""
     document = json.dumps({"task_id": task_id, "state": SUCCESS, **result})
-    stores.job_store().finish(task_id, Outcome(SUCCESS, document, {}))
+    lives = settings().training_ttl_seconds
+    stores.job_store().finish(task_id, Outcome(SUCCESS, document, {}, lives_seconds=lives))
 
 
 def _new_job(task_id: str, *, model: str, pictures: str) -> Job:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from training import calibration, evaluation, folds, gate, phases
+from training import aside, calibration, evaluation, folds, gate, phases
 from training import run as runs
 from training.backbones import Backbone
 from training.errors import SettingsError
@@ -204,7 +204,7 @@ def _write(start: Start, prepared: Prepared, result: CrossValidation) -> None:
     }
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     # File names that are not UTF-8 hold lone surrogates, which JSON and readers know as \udc80.
-    result.document.write_bytes(text.encode("utf-8", "backslashreplace"))
+    aside.write(result.document, text.encode("utf-8", "backslashreplace"))
 
 
 def _described(fold: Fold) -> dict[str, Any]:

@@ -63,7 +63,13 @@ def prepare(backbone: Backbone, directory: Path, *, report: Callable[[str], None
         artifact = str(made.artifact.relative_to(partial / place.name))
         note = {"runtime": made.runtime, "artifact": artifact, "sha256": _digest(made.saved_model)}
         (partial / place.name / _NOTE).write_text(json.dumps(note))
-        aside.move(partial / place.name, place)
+        try:
+            aside.move(partial / place.name, place)
+        except OSError:
+            # Another run was first; its extractor is as good as ours.
+            if (known := _known(backbone, place)) is None:
+                raise
+            return known
     return Extractor(made.runtime, place / note["artifact"], made.card, place / _SAVED_MODEL)
 
 

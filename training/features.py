@@ -19,7 +19,7 @@ from model_store.card import PreprocessingSpec
 from model_store.errors import ImageError
 from model_store.runtimes import LoadedArtifact
 from model_store.settings import available_cores
-from training import augmentation
+from training import augmentation, sources
 from training.augmentation import Augmentation
 from training.backbones import Backbone
 from training.data import Picture
@@ -124,10 +124,10 @@ class _Worker:
 
     def _read(self, digest: str, path: str) -> Pixels:
         try:
-            upload = self._source.read(path)
+            upload = sources.read_again(self._source, path)
             if hashlib.sha256(upload).hexdigest() == digest:
                 return self._pixels(upload)
-        except (OSError, ImageError) as exc:
+        except ImageError as exc:
             raise DataError(f"{path} could be read before and cannot now: {exc}") from exc
         raise DataError(f"{path} changed while training; start again when nothing writes there")
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from model_store import ModelStore, serving
 from model_store.errors import UnknownModelError
+from training import sources
 from training.data import Picture
 from training.evaluation import Evaluation
 from training.inspection import Advance
@@ -55,7 +56,7 @@ def rival_of(
         return None
     right = 0
     for done, picture in enumerate(testing, start=1):
-        pixels = model.prepare(source.read(picture.path))
+        pixels = model.prepare(sources.read_again(source, picture.path))
         best = int(np.argmax(model.predict(pixels[None])[0]))
         right += model.card.labels[best] == picture.label
         advance(done, len(testing))

@@ -1,13 +1,13 @@
 """What a run leaves: the published version, and the files that were asked for by flags."""
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from model_store import ModelCard, ModelStore, Origin, heavy, pipeline
-from model_store.agreement import INT8
 from model_store.calibration import CalibrationSets
 from model_store.errors import CorruptVersionError, ModelFormatError
 from model_store.publishing import SAVED_MODEL
@@ -24,19 +24,29 @@ def refuse_bad_places(settings: TrainingSettings) -> None:
     """Find out before the work is done whether its results can be written.
 
     Raises:
-        SettingsError: saved_model_dir is not empty, and not what a killed run left.
+        SettingsError: saved_model_dir is not empty, and not what a killed run left; or a place
+            cannot be written.
     """
+    files = {"output_graph": settings.output_graph, "output_labels": settings.output_labels}
+    for name, file in files.items():
+        if file is not None and (file.is_dir() or not _can_be_made(file)):
+            raise SettingsError(f"{name} is {file}, where no file can be written; give another")
     place = settings.saved_model_dir
+    if place is not None and not _can_be_made(place):
+        raise SettingsError(f"saved_model_dir is {place}, which cannot be made; give another")
     if place is None or not place.exists() or aside.is_unfinished(place):
         return
     if not place.is_dir() or any(place.iterdir()):
         raise SettingsError(f"saved_model_dir is {place}, which is not empty; give a new folder")
 
 
-def published(store: ModelStore, name: str, trained: Trained, *, int8: bool) -> ModelCard | None:
-    """Return the card of the latest version if it is this model, bit for bit, else None.
+def _can_be_made(path: Path) -> bool:
+    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK)
 
-    One without int8 variants is not what was asked for where they are wanted.
+
+def published(store: ModelStore, name: str, trained: Trained) -> ModelCard | None:
+    """Return the card of the latest version if it is this model, bit for bit, else None.
 
     So a run that was killed after it had published does not publish the same once more.
     """
@@ -46,9 +56,7 @@ def published(store: ModelStore, name: str, trained: Trained, *, int8: bool) -> 
     except (CorruptVersionError, ModelFormatError):
         return None
     digest = hashlib.sha256(trained.description).hexdigest()
-    if card is None or card.files.get(DESCRIPTION) != digest:
-        return None
-    return card if not int8 or any(made.precision == INT8 for made in card.variants) else None
+    return card if card is not None and card.files.get(DESCRIPTION) == digest else None
 
 
 def publish(

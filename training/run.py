@@ -96,6 +96,7 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
         BackboneUnavailableError: the backbone cannot be had here.
         ModelStoreError: the store cannot be written.
     """
+    _refuse_other_commands(settings)
     start = begin(settings, journal)
     prepared = check(settings, journal)
     backbone = load_backbone(settings, journal)
@@ -115,6 +116,7 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
         labels=prepared.data.labels,
         temperature=temperature,
         metrics=_metrics(evaluation),
+        int8=settings.int8,
     )
     version = _publish(start, store, prepared, trained, verdict, journal)
     with journal.phase("Writing the report"):
@@ -124,6 +126,12 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
     written = _write_files(settings, trained, verdict, journal)
     journal.event("run finished", version=version)
     return Outcome(start.name, version, page, evaluation, verdict, written)
+
+
+def _refuse_other_commands(settings: TrainingSettings) -> None:
+    for name, said in (("check", settings.check), ("cross_validate", settings.cross_validate)):
+        if said:
+            raise SettingsError(f"{name} publishes nothing; leave it out to train")
 
 
 def name_of(settings: TrainingSettings) -> str:
@@ -212,11 +220,10 @@ def _publish(
     if not (verdict.passed and start.settings.publish):
         return None
     with journal.phase("Publishing"):
-        int8 = start.settings.int8
-        if (card := results.published(store, start.name, trained, int8=int8)) is not None:
+        if (card := results.published(store, start.name, trained)) is not None:
             journal.note(f"{card.ref} is this model already, so it is not published again")
             return card.version
-        sets = samples.choose(prepared, trained.backbone.spec, int8=int8)
+        sets = samples.choose(prepared, trained.backbone.spec, int8=trained.int8)
         run = start.directory.name
         card = results.publish(store, start.name, trained, sets, run=run, report=journal.note)
     journal.event("published", model=card.ref)

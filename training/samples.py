@@ -7,6 +7,7 @@ import numpy as np
 from model_store import preprocessing
 from model_store.calibration import LARGEST_SET, CalibrationSets, Pictures
 from model_store.card import PreprocessingSpec
+from training import sources
 from training.data import Picture
 from training.phases import Prepared
 
@@ -38,5 +39,5 @@ def _pictures(
 ) -> Pictures:
     images = np.zeros((len(pictures), spec.input_size, spec.input_size, 3), np.uint8)
     for image, picture in zip(images, pictures, strict=True):
-        image[:] = preprocessing.prepare(prepared.source.read(picture.path), spec)
+        image[:] = preprocessing.prepare(sources.read_again(prepared.source, picture.path), spec)
     return Pictures(images, prepared.truth(pictures).astype(np.intp))

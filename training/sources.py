@@ -66,6 +66,18 @@ def open_source(place: Path) -> Source:
     raise DataError(f"image_dir is {place}, which is no folder, zip archive or .csv file")
 
 
+def read_again(source: Source, path: str) -> bytes:
+    """Return the bytes of a file that could be read before.
+
+    Raises:
+        DataError: now it cannot.
+    """
+    try:
+        return source.read(path)
+    except OSError as exc:
+        raise DataError(f"{path} could be read before and cannot now: {exc}") from exc
+
+
 class FolderSource:
     """A folder with one folder for each label; pictures may lie deeper inside those."""
 

@@ -4,11 +4,14 @@ Its app is the worker's business, as is what its progress is written down in. Wh
 state is PROGRESS, with the phase and how much of that is done.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from celery.exceptions import BackendError, Ignore, SoftTimeLimitExceeded
+from kombu.exceptions import KombuError
+from redis import RedisError
 
 from model_store import ModelStore, ModelStoreError
 from model_store.settings import ModelSettings
@@ -18,6 +21,8 @@ from training.settings import TrainingSettings, settings_of
 
 if TYPE_CHECKING:
     from training.run import Outcome
+
+logger = logging.getLogger(__name__)
 
 NAME = "training.tasks.train"
 PROGRESS = "PROGRESS"
@@ -81,7 +86,14 @@ class _Teller:
             return
         done, total = int(fields.get("done", 0)), int(fields.get("total", 0))
         progress = {"phase": str(fields["phase"]), "done": done, "total": total}
+        try:
+            self._tell(progress)
+        except (KombuError, BackendError, RedisError, OSError) as exc:
+            # How far it is matters less than that it goes on while the broker is away.
+            logger.warning("progress not told", extra={"reason": f"{type(exc).__name__}: {exc}"})
+
+    def _tell(self, progress: dict[str, Any]) -> None:
         self._task.update_state(state=PROGRESS, meta=progress)
         # An event of no known kind becomes the task's state in Flower, its `result` a column.
-        counted = f" {done} of {total}" if total else ""
+        counted = " {done} of {total}".format(**progress) if progress["total"] else ""
         self._task.send_event(f"task-{PROGRESS.lower()}", result=f"{progress['phase']}{counted}")

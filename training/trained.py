@@ -13,7 +13,8 @@ from training.dense import Dense
 class Trained:
     """A model that is ready to be used: logits / temperature go into the softmax.
 
-    `features` is the SavedModel directory of its backbone: uint8 images in, features out.
+    `features` is the SavedModel directory of its backbone: uint8 images in, features out. `int8`
+    tells whether int8 variants are wanted.
     """
 
     backbone: Backbone
@@ -22,6 +23,7 @@ class Trained:
     labels: tuple[str, ...]
     temperature: float
     metrics: dict[str, float]
+    int8: bool = False
 
     @property
     def description(self) -> bytes:
@@ -34,5 +36,6 @@ class Trained:
             "labels": self.labels,
             "preprocessing": asdict(self.backbone.spec),
             "metrics": self.metrics,
+            "int8": self.int8,
         }
         return json.dumps(facts, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")

@@ -18,14 +18,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # Keras, which TensorFlow imports, wraps its models for scikit-learn where that can be imported:
 # nobody here asks for it, and it is a quarter of the time.
-_hides = "sklearn" not in sys.modules
-if _hides:
+_hidden = "sklearn" not in sys.modules
+if _hidden:
     sys.modules["sklearn"] = None  # type: ignore[assignment]
-
-import tensorflow as tf  # noqa: E402
-
-if _hides:
-    del sys.modules["sklearn"]
+try:
+    import tensorflow as tf
+finally:
+    if _hidden:
+        del sys.modules["sklearn"]
 
 from tensorflow.python.framework.convert_to_constants import (  # noqa: E402
     convert_variables_to_constants_v2,

@@ -58,12 +58,14 @@ class Outcome:
     """How a job ended: the terminal state, the document as JSON, and what to count.
 
     `celery_result` is written in the same step, for a store that is also the result backend.
+    The document lives for `lives_seconds`, or as long as the store's settings say.
     """
 
     state: str
     document: str
     counts: Mapping[str, float]
     celery_result: CeleryResult | None = None
+    lives_seconds: int | None = None
 
 
 class Watch(Protocol):

@@ -96,7 +96,8 @@ class MemoryJobStore:
             if job is None or job.state not in from_states:
                 return None if job is None else job.state
             self._jobs[task_id] = replace(job, state=outcome.state)
-            expires_at = monotonic() + self._settings.result_ttl_seconds
+            lives = outcome.lives_seconds or self._settings.result_ttl_seconds
+            expires_at = monotonic() + lives
             self._documents[task_id] = (outcome.document, expires_at)
             self.count(outcome.counts)
             self._changed.notify_all()

@@ -189,7 +189,7 @@ class RedisJobStore:
         return self._end(task_id, outcome, from_states=from_states)
 
     def _end(self, task_id: str, outcome: Outcome, *, from_states: tuple[str, ...]) -> str | None:
-        lives = self._settings.result_ttl_seconds
+        lives = outcome.lives_seconds or self._settings.result_ttl_seconds
         result = outcome.celery_result or NO_RESULT
         counts = [part for pair in outcome.counts.items() for part in pair]
         before: str | None = self._finish(

@@ -78,13 +78,21 @@ class RunningService:
     def part(self, name: str) -> psutil.Process:
         """Return the process of one part: redis, worker, downloader, api or flower."""
         parts = psutil.Process(self.process.pid).children()
-        (found,) = [p for p in alive(parts) if PART_COMMANDS[name] in " ".join(p.cmdline())]
+        (found,) = [p for p in alive(parts) if PART_COMMANDS[name] in command_of(p)]
         return found
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """Interrupt it as Ctrl-C does, and return its exit status."""
         self.process.send_signal(number)
         return self.process.wait(timeout=60)
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return its command line; none for one that ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

@@ -18,6 +18,7 @@ from tests.test_end_to_end.conftest import (
     FLOWER_AUTH,
     HTTP_SECONDS,
     RunningService,
+    command_of,
     environment_for,
     start,
     wait_until,
@@ -117,7 +118,7 @@ def share_known(service: RunningService, unseen: dict[str, list[Path]]) -> float
 def kill_child(service: RunningService) -> None:
     """Kill the process in which the training runs, not its worker."""
     parts = psutil.Process(service.process.pid).children()
-    (worker,) = [p for p in parts if "petiole.training_worker" in p.cmdline()]
+    (worker,) = [p for p in parts if "petiole.training_worker" in command_of(p)]
     (child,) = worker.children()
     child.send_signal(signal.SIGKILL)
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from uuid import uuid4
 
 import pytest
@@ -171,6 +171,23 @@ def test_progress_is_kept_while_a_job_runs(store: JobStore, job: Job) -> None:
     after = store.get(job.task_id)
 
     assert [each.progress for each in (before, during, after)] == ["", "half", "half"]
+
+
+def test_a_document_lives_as_long_as_its_outcome_says(redis_url: str) -> None:
+    """That of a training longer than those of pictures; the record outlives both."""
+    store = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
+    for task_id, lives_seconds in (("brief", None), ("long", 600_000)):
+        now = time()
+        store.create(Job(task_id, "m", 1, "f", accepted_at=now, queued_since=now))
+        store.finish(task_id, replace(outcome(), lives_seconds=lives_seconds))
+
+    with redis.Redis.from_url(redis_url) as client:
+        documents, records = (
+            [client.ttl(f"petiole:{kind}:{task_id}") for task_id in ("brief", "long")]
+            for kind in ("document", "job")
+        )
+    assert documents == [pytest.approx(3600, abs=60), pytest.approx(600_000, abs=60)]
+    assert all(record > document for record, document in zip(records, documents, strict=True))
 
 
 def test_one_of_many_revokers_wins(store: JobStore, job: Job) -> None:

@@ -37,7 +37,8 @@ tests.compute(Path(sys.argv[1]), sys.argv[2], Slow(Path(sys.argv[1])))
 def _extractor(store_url: str) -> Extractor:
     store = ModelStore.open(store_url)
     card = store.card("colours", 1)
-    return Extractor("openvino", store.fetch("colours", 1) / card.variants[0].path, card)
+    files = store.fetch("colours", 1)
+    return Extractor("openvino", files / card.variants[0].path, card, files)
 
 
 def backbone(identity: str = "ab" * 32, crop_fraction: float = 1.0) -> Backbone:

@@ -192,6 +192,9 @@ def test_a_check_only_looks(finished_run: FinishedRun, capfd: pytest.CaptureFixt
         (("--image_dir", "/nowhere"), 1, "image_dir is /nowhere, which does not exist"),
         (("--name", "No Name"), 2, "name is 'No Name'; give --name"),
         (("--validation_percentage", "0"), 2, "validation_percentage is 0"),
+        (("--output_graph", "/"), 2, "output_graph is /, where no file can be written"),
+        (("--output_labels", f"{__file__}/b.txt"), 2, "b.txt, where no file can be written"),
+        (("--saved_model_dir", f"{__file__}/a"), 2, "which cannot be made; give another"),
     ],
 )
 def test_what_cannot_work_is_one_line(
