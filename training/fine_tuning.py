@@ -93,13 +93,10 @@ def tuned(
         advance: Called with the number of steps that are done and of all.
 
     Raises:
-        BackboneUnavailableError: the backbone is no Keras model, so its layers cannot be changed.
+        BackboneUnavailableError: see `weights_of`.
         TrainingError: the process ended early.
     """
-    if backbone.keras_model is None:
-        raise BackboneUnavailableError(
-            f"{backbone.name} cannot be fine-tuned; use efficientnet-lite0 or keras:NAME"
-        )
+    weights_of(backbone)
     job = _job(settings, backbone, pictures, truth)
     directory = _prepare(settings.bottleneck_dir / "fine-tuning", job, dense)
     if not (directory / FINISHED).exists():
@@ -108,6 +105,20 @@ def tuned(
         weights = [arrays[name] for name in arrays.files]
     backbone.keras_model.set_weights(weights)
     return replace(backbone, name=f"{backbone.name} fine-tuned", identity=_identity(weights))
+
+
+def weights_of(backbone: Backbone) -> list[NDArray[np.float32]]:
+    """Return copies of the backbone's weights, in Keras' order.
+
+    Raises:
+        BackboneUnavailableError: it is no Keras model, so its layers cannot be changed.
+    """
+    if backbone.keras_model is None:
+        raise BackboneUnavailableError(
+            f"{backbone.name} cannot be fine-tuned; use efficientnet-lite0 or keras:NAME"
+        )
+    weights: list[NDArray[np.float32]] = backbone.keras_model.get_weights()
+    return weights
 
 
 def _job(

@@ -1,6 +1,6 @@
 """The phases of a run between the pictures and the decision: features, head, evaluation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,12 +63,43 @@ class Learned:
 def learn(
     settings: TrainingSettings, prepared: Prepared, backbone: Backbone, journal: Journal
 ) -> Learned:
-    """Return what was learned from the training pictures, fine-tuned where that was asked for."""
-    sets, head = _train_head(settings, prepared, backbone, journal)
-    if settings.fine_tune:
-        backbone = _fine_tune(settings, prepared, backbone, head, journal)
-        sets, head = _train_head(settings, prepared, backbone, journal)
-    return Learned(backbone, sets, head)
+    """Return what was learned from the training pictures.
+
+    With `fine_tune` that is the tuned backbone or the frozen one, whichever says the validation
+    pictures with the smaller loss.
+    """
+    frozen = Learned(backbone, *_train_head(settings, prepared, backbone, journal))
+    if not settings.fine_tune:
+        return frozen
+    weights = fine_tuning.weights_of(backbone)
+    tuned = _fine_tune(settings, prepared, frozen, journal)
+    better = better_of(frozen, tuned, journal)
+    if better is frozen:
+        backbone.keras_model.set_weights(weights)
+    return better
+
+
+def better_of(frozen: Learned, tuned: Learned, journal: Journal) -> Learned:
+    """Return the one with the smaller loss on the validation pictures, and say so."""
+    losses = [_validation_loss(one) for one in (frozen, tuned)]
+    is_better = losses[1] < losses[0]
+    journal.note(
+        f"Loss on the validation pictures: {losses[0]:.3f} frozen, {losses[1]:.3f} fine-tuned; "
+        f"the {'fine-tuned' if is_better else 'frozen'} backbone is kept"
+    )
+    return tuned if is_better else frozen
+
+
+def _validation_loss(learned: Learned) -> float:
+    """Return the mean of -log p(truth) in nats, as it would be served: after the temperature.
+
+    Without it the loss would tell how sure a head is, which tuning changes and the temperature
+    undoes.
+    """
+    validation = learned.sets.validation
+    logits = learned.head.dense.logits(validation.features)
+    temperature = calibration.fit_temperature(logits, validation.truth)
+    return validation.cross_entropy(logits / np.float32(temperature))
 
 
 def _train_head(
@@ -80,22 +111,20 @@ def _train_head(
 
 
 def _fine_tune(
-    settings: TrainingSettings,
-    prepared: Prepared,
-    backbone: Backbone,
-    head: Head,
-    journal: Journal,
-) -> Backbone:
+    settings: TrainingSettings, prepared: Prepared, frozen: Learned, journal: Journal
+) -> Learned:
     pictures = prepared.split.training
     with journal.phase("Fine-tuning the backbone"):
-        return fine_tuning.tuned(
+        backbone = fine_tuning.tuned(
             settings,
-            backbone,
+            frozen.backbone,
             pictures,
             prepared.truth(pictures),
-            head.dense,
+            frozen.head.dense,
             advance=journal.count,
         )
+    sets, head = _train_head(settings, prepared, backbone, journal)
+    return Learned(backbone, sets, replace(head, chosen=f"{head.chosen}, fine-tuned"))
 
 
 def compute_features(

@@ -144,8 +144,8 @@ class TrainingSettings(BaseModel):
     fine_tune: bool = Field(
         default=False,
         description=(
-            "Afterwards train the backbone too. It takes minutes; cross_validate shows whether it "
-            "is better for these pictures."
+            "Afterwards train the backbone too, and keep it if the loss on the validation pictures "
+            "gets smaller. It takes minutes; cross_validate shows what it brings."
         ),
     )
     fine_tune_epochs: int = Field(

@@ -4,17 +4,23 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from model_store.card import Origin, PreprocessingSpec
 from tests.test_training.conftest import ROOT, check, fill
-from training import backbones, fine_tuning
+from training import backbones, fine_tuning, phases
 from training.backbones import Backbone, Request
-from training.dense import Dense
+from training.dense import Dense, Examples
 from training.errors import BackboneUnavailableError
+from training.head import Curves, Head
+from training.journal import Journal
+from training.phases import Learned, Sets
 from training.settings import TrainingSettings
 
 pytest.importorskip("tensorflow")
@@ -24,6 +30,41 @@ SETTINGS = {
     "fine_tune_batch_size": 4,
     "fine_tune_layers": 8,
 }
+
+DRAWN = Backbone(
+    name="drawn",
+    spec=PreprocessingSpec(input_size=32, crop_fraction=1.0),
+    width=2,
+    identity="",
+    origin=Origin("file", "drawn"),
+    licence="",
+    network=lambda images: images,
+)
+
+
+class _Notes:
+    """Keeps what a person would read."""
+
+    def __init__(self) -> None:
+        """Keep nothing yet."""
+        self.texts: list[str] = []
+
+    def event(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Keep notes only."""
+        if name == "note":
+            self.texts.append(str(fields["text"]))
+
+
+def _learned(chosen: str, sharpness: float) -> Learned:
+    """Return a head whose features tell two labels apart the better the higher `sharpness` is."""
+    truth = np.array([0, 1] * 20)
+    noise = np.random.default_rng(0).normal(size=40)
+    feature = (2 * truth - 1) * sharpness + noise
+    features = np.stack([-feature, feature], axis=1).astype(np.float32)
+    examples = Examples(features, truth, np.ones(40, np.float32))
+    dense = Dense(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
+    sets = Sets(examples, examples, examples)
+    return Learned(DRAWN, sets, Head(dense, chosen, Curves()))
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +141,17 @@ def test_only_the_last_layers_change(place: Path) -> None:
     changed = [(one != other).any() for one, other in zip(before, after, strict=True)]
     assert 0 < sum(changed) < 8
     assert not any(changed[: len(changed) // 2])
+
+
+@pytest.mark.parametrize(("sharpness", "kept"), [(3.0, "tuned"), (-1.0, "frozen")])
+def test_the_better_backbone_on_validation_is_kept(sharpness: float, kept: str) -> None:
+    """Fine-tuning that made the network worse is not used, and the terminal says which one is."""
+    said = _Notes()
+    frozen, tuned = _learned("frozen", 1.0), _learned("tuned", sharpness)
+
+    assert phases.better_of(frozen, tuned, Journal(said)).head.chosen == kept
+    assert len(said.texts) == 1
+    assert f"the {kept.replace('tuned', 'fine-tuned')} backbone is kept" in said.texts[0]
 
 
 def test_a_backbone_without_layers_cannot_be_tuned(place: Path) -> None:
