@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from training import aside, calibration, evaluation, folds, gate, phases
+from training import calibration, evaluation, folds, gate, phases, record, whole
 from training import run as runs
 from training.backbones import Backbone
 from training.errors import SettingsError
@@ -195,7 +195,7 @@ def _write(start: Start, prepared: Prepared, result: CrossValidation) -> None:
         "name": start.name,
         "started_at": start.started_at,
         "settings": start.settings.model_dump(mode="json"),
-        "versions": runs.versions(),
+        "versions": record.versions(),
         "data_fingerprint": prepared.data.fingerprint,
         "accuracy": {"mean": result.mean, "standard_deviation": result.deviation},
         "folds": [_described(fold) for fold in result.folds],
@@ -204,7 +204,7 @@ def _write(start: Start, prepared: Prepared, result: CrossValidation) -> None:
     }
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     # File names that are not UTF-8 hold lone surrogates, which JSON and readers know as \udc80.
-    aside.write(result.document, text.encode("utf-8", "backslashreplace"))
+    whole.write(result.document, text.encode("utf-8", "backslashreplace"))
 
 
 def _described(fold: Fold) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from model_store import ModelCard, ModelStoreError, drawings, heavy, runtimes, v
 from model_store.errors import RuntimeUnavailableError
 from model_store.publishing import SAVED_MODEL
 from model_store.runtimes import REFERENCE, LoadedArtifact
-from training import aside
+from training import whole
 from training.backbones import Backbone
 
 # By speed on x86 CPUs: 10 ms a picture, 13 ms, 19 ms (EfficientNet-Lite0, one thread).
@@ -58,13 +58,13 @@ def prepare(backbone: Backbone, directory: Path, *, report: Callable[[str], None
     place = directory / f"{backbone.identity[:16]}-{backbone.spec.input_size}"
     if (known := _known(backbone, place)) is not None:
         return known
-    with aside.folder(directory, "partial-") as partial:
+    with whole.folder(directory, "partial-") as partial:
         made = _make(backbone, partial / place.name / _SAVED_MODEL, report)
         artifact = str(made.artifact.relative_to(partial / place.name))
         note = {"runtime": made.runtime, "artifact": artifact, "sha256": _digest(made.saved_model)}
         (partial / place.name / _NOTE).write_text(json.dumps(note))
         try:
-            aside.move(partial / place.name, place)
+            whole.move(partial / place.name, place)
         except OSError:
             # Another run was first; its extractor is as good as ours.
             if (known := _known(backbone, place)) is None:

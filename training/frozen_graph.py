@@ -18,7 +18,7 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 
 from model_store import preprocessing
-from training import aside, graphs
+from training import graphs, whole
 from training.backbones import Backbone
 from training.dense import Dense
 from training.errors import SettingsError
@@ -71,7 +71,7 @@ def write(
         return tf.identity(answers, name=output_name)
 
     frozen = convert_variables_to_constants_v2(classify.get_concrete_function())
-    aside.write(path, frozen.graph.as_graph_def().SerializeToString())
+    whole.write(path, frozen.graph.as_graph_def().SerializeToString())
 
 
 def read(path: Path, conventions: Conventions) -> Any:

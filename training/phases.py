@@ -127,13 +127,20 @@ def _fine_tune(
     return Learned(backbone, sets, replace(head, chosen=f"{head.chosen}, fine-tuned"))
 
 
+def prepare_extractor(
+    settings: TrainingSettings, backbone: Backbone, journal: Journal
+) -> Extractor:
+    """Return what computes features of a backbone; it is made once and kept."""
+    place = settings.bottleneck_dir / "backbones"
+    return extractors.prepare(backbone, place, report=journal.note)
+
+
 def compute_features(
     settings: TrainingSettings, prepared: Prepared, backbone: Backbone, journal: Journal
 ) -> Sets:
     """Return the features of all pictures; only the training pictures are ever changed."""
     with journal.phase("Preparing the backbone"):
-        place = settings.bottleneck_dir / "backbones"
-        extractor = extractors.prepare(backbone, place, report=journal.note)
+        extractor = prepare_extractor(settings, backbone, journal)
     split = prepared.split
     held_out = []
     with journal.phase("Computing features"):

@@ -1,7 +1,11 @@
 """What a training run has to say about itself; the report shows it beside the evaluation."""
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from typing import Any
+
+PACKAGES = ("petiole", "tensorflow", "keras", "openvino", "numpy", "scipy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,14 @@ class Run:
     def reference(self) -> str:
         """`name@version`, or the name alone when nothing was published."""
         return self.name if self.version is None else f"{self.name}@{self.version}"
+
+
+def versions() -> dict[str, str]:
+    """Return the version of each package that takes part in training, where it is installed."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version_of(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from training import aside, page
+from training import page, whole
 from training.evaluation import Evaluation
 from training.record import Run
 
@@ -46,7 +46,7 @@ def write(
 
 def _write(path: Path, text: str) -> None:
     # File names that are not UTF-8 hold lone surrogates, which JSON and readers know as \udc80.
-    aside.write(path, text.encode("utf-8", "backslashreplace"))
+    whole.write(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,7 @@ from model_store import ModelCard, ModelStore, Origin, heavy, pipeline
 from model_store.calibration import CalibrationSets
 from model_store.errors import CorruptVersionError, ModelFormatError
 from model_store.publishing import SAVED_MODEL
-from training import aside
+from training import whole
 from training.errors import SettingsError, TrainingError
 from training.settings import TrainingSettings
 from training.trained import Trained
@@ -34,7 +34,7 @@ def refuse_bad_places(settings: TrainingSettings) -> None:
     place = settings.saved_model_dir
     if place is not None and not _can_be_made(place):
         raise SettingsError(f"saved_model_dir is {place}, which cannot be made; give another")
-    if place is None or not place.exists() or aside.is_unfinished(place):
+    if place is None or not place.exists() or whole.is_unfinished(place):
         return
     if not place.is_dir() or any(place.iterdir()):
         raise SettingsError(f"saved_model_dir is {place}, which is not empty; give a new folder")
@@ -78,7 +78,7 @@ def publish(
         run: Name of the run that made it, for the card's origin.
         report: Called with a short sentence at the start of each step.
     """
-    with aside.folder(Path(tempfile.gettempdir()), "petiole-train-") as place:
+    with whole.folder(Path(tempfile.gettempdir()), "petiole-train-") as place:
         directory = place / name
         _save(trained, directory)
         (directory / DESCRIPTION).write_bytes(trained.description)
@@ -129,13 +129,13 @@ def _write_files(settings: TrainingSettings, trained: Trained) -> Iterator[Path]
         yield settings.output_graph
     if settings.saved_model_dir is not None:
         # The last act of a run: as soon as the folder is whole, the same command refuses it.
-        aside.fill(settings.saved_model_dir, partial(_save, trained), last=SAVED_MODEL)
+        whole.fill(settings.saved_model_dir, partial(_save, trained), last=SAVED_MODEL)
         yield settings.saved_model_dir / SAVED_MODEL
 
 
 def write_labels(path: Path, labels: Sequence[str]) -> None:
     """Write the labels as retrain.py did: one a line, in class order, as they are."""
-    aside.write(path, "".join(f"{label}\n" for label in labels).encode())
+    whole.write(path, "".join(f"{label}\n" for label in labels).encode())
 
 
 def _save(trained: Trained, directory: Path) -> None:

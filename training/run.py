@@ -7,8 +7,6 @@ are kept as they are made, and everything after them takes seconds and is determ
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,10 @@ from model_store.references import is_name
 from training import (
     backbones,
     data,
-    extractors,
     gate,
     inspection,
     phases,
+    record,
     report,
     results,
     samples,
@@ -37,8 +35,6 @@ from training.phases import Prepared
 from training.record import Run
 from training.settings import TrainingSettings
 from training.trained import Trained
-
-PACKAGES = ("petiole", "tensorflow", "keras", "openvino", "numpy", "scipy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -107,11 +103,10 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
         evaluation, temperature = phases.evaluate(prepared, learned.sets, head)
         verdict = _judge(settings, store, prepared, evaluation, journal)
     journal.event("evaluated", top1=evaluation.top1.value, gate=verdict.text)
-    place = settings.bottleneck_dir / "backbones"
-    features = extractors.prepare(learned.backbone, place, report=journal.note).saved_model
+    extractor = phases.prepare_extractor(settings, learned.backbone, journal)
     trained = Trained(
         backbone=learned.backbone,
-        features=features,
+        features=extractor.saved_model,
         dense=head.dense,
         labels=prepared.data.labels,
         temperature=temperature,
@@ -258,7 +253,7 @@ def _report(
         name=start.name,
         version=ending.version,
         settings=start.settings.model_dump(mode="json"),
-        versions=versions(),
+        versions=record.versions(),
         data={"counts": prepared.split.counts(found.labels), "set_aside": _aside(found)},
         phases_seconds=dict(ending.journal.phases_seconds),
         curves=_curves(head.curves),
@@ -280,17 +275,6 @@ def _summarise(start: Start, prepared: Prepared, evaluation: Evaluation, head: H
 
 def _curves(curves: Curves) -> dict[str, list[float]]:
     return {name: list(values) for name, values in curves.values.items()}
-
-
-def versions() -> dict[str, str]:
-    """Return the version of each package that takes part in training, where it is installed."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version_of(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _aside(found: data.DataSet) -> list[dict[str, Any]]:

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from tests.test_training.test_features import backbone
-from training import aside
+from training import whole
 from training.dense import Dense
 from training.trained import Trained
 
 
 def test_a_file_is_the_old_one_until_it_is_the_new_one(tmp_path: Path) -> None:
     """A file that cannot be written whole leaves what was there, as a kill does."""
-    aside.write(tmp_path / "made" / "labels.txt", b"old")
+    whole.write(tmp_path / "made" / "labels.txt", b"old")
     (tmp_path / "made" / "labels.txt.partial").mkdir()
 
     with pytest.raises(IsADirectoryError):
-        aside.write(tmp_path / "made" / "labels.txt", b"new")
+        whole.write(tmp_path / "made" / "labels.txt", b"new")
 
     assert (tmp_path / "made" / "labels.txt").read_bytes() == b"old"
 
@@ -29,7 +29,7 @@ def test_a_place_that_is_no_file_is_written_as_it_is(tmp_path: Path) -> None:
     """A pipe, like /dev/stdout, stays one."""
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    aside.write(tmp_path / "pipe", b"rose\n")
+    whole.write(tmp_path / "pipe", b"rose\n")
 
     assert (os.read(reader, 9), (tmp_path / "pipe").is_fifo()) == (b"rose\n", True)
     os.close(reader)
@@ -39,10 +39,10 @@ def test_folders_of_killed_runs_are_cleared_away_when_they_are_old(tmp_path: Pat
     """Those of runs that go on beside this one, and everything else, stay."""
     for name, age in (("partial-old", 2.0), ("partial-new", 0.0), ("other", 2.0)):
         (tmp_path / name / "content").mkdir(parents=True)
-        then = (tmp_path / name).stat().st_mtime - age * aside.STALE_AFTER_SECONDS
+        then = (tmp_path / name).stat().st_mtime - age * whole.STALE_AFTER_SECONDS
         os.utime(tmp_path / name, (then, then))
 
-    with aside.folder(tmp_path, "partial-") as made:
+    with whole.folder(tmp_path, "partial-") as made:
         assert list(made.iterdir()) == []
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "partial-new"]
@@ -59,11 +59,11 @@ def test_a_folder_is_unfinished_until_its_last_file_is_there(tmp_path: Path) -> 
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
 
-    aside.fill(tmp_path, make, last="last")
+    whole.fill(tmp_path, make, last="last")
 
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
     assert files == ["last", "other", "variables", "variables/of the second try"]
-    assert not aside.is_unfinished(tmp_path)
+    assert not whole.is_unfinished(tmp_path)
 
 
 @pytest.mark.parametrize(
