@@ -4,6 +4,7 @@ Flags of retrain.py that mean nothing any more are accepted and say why.
 """
 
 import argparse
+import sys
 import textwrap
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,12 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", help="TOML file; flags go before its values.")
     parser.add_argument(
+        *_spellings("print_config"),
+        action=_PrintConfig,
+        nargs=0,
+        help="Print a file for --config, with every field, its meaning and its default, and stop.",
+    )
+    parser.add_argument(
         "--enqueue",
         action="store_true",
         help="Let a training worker do it (make run with PETIOLE_UP_TRAINING=1 has one).",
@@ -94,6 +101,14 @@ def _parser(program: str) -> argparse.ArgumentParser:
     for name, reason in WITHOUT_MEANING.items():
         parser.add_argument(*_spellings(name), dest=name, help=f"Has no meaning: {reason}.")
     return parser
+
+
+class _PrintConfig(argparse.Action):
+    """Prints the configuration file and ends the program, as `--help` does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        sys.stdout.write(as_toml())
+        parser.exit()
 
 
 def _spellings(name: str) -> list[str]:

@@ -125,3 +125,16 @@ def test_the_example_file_has_every_field_with_its_default() -> None:
     assert TrainingSettings(image_dir=Path("a")) == TrainingSettings(
         **{"image_dir": "a", **tomllib.loads(text)}
     )
+
+
+def test_the_printed_file_can_be_given_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--print_config` writes it and stops; with it and one flag a run has every default."""
+    with pytest.raises(SystemExit) as ended:
+        _parse("--print_config")
+    config = tmp_path / "train.toml"
+    config.write_text(capsys.readouterr().out, "utf-8")
+
+    assert ended.value.code == 0
+    assert _parse("--config", str(config), "--image_dir", "a") == _parse("--image_dir", "a")
