@@ -88,8 +88,7 @@ app.conf.update(
 
 @signals.setup_logging.connect
 def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
-    level = loglevel if isinstance(loglevel, str) else logging.getLevelName(loglevel)
-    log_format.configure(level)
+    log_format.configure(loglevel)
 
 
 @signals.task_failure.connect

@@ -19,8 +19,11 @@ SHARED_PROCESSORS = [
 PER_TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
 
 
-def configure(level: str = "INFO") -> None:
-    """Send every log record of this process to stderr, as text or as JSON lines."""
+def configure(level: int | str = "INFO") -> None:
+    """Send every log record of this process to stderr, as text or as JSON lines.
+
+    The level is a name or, as Celery says it, `logging`'s number.
+    """
     logging.config.dictConfig(
         {
             "version": 1,

@@ -40,8 +40,7 @@ def _consumes(queue: str) -> bool:
 
 @signals.setup_logging.connect
 def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
-    level = loglevel if isinstance(loglevel, str) else logging.getLevelName(loglevel)
-    log_format.configure(level)
+    log_format.configure(loglevel)
 
 
 @signals.worker_init.connect

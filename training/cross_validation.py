@@ -203,8 +203,7 @@ def _write(start: Start, prepared: Prepared, result: CrossValidation) -> None:
         "gate": result.verdict.text,
     }
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    # File names that are not UTF-8 hold lone surrogates, which JSON and readers know as \udc80.
-    whole.write(result.document, text.encode("utf-8", "backslashreplace"))
+    whole.write_text(result.document, text)
 
 
 def _described(fold: Fold) -> dict[str, Any]:

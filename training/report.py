@@ -38,15 +38,12 @@ def write(
             from it leaves a placeholder.
     """
     plain: dict[str, Any] = _plain({"run": asdict(run), "evaluation": evaluation.to_dict()})
-    _write(directory / JSON, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False))
+    whole.write_text(
+        directory / JSON, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
+    )
     shown = Run(**plain["run"])
-    _write(directory / HTML, page.render(shown, evaluation, pictures=pictures))
+    whole.write_text(directory / HTML, page.render(shown, evaluation, pictures=pictures))
     return directory / HTML
-
-
-def _write(path: Path, text: str) -> None:
-    # File names that are not UTF-8 hold lone surrogates, which JSON and readers know as \udc80.
-    whole.write(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _plain(value: Any) -> Any:

@@ -31,6 +31,14 @@ def write(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, as `write` does.
+
+    File names that are not UTF-8 hold lone surrogates; they are written as JSON escapes them.
+    """
+    write(path, text.encode("utf-8", "backslashreplace"))
+
+
 @contextmanager
 def folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yield an empty folder in `parent` and delete it afterwards, and those that kills left."""

@@ -200,4 +200,6 @@ def test_two_threads_may_begin_at_once(
     words = [name, str(artifacts[choice]), str(tmp_path / "card")]
     for _ in range(8):
         command = [sys.executable, "-c", FIRST_TOGETHER, *words]
-        subprocess.run(command, cwd=ROOT, timeout=60, check=True)
+        ended = subprocess.run(command, cwd=ROOT, timeout=60, check=False)
+
+        assert ended.returncode == 0
