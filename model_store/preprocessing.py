@@ -86,12 +86,18 @@ def pixels(image: Image.Image, spec: PreprocessingSpec) -> NDArray[np.uint8]:
     """
     side = spec.crop_fraction * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    square = image.resize(
-        (spec.input_size, spec.input_size),
-        _KERNELS[spec.resample],
-        box=(left, top, left + side, top + side),
-    )
-    array = np.asarray(square)
+    return stretched(image, (left, top, left + side, top + side), spec)
+
+
+def stretched(
+    image: Image.Image, box: tuple[float, float, float, float], spec: PreprocessingSpec
+) -> NDArray[np.uint8]:
+    """Return a piece of an RGB image, resized to [input_size, input_size, 3].
+
+    The box is left, top, right and bottom in pixels, which need not be whole.
+    """
+    size = (spec.input_size, spec.input_size)
+    array = np.asarray(image.resize(size, _KERNELS[spec.resample], box=box))
     return array if spec.channel_order == "RGB" else np.ascontiguousarray(array[..., ::-1])
 
 

@@ -1,6 +1,7 @@
 """Changed views of a picture, for training only: mirrored, cropped, enlarged, brighter or darker.
 
-A view depends on the picture's content, the seed and its number, so it is the same in every run.
+`view` is what retrain.py's flags ask for, `piece` what fine-tuning sees. Either depends on the
+picture's content, the seed and its number, so it is the same in every run.
 """
 
 import hashlib
@@ -15,6 +16,11 @@ from model_store import preprocessing
 from model_store.card import PreprocessingSpec
 
 PERCENT = 100
+
+# A random piece is at most this much wider than high, or higher than wide.
+MOST_STRETCH = 4 / 3
+# When none of so many lies inside a long picture, the largest square does.
+MOST_DRAWS = 10
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,21 @@ class Augmentation:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """How fine-tuning sees pictures: another piece each time, so that none is learned by heart.
+
+    Attributes:
+        least_area: Smallest share of the picture that a piece covers, over 0; 1 for the largest.
+        flip_left_right: Mirror every second piece.
+        seed: Another seed gives other pieces.
+    """
+
+    least_area: float
+    flip_left_right: bool
+    seed: int
+
+
 def view(
     upload: bytes, spec: PreprocessingSpec, augmentation: Augmentation, number: int
 ) -> NDArray[np.uint8]:
@@ -51,6 +72,37 @@ def view(
     if augmentation.flip_left_right and generator.random() < 1 / 2:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return _brightened(preprocessing.pixels(image, spec), augmentation, generator)
+
+
+def piece(upload: bytes, spec: PreprocessingSpec, pieces: Pieces, number: int) -> NDArray[np.uint8]:
+    """Return a random piece of an upload, stretched to [H, W, 3] with H = W = input_size.
+
+    Source: Szegedy et al. 2015, "Going deeper with convolutions", section 6; there the least area
+    is 0.08.
+    """
+    generator = _generator(upload, pieces.seed, number)
+    shorter_side = math.ceil(spec.input_size / math.sqrt(pieces.least_area))
+    image = preprocessing.decode(upload, shorter_side=shorter_side)
+    pixels = preprocessing.stretched(image, _box(image, pieces.least_area, generator), spec)
+    is_mirrored = pieces.flip_left_right and generator.random() < 1 / 2
+    return pixels[:, ::-1] if is_mirrored else pixels
+
+
+def _box(
+    image: Image.Image, least_area: float, generator: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """Draw left, top, right and bottom of a piece that lies inside the image."""
+    width = height = float(min(image.size))
+    for _ in range(MOST_DRAWS):
+        area = generator.uniform(least_area, 1) * image.width * image.height
+        ratio = math.exp(generator.uniform(-math.log(MOST_STRETCH), math.log(MOST_STRETCH)))
+        drawn = math.sqrt(area * ratio), math.sqrt(area / ratio)
+        if drawn[0] <= image.width and drawn[1] <= image.height:
+            width, height = drawn
+            break
+    left = generator.uniform(0, image.width - width)
+    top = generator.uniform(0, image.height - height)
+    return left, top, left + width, top + height
 
 
 def _generator(upload: bytes, seed: int, number: int) -> np.random.Generator:

@@ -69,10 +69,15 @@ class Examples:
     truth: Truth
     weights: Matrix
 
+    def losses(self, logits: Matrix) -> Matrix:
+        """Return the weighted -log p(truth) of each row of logits [N, classes], in nats, [N]."""
+        chosen = log_softmax(logits, axis=1)[np.arange(len(self.truth)), self.truth]
+        losses: Matrix = -(chosen * self.weights)
+        return losses
+
     def cross_entropy(self, logits: Matrix) -> float:
         """Return the weighted mean of -log p(truth) over logits [N, classes], in nats."""
-        chosen = log_softmax(logits, axis=1)[np.arange(len(self.truth)), self.truth]
-        return float(-(chosen * self.weights).mean())
+        return float(self.losses(logits).mean())
 
     def accuracy(self, logits: Matrix) -> float:
         """Return the plain share of pictures whose largest logit is the truth's."""

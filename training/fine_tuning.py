@@ -27,9 +27,6 @@ from training.settings import TrainingSettings
 
 JOB, HEAD, CHECKPOINT, FINISHED = "job.json", "head.npz", "checkpoint.npz", "finished.npz"
 
-# Views differ at least this much; without any change a network this large learns by heart.
-LEAST_CROP_PERCENT = 15
-
 
 @dataclass(frozen=True)
 class Job:
@@ -44,11 +41,12 @@ class Job:
         pictures: Path, digest and class index of each training picture.
         epochs: How often every picture is seen.
         batch_size: Pictures in a step.
-        learning_rate: The highest one; it falls like a cosine to 0.
+        learning_rate: The highest one; see `rate_of`.
         layers: How many of the last layers change.
         label_smoothing: Share of certainty that is taken away.
-        augmentation: Fields of `Augmentation` for the views.
-        seed: Decides order and views.
+        least_area: As in `augmentation.Pieces`.
+        flip_left_right: As in `augmentation.Pieces`.
+        seed: Decides order and pieces.
     """
 
     image_dir: str
@@ -62,7 +60,8 @@ class Job:
     learning_rate: float
     layers: int
     label_smoothing: float
-    augmentation: dict[str, Any]
+    least_area: float
+    flip_left_right: bool
     seed: int
 
     @classmethod
@@ -73,6 +72,23 @@ class Job:
         return cls(**document | {"pictures": pictures})
 
 
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """What fine-tuning ends with.
+
+    Attributes:
+        backbone: The backbone with its new weights.
+        dense: The head that learned along with it.
+        losses: Mean loss of each epoch, in nats, with the smoothed labels.
+        accuracies: Share of the pieces that each epoch got right.
+    """
+
+    backbone: Backbone
+    dense: Dense
+    losses: list[float]
+    accuracies: list[float]
+
+
 def tuned(
     settings: TrainingSettings,
     backbone: Backbone,
@@ -81,8 +97,8 @@ def tuned(
     dense: Dense,
     *,
     advance: Advance,
-) -> Backbone:
-    """Return the backbone after its last layers learned from the training pictures.
+) -> Tuned:
+    """Return the backbone after its last layers learned from the training pictures, with its head.
 
     Args:
         settings: How to.
@@ -102,9 +118,12 @@ def tuned(
     if not (directory / FINISHED).exists():
         _run(directory, advance)
     with np.load(directory / FINISHED) as arrays:
-        weights = [arrays[name] for name in arrays.files]
+        weights = [arrays[name] for name in sorted(arrays) if name.startswith("w0")]
+        head = Dense(arrays["weights"], arrays["bias"])
+        losses, accuracies = arrays["curves"].T.tolist()
     backbone.keras_model.set_weights(weights)
-    return replace(backbone, name=f"{backbone.name} fine-tuned", identity=_identity(weights))
+    name, identity = f"{backbone.name} fine-tuned", _identity(weights)
+    return Tuned(replace(backbone, name=name, identity=identity), head, losses, accuracies)
 
 
 def weights_of(backbone: Backbone) -> list[NDArray[np.float32]]:
@@ -127,13 +146,6 @@ def _job(
     pictures: Sequence[Picture],
     truth: NDArray[np.int64],
 ) -> Job:
-    augmentation = {
-        "flip_left_right": True,
-        "random_crop": max(settings.random_crop, LEAST_CROP_PERCENT),
-        "random_scale": settings.random_scale,
-        "random_brightness": settings.random_brightness,
-        "seed": settings.seed,
-    }
     rows = zip(pictures, truth, strict=True)
     return Job(
         image_dir=str(settings.image_dir),
@@ -148,7 +160,8 @@ def _job(
         learning_rate=settings.fine_tune_learning_rate,
         layers=settings.fine_tune_layers,
         label_smoothing=settings.label_smoothing,
-        augmentation=augmentation,
+        least_area=settings.fine_tune_least_area,
+        flip_left_right=settings.fine_tune_flip_left_right,
         seed=settings.seed,
     )
 

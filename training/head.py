@@ -62,7 +62,8 @@ class Head:
     curves: Curves
 
 
-Look = Callable[[int, Dense], None]
+# Called with a step, the layer then, and its logits of the training pictures.
+Look = Callable[[int, Dense, Matrix], None]
 
 
 # The matrices are thin: a second BLAS thread costs more than it brings, ten times as much where
@@ -110,7 +111,7 @@ def _descend(training: Examples, validation: Examples, classes: int, how: Descen
         batch = generator.choice(len(inside.truth), how.batch_size, p=chances)
         dense = _stepped(dense, _rows(inside, batch), how.learning_rate)
         if step % how.eval_step_interval == 0 or step == how.steps:
-            look(step, dense)
+            look(step, dense, dense.logits(inside.features))
             if curves.values["validation_loss"][-1] < smallest:
                 best, chosen, smallest = dense, step, curves.values["validation_loss"][-1]
     return Head(scale.fold(best), f"step {chosen} of {how.steps}", curves)
@@ -125,11 +126,9 @@ def _zeros(width: int, classes: int) -> Dense:
 
 
 def _looker(inside: Examples, outside: Examples, curves: Curves) -> Look:
-    def look(step: int, dense: Dense) -> None:
-        pairs = []
-        for examples in (inside, outside):
-            logits = dense.logits(examples.features)
-            pairs.append((examples.cross_entropy(logits), examples.accuracy(logits)))
+    def look(step: int, dense: Dense, logits: Matrix) -> None:
+        seen = ((inside, logits), (outside, dense.logits(outside.features)))
+        pairs = [(each.cross_entropy(found), each.accuracy(found)) for each, found in seen]
         curves.add(step, *pairs)
 
     return look
@@ -139,20 +138,27 @@ def _minimum(inside: Examples, start: Dense, strength: float, look: Look) -> Den
     """Return the layer with the least penalised loss, found by L-BFGS from `start`."""
     shape = start.weights.shape
     iterations = 0
+    asked, logits = _flattened(start), start.logits(inside.features)
+
+    def logits_of(flat: NDArray[np.float64]) -> Matrix:
+        """Return the logits of the training pictures, which both functions below want in turn."""
+        nonlocal asked, logits
+        if (asked != flat).any():
+            asked, logits = flat.copy(), _unflattened(flat, shape).logits(inside.features)
+        return logits
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        dense = _unflattened(flat, shape)
-        logits = dense.logits(inside.features)
-        weights = flat[: dense.weights.size]
-        value = inside.cross_entropy(logits) + strength / 2 * float(weights @ weights)
-        gradient = _flattened(_gradient(inside, logits))
-        gradient[: dense.weights.size] += strength * weights
+        found = logits_of(flat)
+        weights = flat[: start.weights.size]
+        value = inside.cross_entropy(found) + strength / 2 * float(weights @ weights)
+        gradient = _flattened(_gradient(inside, found))
+        gradient[: weights.size] += strength * weights
         return value, gradient
 
     def each(flat: NDArray[np.float64]) -> None:
         nonlocal iterations
         iterations += 1
-        look(iterations, _unflattened(flat, shape))
+        look(iterations, _unflattened(flat, shape), logits_of(flat))
 
     options = {"maxiter": MOST_ITERATIONS, "ftol": 1e-8, "gtol": 1e-5}
     found = minimize(

@@ -1,6 +1,6 @@
 """The phases of a run between the pictures and the decision: features, head, evaluation."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,8 @@ from training.dense import Examples, Matrix, counting
 from training.evaluation import Evaluation, TestSet
 from training.extractors import Extractor
 from training.features import View
-from training.head import Descent, Head
+from training.fine_tuning import Tuned
+from training.head import Curves, Descent, Head
 from training.journal import Journal
 from training.settings import (
     DEFAULT_BATCH_SIZE,
@@ -65,33 +66,37 @@ def learn(
 ) -> Learned:
     """Return what was learned from the training pictures.
 
-    With `fine_tune` that is the tuned backbone or the frozen one, whichever says the validation
-    pictures with the smaller loss.
+    With `fine_tune` that is the tuned backbone, unless the frozen one is clearly better.
     """
     frozen = Learned(backbone, *_train_head(settings, prepared, backbone, journal))
     if not settings.fine_tune:
         return frozen
     weights = fine_tuning.weights_of(backbone)
     tuned = _fine_tune(settings, prepared, frozen, journal)
-    better = better_of(frozen, tuned, journal)
-    if better is frozen:
+    kept = kept_of(frozen, tuned, journal)
+    if kept is frozen:
         backbone.keras_model.set_weights(weights)
-    return better
+    return kept
 
 
-def better_of(frozen: Learned, tuned: Learned, journal: Journal) -> Learned:
-    """Return the one with the smaller loss on the validation pictures, and say so."""
-    losses = [_validation_loss(one) for one in (frozen, tuned)]
-    is_better = losses[1] < losses[0]
+def kept_of(frozen: Learned, tuned: Learned, journal: Journal) -> Learned:
+    """Return the tuned one, unless it says the validation pictures clearly worse, and say which.
+
+    Clearly is by more than one standard error of the difference: with a hundred pictures most of
+    a smaller one is chance, and tuning was asked for because it usually helps.
+    """
+    losses = [_validation_losses(one) for one in (frozen, tuned)]
+    difference = losses[1] - losses[0]
+    is_kept = difference.mean() <= difference.std() / np.sqrt(len(difference))
     journal.note(
-        f"Loss on the validation pictures: {losses[0]:.3f} frozen, {losses[1]:.3f} fine-tuned; "
-        f"the {'fine-tuned' if is_better else 'frozen'} backbone is kept"
+        f"Loss on the validation pictures: {losses[0].mean():.3f} frozen, {losses[1].mean():.3f} "
+        f"fine-tuned; the {'fine-tuned' if is_kept else 'frozen'} backbone is kept"
     )
-    return tuned if is_better else frozen
+    return tuned if is_kept else frozen
 
 
-def _validation_loss(learned: Learned) -> float:
-    """Return the mean of -log p(truth) in nats, as it would be served: after the temperature.
+def _validation_losses(learned: Learned) -> NDArray[np.float32]:
+    """Return the weighted -log p(truth) of each picture in nats, as served: after the temperature.
 
     Without it the loss would tell how sure a head is, which tuning changes and the temperature
     undoes.
@@ -99,7 +104,7 @@ def _validation_loss(learned: Learned) -> float:
     validation = learned.sets.validation
     logits = learned.head.dense.logits(validation.features)
     temperature = calibration.fit_temperature(logits, validation.truth)
-    return validation.cross_entropy(logits / np.float32(temperature))
+    return validation.losses(logits / np.float32(temperature))
 
 
 def _train_head(
@@ -115,7 +120,7 @@ def _fine_tune(
 ) -> Learned:
     pictures = prepared.split.training
     with journal.phase("Fine-tuning the backbone"):
-        backbone = fine_tuning.tuned(
+        tuned = fine_tuning.tuned(
             settings,
             frozen.backbone,
             pictures,
@@ -123,8 +128,19 @@ def _fine_tune(
             frozen.head.dense,
             advance=journal.count,
         )
-    sets, head = _train_head(settings, prepared, backbone, journal)
-    return Learned(backbone, sets, replace(head, chosen=f"{head.chosen}, fine-tuned"))
+    sets = compute_features(settings, prepared, tuned.backbone, journal)
+    return Learned(tuned.backbone, sets, _tuned_head(tuned))
+
+
+def _tuned_head(tuned: Tuned) -> Head:
+    """Return the head that learned along with the backbone.
+
+    One that is solved anew on the tuned features does worse: those of the training pictures are
+    tidier than any that will come.
+    """
+    curves = Curves(list(range(1, len(tuned.losses) + 1)))
+    curves.values |= {"training_loss": tuned.losses, "training_accuracy": tuned.accuracies}
+    return Head(tuned.dense, f"fine-tuned in {len(tuned.losses)} epochs", curves)
 
 
 def prepare_extractor(

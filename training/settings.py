@@ -144,23 +144,35 @@ class TrainingSettings(BaseModel):
     fine_tune: bool = Field(
         default=False,
         description=(
-            "Afterwards train the backbone too, and keep it if the loss on the validation pictures "
-            "gets smaller. It takes minutes; cross_validate shows what it brings."
+            "Afterwards train the backbone too, and keep it unless the loss on the validation "
+            "pictures is clearly larger. It takes minutes; cross_validate shows what it brings."
         ),
     )
     fine_tune_epochs: int = Field(
-        default=5, ge=1, description="How often fine-tuning sees every training picture."
+        default=15, ge=1, description="How often fine-tuning sees every training picture."
     )
     fine_tune_learning_rate: float = Field(
-        default=0.003, gt=0, description="Highest rate of fine-tuning; it falls like a cosine."
+        default=0.0002,
+        gt=0,
+        description="Highest rate of fine-tuning: it rises in the first epoch, then falls to 0.",
     )
     fine_tune_batch_size: int = Field(
         default=32, ge=2, description="Pictures in one step of fine-tuning."
     )
     fine_tune_layers: int = Field(
-        default=200,
+        default=99,
         ge=1,
         description="How many of the backbone's last layers fine-tuning changes.",
+    )
+    fine_tune_least_area: float = Field(
+        default=0.35,
+        gt=0,
+        le=1,
+        description="Smallest share of a picture that fine-tuning sees at a time.",
+    )
+    fine_tune_flip_left_right: bool = Field(
+        default=True,
+        description="Mirror every second picture in fine-tuning; not where left and right matter.",
     )
     label_smoothing: float = Field(
         default=0.1, ge=0, lt=1, description="Share of certainty that fine-tuning takes away."

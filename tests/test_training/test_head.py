@@ -26,7 +26,7 @@ def test_the_solution_is_the_one_of_another_library() -> None:
     scale = Scaling.of(examples.features)
     inside = Examples(scale.apply(examples.features), examples.truth, examples.weights)
     zeros = Dense(np.zeros((6, 3), np.float32), np.zeros(3, np.float32))
-    found = head._minimum(inside, zeros, 0.01, lambda step, dense: None)
+    found = head._minimum(inside, zeros, 0.01, lambda *_: None)
     other = LogisticRegression(C=1 / (200 * 0.01), tol=1e-8, max_iter=1000)
     other.fit(inside.features, inside.truth)
 
