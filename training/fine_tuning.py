@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from training.backbones import Backbone
 from training.data import Picture
-from training.dense import Dense
+from training.dense import Dense, counting
 from training.errors import BackboneUnavailableError, TrainingError
 from training.inspection import Advance
 from training.settings import TrainingSettings
@@ -43,6 +43,7 @@ class Job:
         batch_size: Pictures in a step.
         learning_rate: The highest one; see `rate_of`.
         layers: How many of the last layers change.
+        label_weights: How much a picture of each class counts, 1 on average over the pictures.
         label_smoothing: Share of certainty that is taken away.
         least_area: As in `augmentation.Pieces`.
         flip_left_right: As in `augmentation.Pieces`.
@@ -59,6 +60,7 @@ class Job:
     batch_size: int
     learning_rate: float
     layers: int
+    label_weights: tuple[float, ...]
     label_smoothing: float
     least_area: float
     flip_left_right: bool
@@ -69,7 +71,8 @@ class Job:
         """Return the job of a folder."""
         document = json.loads(path.read_text("utf-8"))
         pictures = tuple((path, digest, int(index)) for path, digest, index in document["pictures"])
-        return cls(**document | {"pictures": pictures})
+        weights = tuple(document["label_weights"])
+        return cls(**document | {"pictures": pictures, "label_weights": weights})
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +116,7 @@ def tuned(
         TrainingError: the process ended early.
     """
     weights_of(backbone)
-    job = _job(settings, backbone, pictures, truth)
+    job = _job(settings, backbone, pictures, truth, classes=len(dense.bias))
     directory = _prepare(settings.bottleneck_dir / "fine-tuning", job, dense)
     if not (directory / FINISHED).exists():
         _run(directory, advance)
@@ -145,7 +148,11 @@ def _job(
     backbone: Backbone,
     pictures: Sequence[Picture],
     truth: NDArray[np.int64],
+    *,
+    classes: int,
 ) -> Job:
+    weights = np.zeros(classes)
+    weights[truth] = counting(truth, classes=classes, balance=settings.class_balance)
     rows = zip(pictures, truth, strict=True)
     return Job(
         image_dir=str(settings.image_dir),
@@ -159,6 +166,7 @@ def _job(
         batch_size=settings.fine_tune_batch_size,
         learning_rate=settings.fine_tune_learning_rate,
         layers=settings.fine_tune_layers,
+        label_weights=tuple(weights.tolist()),
         label_smoothing=settings.label_smoothing,
         least_area=settings.fine_tune_least_area,
         flip_left_right=settings.fine_tune_flip_left_right,

@@ -46,6 +46,7 @@ class Trainer:
         self._means = [tf.Variable(tf.zeros_like(variable)) for variable in self._changing]
         self._squares = [tf.Variable(tf.zeros_like(variable)) for variable in self._changing]
         self._smoothing = job.label_smoothing
+        self._label_weights = tf.constant(job.label_weights, tf.float32)
         self.curves: list[NDArray[np.float32]] = []
 
     @property
@@ -84,7 +85,8 @@ class Trainer:
     def _loss(self, logits: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
         doubt = self._smoothing / logits.shape[-1]
         wanted = tf.one_hot(truth, logits.shape[-1], 1 - self._smoothing + doubt, doubt)
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
+        losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
+        return tf.reduce_mean(losses * tf.gather(self._label_weights, truth))
 
     def result(self) -> dict[str, NDArray[np.float32]]:
         """Return the curves, the head, and the backbone's weights numbered in Keras' order."""

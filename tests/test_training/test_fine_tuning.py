@@ -162,6 +162,17 @@ def test_only_the_last_layers_change(place: Path) -> None:
     assert {name.partition("_")[0] for name in changed} == {"head", "block15"}
 
 
+@pytest.mark.parametrize(("balance", "weights"), [("uniform", (2 / 3, 2.0)), ("none", (1.0, 1.0))])
+def test_labels_count_as_asked_for(place: Path, balance: str, weights: tuple[float, ...]) -> None:
+    """Six pictures of one label and two of the other count the same, or as often as they occur."""
+    settings = _settings(place, "one").model_copy(update={"class_balance": balance})
+    truth = np.array([0, 0, 0, 1, 0, 0, 0, 1])
+    pictures = check(settings.image_dir).pictures
+    job = fine_tuning._job(settings, DRAWN, pictures, truth, classes=2)
+
+    assert job.label_weights == pytest.approx(weights)
+
+
 def test_the_rate_rises_for_an_epoch_and_falls_to_nothing() -> None:
     """Its highest value comes at the end of the warm-up."""
     rates = [rate_of(i, 0.5, warm_up=10, steps=100) for i in range(100)]
