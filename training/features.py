@@ -124,12 +124,9 @@ class _Worker:
 
     def _read(self, digest: str, path: str) -> Pixels:
         try:
-            upload = sources.read_again(self._source, path)
-            if hashlib.sha256(upload).hexdigest() == digest:
-                return self._pixels(upload)
+            return self._pixels(sources.read_unchanged(self._source, path, digest))
         except ImageError as exc:
             raise DataError(f"{path} could be read before and cannot now: {exc}") from exc
-        raise DataError(f"{path} changed while training; start again when nothing writes there")
 
 
 def _pixels(spec: PreprocessingSpec, view: View | None) -> Callable[[bytes], Pixels]:

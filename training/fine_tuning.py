@@ -27,6 +27,12 @@ from training.settings import TrainingSettings
 
 JOB, HEAD, CHECKPOINT, FINISHED = "job.json", "head.npz", "checkpoint.npz", "finished.npz"
 
+# What the names of the backbone's weights begin with.
+WEIGHTS = "backbone_"
+
+# Counts up when an equal job would end with other weights than before.
+_RECIPE_VERSION = 1
+
 
 @dataclass(frozen=True)
 class Job:
@@ -82,7 +88,7 @@ class Tuned:
     Attributes:
         backbone: The backbone with its new weights.
         dense: The head that learned along with it.
-        losses: Mean loss of each epoch, in nats, with the smoothed labels.
+        losses: Mean loss of each epoch, in nats, with smoothed labels and weighted.
         accuracies: Share of the pieces that each epoch got right.
     """
 
@@ -121,7 +127,7 @@ def tuned(
     if not (directory / FINISHED).exists():
         _run(directory, advance)
     with np.load(directory / FINISHED) as arrays:
-        weights = [arrays[name] for name in sorted(arrays) if name.startswith("w0")]
+        weights = [arrays[name] for name in sorted(arrays) if name.startswith(WEIGHTS)]
         head = Dense(arrays["weights"], arrays["bias"])
         losses, accuracies = arrays["curves"].T.tolist()
     backbone.keras_model.set_weights(weights)
@@ -176,6 +182,7 @@ def _job(
 
 def _prepare(root: Path, job: Job, dense: Dense) -> Path:
     facts = asdict(replace(job, image_dir="", weights=""))
+    facts["recipe"] = _RECIPE_VERSION
     facts["pictures"] = [[digest, index] for _, digest, index in job.pictures]
     digest = hashlib.sha256(json.dumps(facts).encode())
     digest.update(dense.weights.tobytes() + dense.bias.tobytes())

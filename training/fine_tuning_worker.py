@@ -20,7 +20,7 @@ from model_store.settings import available_cores
 from training import augmentation, backbones, sources
 from training.augmentation import Pieces
 from training.backbones import Backbone, Request
-from training.fine_tuning import CHECKPOINT, FINISHED, HEAD, JOB, Job, save
+from training.fine_tuning import CHECKPOINT, FINISHED, HEAD, JOB, WEIGHTS, Job, save
 
 # How slowly the means of gradients and of their squares follow, and what keeps the division finite.
 FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8
@@ -32,9 +32,10 @@ class Trainer:
     """Head and last layers of a backbone under gradient descent by Adam.
 
     Attributes:
-        curves: Mean loss and accuracy of each epoch that is over, as its steps found them.
+        curves: Mean loss and accuracy over the pictures of each epoch that is over, as its steps
+            found them; the loss with smoothed labels and weighted.
 
-    Source: Kingma and Ba 2015, "Adam", algorithm 1.
+    Source: Kingma and Ba 2015, "Adam", the order of computation at the end of section 2.
     """
 
     def __init__(self, job: Job, backbone: Backbone, head: dict[str, NDArray[np.float32]]) -> None:
@@ -90,7 +91,8 @@ class Trainer:
 
     def result(self) -> dict[str, NDArray[np.float32]]:
         """Return the curves, the head, and the backbone's weights numbered in Keras' order."""
-        weights = {f"w{i:04}": np.asarray(v.value) for i, v in enumerate(self._model.weights)}
+        variables = enumerate(self._model.weights)
+        weights = {f"{WEIGHTS}{i:05}": np.asarray(variable.value) for i, variable in variables}
         head = {"weights": self._head[0].numpy(), "bias": self._head[1].numpy()}
         return {"curves": np.array(self.curves), **head, **weights}
 
@@ -105,26 +107,30 @@ def main(directory: Path) -> None:
         trainer = Trainer(job, backbone, dict(arrays))
     _restore(trainer, directory / CHECKPOINT)
     for epoch in range(len(trainer.curves), job.epochs):
-        trainer.curves.append(np.mean(list(_steps(trainer, job, backbone, epoch)), axis=0))
+        found, sizes = zip(*_steps(trainer, job, backbone, epoch), strict=True)
+        trainer.curves.append(np.average(found, axis=0, weights=sizes))
         _keep(trainer, directory / CHECKPOINT)
     save(directory / FINISHED, trainer.result())
 
 
-def _steps(trainer: Trainer, job: Job, backbone: Backbone, epoch: int) -> Iterator[Any]:
-    """Take all steps of an epoch, and yield what each of them returns."""
+def _steps(
+    trainer: Trainer, job: Job, backbone: Backbone, epoch: int
+) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """Take all steps of an epoch, and yield what each returns and how many pictures it took."""
     steps = math.ceil(len(job.pictures) / job.batch_size)
     for i, (images, truth) in enumerate(_batches(job, backbone, epoch), start=epoch * steps):
         rate = rate_of(i, job.learning_rate, warm_up=steps, steps=job.epochs * steps)
         numbers = (tf.constant(number, tf.float32) for number in (rate, i + 1))
-        yield trainer.step(tf.constant(images), tf.constant(truth), *numbers).numpy()
+        yield trainer.step(tf.constant(images), tf.constant(truth), *numbers).numpy(), len(truth)
         # Fails when the reader is gone, which ends this process as well.
         print(i + 1, job.epochs * steps, flush=True)  # noqa: T201
 
 
 def rate_of(step: int, highest: float, *, warm_up: int, steps: int) -> float:
-    """Return the rate of a step from 0: up to `highest`, then to 0 along half a cosine.
+    """Return the rate of a step from 0: half a cosine from `highest` to 0, damped at first.
 
-    Adam's first steps are as long as the rate, whatever the gradient, so they start small.
+    Adam's first steps are as long as the rate, whatever the gradient, so they start small. The
+    cosine falls meanwhile: of few epochs the largest rate is less than `highest` (5: 0.9 of it).
 
     Source: Loshchilov and Hutter 2017, SGDR, equation 5, without restarts; warm-up as in Goyal et
     al. 2017, section 2.2.
@@ -146,7 +152,8 @@ def _batches(job: Job, backbone: Backbone, epoch: int) -> Iterator[Batch]:
     order = np.random.default_rng([job.seed, epoch]).permutation(len(job.pictures))
 
     def image(i: int) -> NDArray[np.uint8]:
-        upload = source.read(job.pictures[i][0])
+        path, digest, _ = job.pictures[i]
+        upload = sources.read_unchanged(source, path, digest)
         return augmentation.piece(upload, backbone.spec, pieces, epoch)
 
     batches = [order[i : i + job.batch_size] for i in range(0, len(order), job.batch_size)]

@@ -83,16 +83,22 @@ def kept_of(frozen: Learned, tuned: Learned, journal: Journal) -> Learned:
     """Return the tuned one, unless it says the validation pictures clearly worse, and say which.
 
     Clearly is by more than one standard error of the difference: with a hundred pictures most of
-    a smaller one is chance, and tuning was asked for because it usually helps.
+    a smaller one is chance, and tuning was asked for because it usually helps. One picture alone is
+    never clear, however badly it is said; a tuning that ended without finite numbers always is.
     """
     losses = [_validation_losses(one) for one in (frozen, tuned)]
-    difference = losses[1] - losses[0]
-    is_kept = difference.mean() <= difference.std() / np.sqrt(len(difference))
+    difference = losses[1].astype(np.float64) - losses[0]
+    is_kept = not _is_clear(difference)
     journal.note(
         f"Loss on the validation pictures: {losses[0].mean():.3f} frozen, {losses[1].mean():.3f} "
         f"fine-tuned; the {'fine-tuned' if is_kept else 'frozen'} backbone is kept"
     )
     return tuned if is_kept else frozen
+
+
+def _is_clear(difference: NDArray[np.float64]) -> bool:
+    mean = difference.mean()
+    return not np.isfinite(mean) or bool(mean > difference.std() / np.sqrt(len(difference)))
 
 
 def _validation_losses(learned: Learned) -> NDArray[np.float32]:
@@ -103,6 +109,8 @@ def _validation_losses(learned: Learned) -> NDArray[np.float32]:
     """
     validation = learned.sets.validation
     logits = learned.head.dense.logits(validation.features)
+    if not np.isfinite(logits).all():
+        return np.full(len(logits), np.inf, np.float32)
     temperature = calibration.fit_temperature(logits, validation.truth)
     return validation.losses(logits / np.float32(temperature))
 

@@ -92,7 +92,9 @@ class TrainingSettings(BaseModel):
         description="Folder that features are kept in between runs; it may be deleted.",
     )
     flip_left_right: bool = Field(
-        default=False, description="Train also on pictures that are mirrored at random."
+        default=False,
+        description="Train also on pictures that are mirrored at random. Fine-tuning has flags of "
+        "its own for what it sees.",
     )
     random_crop: int = Field(
         default=0, ge=0, le=90, description="Train also on crops with this margin, in percent."
@@ -144,7 +146,8 @@ class TrainingSettings(BaseModel):
     fine_tune: bool = Field(
         default=False,
         description=(
-            "Afterwards train the backbone too, and keep it unless the loss on the validation "
+            "Afterwards train the backbone and the last layer together, and keep both unless the "
+            "loss on the validation "
             "pictures is clearly larger. It takes minutes; cross_validate shows what it brings."
         ),
     )
@@ -154,7 +157,7 @@ class TrainingSettings(BaseModel):
     fine_tune_learning_rate: float = Field(
         default=0.0002,
         gt=0,
-        description="Highest rate of fine-tuning: it rises in the first epoch, then falls to 0.",
+        description="Rate of fine-tuning: it rises to about this in an epoch, then falls to 0.",
     )
     fine_tune_batch_size: int = Field(
         default=32, ge=2, description="Pictures in one step of fine-tuning."
@@ -168,7 +171,8 @@ class TrainingSettings(BaseModel):
         default=0.35,
         gt=0,
         le=1,
-        description="Smallest share of a picture that fine-tuning sees at a time.",
+        description="Smallest share of a picture that fine-tuning sees at a time; of a picture "
+        "longer than 5:2 it may be less.",
     )
     fine_tune_flip_left_right: bool = Field(
         default=True,

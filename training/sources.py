@@ -4,6 +4,7 @@ A source only lists and reads; whether the bytes are a usable picture is found o
 """
 
 import csv
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -76,6 +77,18 @@ def read_again(source: Source, path: str) -> bytes:
         return source.read(path)
     except OSError as exc:
         raise DataError(f"{path} could be read before and cannot now: {exc}") from exc
+
+
+def read_unchanged(source: Source, path: str, digest: str) -> bytes:
+    """Return the bytes of a file that had this SHA-256 before.
+
+    Raises:
+        DataError: now it has another one, or cannot be read.
+    """
+    upload = read_again(source, path)
+    if hashlib.sha256(upload).hexdigest() != digest:
+        raise DataError(f"{path} changed while training; start again when nothing writes there")
+    return upload
 
 
 class FolderSource:

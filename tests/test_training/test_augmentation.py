@@ -1,5 +1,7 @@
 """Changed views: the same for the same seed, different otherwise, and never a second decoder."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -118,3 +120,13 @@ def test_pieces_are_mirrored_only_if_they_may_be() -> None:
 
     assert rising(flip=False) == 40
     assert 10 < rising(flip=True) < 30
+
+
+def test_a_piece_has_the_channels_in_the_order_of_the_network() -> None:
+    """A network that was trained on BGR gets BGR, mirrored or not."""
+    upload = encode(draw(9, (200, 40, 10), side=90))
+    pieces = Pieces(least_area=0.5, flip_left_right=True, seed=0)
+    other = replace(SPEC, channel_order="BGR")
+    for number in range(6):
+        found = piece(upload, SPEC, pieces, number)
+        assert (piece(upload, other, pieces, number) == found[..., ::-1]).all()

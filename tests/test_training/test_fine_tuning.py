@@ -20,7 +20,7 @@ from training.backbones import Backbone, Request
 from training.dense import Dense, Examples
 from training.errors import BackboneUnavailableError
 from training.fine_tuning import Tuned
-from training.fine_tuning_worker import rate_of
+from training.fine_tuning_worker import Trainer, rate_of
 from training.head import Curves, Head
 from training.journal import Journal
 from training.phases import Learned, Sets
@@ -30,7 +30,7 @@ pytest.importorskip("tensorflow")
 
 SETTINGS = {
     "fine_tune_epochs": 2,
-    "fine_tune_batch_size": 4,
+    "fine_tune_batch_size": 7,
     "fine_tune_layers": 8,
 }
 
@@ -173,6 +173,22 @@ def test_labels_count_as_asked_for(place: Path, balance: str, weights: tuple[flo
     assert job.label_weights == pytest.approx(weights)
 
 
+def test_the_loss_weighs_labels_and_smooths_them(place: Path) -> None:
+    """The same number as from its formula, for two pictures of labels that count differently."""
+    settings = _settings(place, "one")
+    backbone = _backbone(settings)
+    head = {"weights": np.zeros((backbone.width, 2), np.float32), "bias": np.zeros(2, np.float32)}
+    pictures = check(settings.image_dir).pictures
+    job = fine_tuning._job(settings, DRAWN, pictures, np.array([0, 1] * 4), classes=2)
+    trainer = Trainer(replace(job, label_weights=(0.5, 1.5)), backbone, head)
+    logits = np.array([[2.0, 0.0], [0.5, 1.0]], np.float32)
+
+    said = np.log(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+    wanted = np.array([[0.95, 0.05], [0.05, 0.95]])
+    expected = float(np.mean(-(wanted * said).sum(axis=1) * [0.5, 1.5]))
+    assert float(trainer._loss(logits, np.array([0, 1]))) == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_rate_rises_for_an_epoch_and_falls_to_nothing() -> None:
     """Its highest value comes at the end of the warm-up."""
     rates = [rate_of(i, 0.5, warm_up=10, steps=100) for i in range(100)]
@@ -183,7 +199,17 @@ def test_the_rate_rises_for_an_epoch_and_falls_to_nothing() -> None:
     assert 0 < rates[-1] < 0.001
 
 
-@pytest.mark.parametrize(("sharpness", "kept"), [(3.0, "tuned"), (1.5, "tuned"), (-1.0, "frozen")])
+@pytest.mark.parametrize(
+    ("sharpness", "kept"),
+    [
+        (3.0, "tuned"),
+        (1.5, "tuned"),
+        (-1.0, "frozen"),
+        (1e20, "tuned"),
+        (-1e20, "frozen"),
+        (np.nan, "frozen"),
+    ],
+)
 def test_the_tuned_backbone_is_kept_unless_it_is_clearly_worse(sharpness: float, kept: str) -> None:
     """A difference that may be chance does not undo what was asked for; a real one does."""
     said = _Notes()
@@ -194,22 +220,31 @@ def test_the_tuned_backbone_is_kept_unless_it_is_clearly_worse(sharpness: float,
     assert f"the {kept.replace('tuned', 'fine-tuned')} backbone is kept" in said.texts[0]
 
 
-@pytest.mark.parametrize(("rate", "is_bad"), [("0.000001", False), ("30", True)])
-def test_a_whole_run_publishes_what_is_kept(place: Path, rate: str, is_bad: bool) -> None:
-    """Weights and curves are those that the terminal says: never what a bad rate made of them."""
-    root = place / f"run-{rate}"
+WEAK_START = ("--how_many_training_steps", "1", "--learning_rate", "0.000001")
+
+
+@pytest.mark.parametrize(
+    ("more", "is_tuned"),
+    [
+        ((*WEAK_START, "--fine_tune_learning_rate", "0.001"), True),
+        (("--fine_tune_learning_rate", "30"), False),
+    ],
+)
+def test_a_whole_run_publishes_what_is_kept(
+    place: Path, more: tuple[str, ...], is_tuned: bool
+) -> None:
+    """Weights and curves are those of tuning where it helped, and not where its rate was bad."""
+    root = place / f"run-{is_tuned}"
     flags = ["--image_dir", str(place / "pictures"), "--name", "tuned", "--fine_tune"]
     flags += ["--bottleneck_dir", str(root / "cache"), "--runs_dir", str(root / "runs")]
-    flags += ["--fine_tune_epochs", "3", "--fine_tune_learning_rate", rate]
-    flags += ["--fine_tune_layers", "8", "--summaries_dir", str(root / "summaries")]
+    flags += ["--fine_tune_epochs", "4", "--fine_tune_layers", "8", *more]
+    flags += ["--summaries_dir", str(root / "summaries")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PETIOLE_MODELS_STORE_URL", str(root / "store"))
         assert command.main(flags) == 0
 
-    (run,) = (root / "runs").iterdir()
-    is_tuned = "the fine-tuned backbone is kept" in (run / "events.jsonl").read_text("utf-8")
-    assert not (is_bad and is_tuned)
-    curves = json.loads((run / "report.json").read_text("utf-8"))["run"]["curves"]
+    (report,) = (root / "runs").glob("*/report.json")
+    curves = json.loads(report.read_text("utf-8"))["run"]["curves"]
     assert (curves["validation_loss"] == []) == is_tuned
     (made,) = (root / "store").rglob("training.json")
     identity = json.loads(made.read_text("utf-8"))["backbone_sha256"]
