@@ -6,6 +6,7 @@ everything that decides the result, so the same call goes on where a killed one 
 """
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training import whole
 from training.backbones import Backbone
 from training.data import Picture
 from training.dense import Dense, counting
@@ -219,12 +221,9 @@ def _run(directory: Path, advance: Advance) -> None:
 
 def save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     """Write arrays so that the file is there whole or not at all."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.rename(path)
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    whole.write(path, stream.getvalue())
 
 
 def _identity(weights: Sequence[NDArray[Any]]) -> str:

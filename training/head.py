@@ -148,6 +148,7 @@ def _minimum(inside: Examples, start: Dense, strength: float, look: Look) -> Den
         return logits
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Return the penalised loss and its gradient."""
         found = logits_of(flat)
         weights = flat[: start.weights.size]
         value = inside.cross_entropy(found) + strength / 2 * float(weights @ weights)

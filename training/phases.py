@@ -105,7 +105,7 @@ def _validation_losses(learned: Learned) -> NDArray[np.float32]:
     """Return the weighted -log p(truth) of each picture in nats, as served: after the temperature.
 
     Without it the loss would tell how sure a head is, which tuning changes and the temperature
-    undoes.
+    undoes. After a tuning that did not end with finite numbers all losses are infinite.
     """
     validation = learned.sets.validation
     logits = learned.head.dense.logits(validation.features)
