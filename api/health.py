@@ -9,7 +9,7 @@ from flask import Response, jsonify
 from api.errors import problem_response
 from model_store import ModelStoreError
 from tasks import publisher, readiness, stores
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
 
 NOT_READY = Problem("not-ready", "The service cannot classify now", 503)
@@ -47,7 +47,7 @@ def readyz() -> Response:
 def _outcome(check: Callable[[], str]) -> str:
     try:
         return check()
-    except (StoreUnavailableError, ModelStoreError) as exc:
+    except (ServiceUnavailableError, ModelStoreError) as exc:
         return str(exc)
 
 

@@ -10,7 +10,7 @@ the message as JSON and the other side can build the same error again.
     ├── VersionInUseError           an alias points to the version that should be removed
     ├── UnknownInstallerError       `install` does not know what was asked for
     ├── ImportOptionError           what should be imported needs another option, or one less
-    ├── DownloadError               weights or a module cannot be fetched from here
+    ├── WeightsUnavailableError     weights or a module cannot be fetched from here
     ├── StoreUnavailableError       the directory or bucket cannot be reached
     ├── CorruptVersionError         a file of a version is missing or its SHA-256 is wrong
     ├── ModelFormatError            weights, card or graph are not what the store expects
@@ -53,7 +53,7 @@ class ImportOptionError(ModelStoreError):
     """What should be imported needs an option that is missing, or got one that does not fit."""
 
 
-class DownloadError(ModelStoreError):
+class WeightsUnavailableError(ModelStoreError):
     """Weights or a module cannot be fetched from here."""
 
 

@@ -8,7 +8,7 @@ import typer
 from api.settings import ApiSettings
 from petiole import parts
 from tasks import publisher, training_jobs
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from training import run
 from training.command import FAILED, SUCCEEDED, WRONG_USAGE
 from training.errors import SettingsError
@@ -23,7 +23,7 @@ def enqueue(settings: TrainingSettings) -> int:
         task_id = training_jobs.submit(document(settings, name=name), model=name, pictures=pictures)
     except SettingsError as exc:
         return _refuse(str(exc), WRONG_USAGE)
-    except StoreUnavailableError as exc:
+    except ServiceUnavailableError as exc:
         return _refuse(f"{exc}; is the service running (make run)?", FAILED)
     address = f"{parts.url_of(ApiSettings().host, ApiSettings().port)}/result/{task_id}"
     typer.echo(f"Queued {task_id}; a training worker takes it from there.")

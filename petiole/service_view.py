@@ -10,7 +10,7 @@ from rich.table import Table
 
 from model_store import ModelStore
 from tasks import readiness, statistics, stores
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 
 
 class Service:
@@ -20,7 +20,7 @@ class Service:
         """Return the ready children; none when no service can be reached."""
         try:
             children = readiness.classify_children(stores.prompt_job_store())
-        except StoreUnavailableError:
+        except ServiceUnavailableError:
             return []
         return [child for child in children if child["state"] == "ready"]
 
@@ -74,7 +74,7 @@ def _trial_table(name: str, store: ModelStore) -> Table:
     if rollout is not None:
         try:
             counts = stores.prompt_job_store().counts()
-        except StoreUnavailableError:
+        except ServiceUnavailableError:
             counts = {}
         seen = statistics.trial_totals(counts, name, rollout)
         table.add_row(

@@ -12,7 +12,7 @@ from celery import Celery, Task, signals
 from celery.exceptions import Ignore
 
 from tasks import jobs, log_format, stores, training_jobs
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from training.tasks import NAME
 
 DAY_SECONDS = 24 * 3600
@@ -35,7 +35,7 @@ class RecordedTask(Task):  # type: ignore[type-arg]
                 raise Ignore
             result = super().__call__(*args, **kwargs)
             training_jobs.finish(str(self.request.id), result)
-        except StoreUnavailableError as exc:
+        except ServiceUnavailableError as exc:
             # The next start finds what this one computed and published.
             raise self.retry(exc=exc, countdown=RETRY_SECONDS) from exc
         return result
@@ -60,7 +60,7 @@ class RecordedTask(Task):  # type: ignore[type-arg]
         super().update_state(task_id, state, meta, **others)
         try:
             training_jobs.note(task_id or str(self.request.id), meta or {})
-        except StoreUnavailableError as exc:
+        except ServiceUnavailableError as exc:
             # How far it is matters less than that it goes on.
             logger.warning("progress not noted", extra={"reason": str(exc)})
 

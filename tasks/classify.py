@@ -14,7 +14,7 @@ from celery.exceptions import Ignore
 from model_store.errors import ImageError
 from tasks import jobs, loaded_models, results, stores, trials
 from tasks.celery import app
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import SUCCESS, Job
 from tasks.settings import settings
 from tasks.trials import CANARY, Trial
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 @app.task(
     name="classify",
     bind=True,
-    autoretry_for=(StoreUnavailableError,),
+    autoretry_for=(ServiceUnavailableError,),
     retry_backoff=True,
     ignore_result=results.are_written_with_the_record(),
     store_errors_even_if_ignored=True,
@@ -52,7 +52,7 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     images = stores.image_store()
     try:
         yield images.get(job.task_id)
-    except StoreUnavailableError:
+    except ServiceUnavailableError:
         raise  # The task is tried again and needs them.
     except Exception:
         images.delete(job.task_id)

@@ -10,7 +10,7 @@ from celery.exceptions import Ignore
 
 from tasks import fetch, jobs
 from tasks.celery import app
-from tasks.errors import DownloadUnreachableError, StoreUnavailableError
+from tasks.errors import DownloadUnreachableError, ServiceUnavailableError
 from tasks.settings import settings
 
 
@@ -33,5 +33,5 @@ def download(self: Any, task_id: str) -> None:
         upload = fetch.fetch(job.image_url)
         download_ms = (perf_counter() - started) * 1000
         jobs.requeue_downloaded(job, upload, download_ms=download_ms)
-    except (DownloadUnreachableError, StoreUnavailableError) as exc:
+    except (DownloadUnreachableError, ServiceUnavailableError) as exc:
         raise self.retry(exc=exc, countdown=1 + self.request.retries) from exc

@@ -13,7 +13,7 @@ The tree::
     │       ├── DownloadTooLargeError   more bytes than the limit
     │       ├── DownloadTimeoutError    not finished in time
     │       └── DownloadUnreachableError  no connection; may heal, so it is tried again
-    ├── StoreUnavailableError       Redis, the broker or the image store cannot be reached
+    ├── ServiceUnavailableError       Redis, the broker or the image store cannot be reached
     ├── UnknownJobError             no record of this task id
     ├── ExpiredJobError             its result was kept for its time to live and is gone
     └── NotRevocableError           it has started or is over
@@ -66,7 +66,7 @@ class DownloadUnreachableError(DownloadError):
     """The server could not be reached; another try may succeed."""
 
 
-class StoreUnavailableError(TasksError):
+class ServiceUnavailableError(TasksError):
     """Redis, the broker or the image store cannot be reached."""
 
 

@@ -13,7 +13,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
-from tasks.errors import StoreUnavailableError, UploadMissingError
+from tasks.errors import ServiceUnavailableError, UploadMissingError
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class ImageStore:
         """Store one upload, replacing an older one under the same key.
 
         Raises:
-            StoreUnavailableError: the store cannot be written.
+            ServiceUnavailableError: the store cannot be written.
         """
         try:
             obstore.put(self._store, key, upload)
@@ -54,7 +54,7 @@ class ImageStore:
 
         Raises:
             UploadMissingError: there is nothing under this key.
-            StoreUnavailableError: the store cannot be read.
+            ServiceUnavailableError: the store cannot be read.
         """
         try:
             return bytes(obstore.get(self._store, key).bytes())
@@ -76,7 +76,7 @@ class ImageStore:
         """Check that the store can be written.
 
         Raises:
-            StoreUnavailableError: it cannot.
+            ServiceUnavailableError: it cannot.
         """
         self.put("probe", b"")
         self.delete("probe")
@@ -92,7 +92,7 @@ class ImageStore:
         return len(unwanted)
 
 
-def _unavailable(what: str, exc: Exception) -> StoreUnavailableError:
+def _unavailable(what: str, exc: Exception) -> ServiceUnavailableError:
     """Return the error for clients; paths and addresses of the store go to the log only."""
     logger.warning("image store failed", extra={"reason": str(exc)})
-    return StoreUnavailableError(f"the image store did not {what}; try again shortly")
+    return ServiceUnavailableError(f"the image store did not {what}; try again shortly")

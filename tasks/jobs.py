@@ -15,7 +15,7 @@ from tasks.errors import (
     ExpiredJobError,
     NotRevocableError,
     PoisonedJobError,
-    StoreUnavailableError,
+    ServiceUnavailableError,
     UnknownJobError,
 )
 from tasks.job_stores import (
@@ -58,7 +58,7 @@ def submit_upload(
     Returns the accepted job, or the finished one when it is over within the wait.
 
     Raises:
-        StoreUnavailableError: a part did not answer; nothing is left behind.
+        ServiceUnavailableError: a part did not answer; nothing is left behind.
     """
     job = _new_job(filename, model, top_k)
     stores.image_store().put(job.task_id, upload)
@@ -69,7 +69,7 @@ def submit_url(image_url: str, *, model: str, top_k: int, wait_seconds: float = 
     """Record the job and queue its download; returns like `submit_upload`.
 
     Raises:
-        StoreUnavailableError: a part did not answer; nothing is left behind.
+        ServiceUnavailableError: a part did not answer; nothing is left behind.
     """
     job = replace(_new_job(filename_of(image_url), model, top_k), image_url=image_url)
     return _accept(job, "download", wait_seconds)
@@ -83,7 +83,7 @@ def _accept(job: Job, task_name: str, wait_seconds: float) -> Answer:
         _record_and_publish(job, task_name)
         try:
             return _watched(watch, job.task_id, wait_seconds)
-        except StoreUnavailableError as exc:
+        except ServiceUnavailableError as exc:
             # The job is accepted: its client gets the id, and asks for the result later.
             logger.warning("wait ended early", extra={"task_id": job.task_id, "reason": str(exc)})
             return Answer(job.task_id, PENDING)
@@ -112,7 +112,7 @@ def _record_and_publish(job: Job, task_name: str) -> None:
     try:
         stores.prompt_job_store().create(job)
         publisher.publish(task_name, job.task_id)
-    except StoreUnavailableError:
+    except ServiceUnavailableError:
         _withdraw(job)
         raise
 
@@ -125,7 +125,7 @@ def _withdraw(job: Job) -> None:
     for undo in (stores.image_store().delete, stores.prompt_job_store().discard):
         try:
             undo(job.task_id)
-        except StoreUnavailableError as exc:
+        except ServiceUnavailableError as exc:
             # The record expires and the upload is swept; the client has its 503.
             reason = {"task_id": job.task_id, "reason": str(exc)}
             logger.warning("submission not undone", extra=reason)
@@ -154,7 +154,7 @@ def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
     Nothing is left of the picture when the job is over already, as by another download of it.
 
     Raises:
-        StoreUnavailableError: a store or the broker did not take it; the task should retry.
+        ServiceUnavailableError: a store or the broker did not take it; the task should retry.
     """
     stores.image_store().put(job.task_id, upload)
     downloaded = replace(job, download_ms=download_ms, queued_since=time(), attempts=0)
@@ -228,7 +228,7 @@ def _tidy_after_revocation(job: Job) -> None:
     for tidy in (publisher.stop_training,) if job.kind == TRAINING else of_picture:
         try:
             tidy(job.task_id)
-        except StoreUnavailableError as exc:
+        except ServiceUnavailableError as exc:
             logger.warning("revocation", extra={"task_id": job.task_id, "reason": str(exc)})
 
 

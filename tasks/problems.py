@@ -30,6 +30,7 @@ class Problem:
 
 
 INTERNAL = Problem("internal-error", "The service failed", 500)
+UNAVAILABLE = Problem("service-unavailable", "A part of the service is not reachable", 503)
 
 PROBLEMS: dict[str, Problem] = {
     # Pictures (model_store.errors)
@@ -58,9 +59,8 @@ PROBLEMS: dict[str, Problem] = {
     "DownloadTooLargeError": Problem("download-too-large", "The picture has too many bytes", 422),
     "DownloadTimeoutError": Problem("download-timeout", "The download took too long", 422),
     "DownloadUnreachableError": Problem("download-unreachable", "The server is unreachable", 422),
-    "StoreUnavailableError": Problem(
-        "service-unavailable", "A part of the service is not reachable", 503
-    ),
+    "ServiceUnavailableError": UNAVAILABLE,
+    "StoreUnavailableError": UNAVAILABLE,
     "UnknownJobError": Problem("unknown-task", "There is no such task", 404),
     "ExpiredJobError": Problem("expired-result", "The result is no longer kept", 410),
     "NotRevocableError": Problem("not-revocable", "The task can no longer be revoked", 409),

@@ -14,7 +14,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from tasks.celery import app as worker_app
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 
 POOL_LIMIT = 200
 TRAIN = "training.tasks.train"
@@ -40,7 +40,7 @@ def publish(task_name: str, task_id: str) -> None:
     """Queue one task for one job; in eager mode, run it now in this process.
 
     Raises:
-        StoreUnavailableError: the broker did not take the message.
+        ServiceUnavailableError: the broker did not take the message.
     """
     if worker_app.conf.task_always_eager:
         worker_app.loader.import_default_modules()
@@ -54,7 +54,7 @@ def publish_training(task_id: str, settings: Mapping[str, Any]) -> None:
     """Queue a training, whose task gets its settings instead of the id; never run it here.
 
     Raises:
-        StoreUnavailableError: the broker did not take the message.
+        ServiceUnavailableError: the broker did not take the message.
     """
     with _translated("the training"):
         _send(TRAIN, task_id, dict(settings))
@@ -103,7 +103,7 @@ def ping() -> None:
     """Check that the broker answers.
 
     Raises:
-        StoreUnavailableError: it does not.
+        ServiceUnavailableError: it does not.
     """
     with _translated("a connection"), _publishing_app().connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
@@ -131,7 +131,7 @@ def _translated(what: str) -> Iterator[None]:
         yield
     except (KombuError, OSError) as exc:
         message = f"the broker did not take {what} ({type(exc).__name__}); try again shortly"
-        raise StoreUnavailableError(message) from exc
+        raise ServiceUnavailableError(message) from exc
 
 
 def celery_id(task_name: str, task_id: str) -> str:

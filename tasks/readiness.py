@@ -12,7 +12,7 @@ from threading import Event, Thread
 from typing import Any
 
 from tasks import stores
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import JobStore
 from tasks.settings import settings
 
@@ -59,7 +59,7 @@ class Announcement:
         self._stop.set()
         try:
             stores.prompt_job_store().withdraw_ready(self._member)
-        except StoreUnavailableError:
+        except ServiceUnavailableError:
             logger.info("readiness not withdrawn; its key expires by itself")
 
     def _renew(self) -> None:
@@ -69,5 +69,5 @@ class Announcement:
     def _announce(self) -> None:
         try:
             stores.prompt_job_store().announce_ready(self._member, self._note)
-        except StoreUnavailableError as exc:
+        except ServiceUnavailableError as exc:
             logger.warning("readiness not announced", extra={"reason": str(exc)})

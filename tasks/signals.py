@@ -20,7 +20,7 @@ from model_store import ModelStoreError
 from model_store.settings import ModelSettings
 from tasks import jobs, loaded_models, log_format, stores, trials
 from tasks.celery import app
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from tasks.readiness import Announcement
 
 LOAD_RETRY_SECONDS = 5.0
@@ -102,7 +102,7 @@ def _why_default_is_not_warm(logged: str) -> str:
         stores.image_store().probe()
     except Exception as exc:
         # Whatever it is, the child must not serve. What the store refuses needs no traceback.
-        expected = isinstance(exc, (ModelStoreError, StoreUnavailableError))
+        expected = isinstance(exc, (ModelStoreError, ServiceUnavailableError))
         reason = f"{type(exc).__name__}: {exc}"
         if reason != logged:
             logger.error("model not loaded", exc_info=not expected, extra={"reason": reason})
@@ -157,7 +157,7 @@ def _sweep_forever() -> None:
                 older_than_seconds=SWEEP_INTERVAL_SECONDS, is_wanted=jobs.is_wanted
             )
             logger.debug("uploads swept", extra={"deleted": swept})
-        except StoreUnavailableError as exc:
+        except ServiceUnavailableError as exc:
             logger.warning("uploads not swept", extra={"reason": str(exc)})
         Event().wait(SWEEP_INTERVAL_SECONDS)
 

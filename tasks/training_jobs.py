@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from tasks import jobs, publisher, stores
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import SUCCESS, TRAINING, Job, Outcome
 from tasks.settings import settings
 
@@ -24,14 +24,14 @@ def submit(flags: Mapping[str, Any], *, model: str, pictures: str) -> str:
         pictures: Name of the folder or file with its pictures.
 
     Raises:
-        StoreUnavailableError: a part did not answer; nothing is left behind.
+        ServiceUnavailableError: a part did not answer; nothing is left behind.
     """
     job = _new_job(str(uuid4()), model=model, pictures=pictures)
     store = stores.prompt_job_store()
     store.create(job)
     try:
         publisher.publish_training(job.task_id, flags)
-    except StoreUnavailableError:
+    except ServiceUnavailableError:
         store.discard(job.task_id)
         raise
     return job.task_id

@@ -83,7 +83,7 @@ def import_model(
         ImportOptionError: an option is missing, or does not fit the source.
         ModelFormatError: the source is no image classifier that can be served; the message says
             what was found and what was expected.
-        DownloadError: a handle cannot be fetched from here.
+        WeightsUnavailableError: a handle cannot be fetched from here.
     """
     if not is_name(options.name):
         raise ImportOptionError(

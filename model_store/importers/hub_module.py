@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from model_store import downloads
-from model_store.errors import DownloadError, ImportOptionError, ModelFormatError
+from model_store.errors import ImportOptionError, ModelFormatError, WeightsUnavailableError
 from model_store.importers import HUB_PREFIX, ImportOptions, saved_model
 from model_store.importers.networks import Network, freeze
 
@@ -24,7 +24,7 @@ def read(source: str, options: ImportOptions) -> Network:
     """Return the classifier of a module; its pixels are 0 to 1 unless mean and scale are given.
 
     Raises:
-        DownloadError: the handle cannot be fetched from here.
+        WeightsUnavailableError: the handle cannot be fetched from here.
         ModelFormatError: it is no module, or has no signature that classifies pictures.
         ImportOptionError: the input size is missing, or another one than the signature has.
     """
@@ -46,13 +46,14 @@ def fetch(handle: str, *, silence_seconds: float = downloads.SILENCE_SECONDS) ->
     The cache is `TFHUB_CACHE_DIR`, else a folder in the system's directory for temporary files.
 
     Raises:
-        DownloadError: it cannot be fetched from here, or the server says nothing for so long.
+        WeightsUnavailableError: it cannot be fetched from here, or the server is silent for
+            so long.
     """
     try:
         with downloads.limited(silence_seconds):
             return Path(tensorflow_hub.resolve(handle))
     except (OSError, RuntimeError, ValueError) as exc:
-        raise DownloadError(
+        raise WeightsUnavailableError(
             f"cannot fetch {handle} ({exc}); where there is internet, download and unpack it, "
             f"then publish its folder as {HUB_PREFIX}FOLDER"
         ) from exc

@@ -55,7 +55,7 @@ def install(store: ModelStore, name: str, *, given: Given = NOTHING, report: Rep
 
     Raises:
         UnknownInstallerError: no such name; the message lists what can be installed.
-        DownloadError: the weights cannot be fetched from here.
+        WeightsUnavailableError: the weights cannot be fetched from here.
         ModelFormatError: the weights are missing or not the expected ones.
     """
     model, outdated = model_name(name), False

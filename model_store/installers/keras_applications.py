@@ -11,7 +11,7 @@ import keras
 
 from model_store import calibration, downloads, pipeline, verification
 from model_store.card import ModelCard, Origin
-from model_store.errors import DownloadError, ModelFormatError
+from model_store.errors import ModelFormatError, WeightsUnavailableError
 from model_store.importers import ImportOptions, drafts, keras_file
 from model_store.installers import Given, applications
 from model_store.reports import Report
@@ -28,7 +28,7 @@ def publish(
     """Publish a classifier of Keras with its variants as `name`; return its card.
 
     Raises:
-        DownloadError: no weights were given and they cannot be fetched from here.
+        WeightsUnavailableError: no weights were given and they cannot be fetched from here.
         ModelFormatError: the weights are not those of this network.
     """
     with tempfile.TemporaryDirectory(prefix="petiole-install-") as place:
@@ -44,7 +44,7 @@ def draft(
     """Write the SavedModel of a classifier and return the draft of its card.
 
     Raises:
-        DownloadError: no weights were given and they cannot be fetched from here.
+        WeightsUnavailableError: no weights were given and they cannot be fetched from here.
         ModelFormatError: the weights are not those of this network.
     """
     pixels, _ = applications.find(application)
@@ -67,7 +67,7 @@ def load(application: str, weights: Path | None) -> keras.Model:
     """Return the network with the weights of a file, or with those that Keras downloads.
 
     Raises:
-        DownloadError: no file was given and the weights cannot be fetched from here.
+        WeightsUnavailableError: no file was given and the weights cannot be fetched from here.
         ModelFormatError: the file does not hold the weights of this network.
     """
     if weights is None:
@@ -89,7 +89,7 @@ def _downloaded(application: str) -> keras.Model:
             return getattr(keras.applications, application)(weights="imagenet")
     # `keras.utils.get_file` raises plain `Exception` when it cannot fetch.
     except Exception as exc:
-        raise DownloadError(_advice(application, str(exc))) from exc
+        raise WeightsUnavailableError(_advice(application, str(exc))) from exc
 
 
 def _advice(application: str, message: str) -> str:

@@ -78,7 +78,7 @@ class Watch(Protocol):
 class JobStore(Protocol):
     """Keeps job records and finished documents, and tells waiters when a job is over.
 
-    Every method raises `StoreUnavailableError` when the store cannot be reached.
+    Every method raises `ServiceUnavailableError` when the store cannot be reached.
     """
 
     def create(self, job: Job) -> None:

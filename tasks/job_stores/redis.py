@@ -13,7 +13,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import OVER, PENDING, RETRY, STARTED, CeleryResult, Job, Outcome
 from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, RedisWatch
 from tasks.settings import TasksSettings
@@ -81,7 +81,7 @@ R = TypeVar("R")
 
 
 def _translated(method: Callable[P, R]) -> Callable[P, R]:
-    """Turn redis-py's connection errors into `StoreUnavailableError`."""
+    """Turn redis-py's connection errors into `ServiceUnavailableError`."""
 
     @wraps(method)
     def _call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -89,7 +89,7 @@ def _translated(method: Callable[P, R]) -> Callable[P, R]:
             return method(*args, **kwargs)
         except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError) as exc:
             message = f"the job store did not answer ({type(exc).__name__}); try again shortly"
-            raise StoreUnavailableError(message) from exc
+            raise ServiceUnavailableError(message) from exc
 
     return _call
 

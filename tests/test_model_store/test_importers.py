@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model_store import ModelCard, importers
-from model_store.errors import DownloadError, ImportOptionError
+from model_store.errors import ImportOptionError, WeightsUnavailableError
 from model_store.importers import ImportOptions
 from tests.conftest import free_port
 
@@ -142,7 +142,7 @@ def test_a_handle_that_cannot_be_fetched_says_what_to_do(
     """No traceback, no long wait."""
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "hub"))
 
-    with pytest.raises(DownloadError, match="download and unpack it"):
+    with pytest.raises(WeightsUnavailableError, match="download and unpack it"):
         _imported(f"http://127.0.0.1:{free_port()}/classifier/1", options, place)
 
 
@@ -158,5 +158,5 @@ def test_a_server_that_says_nothing_is_given_up(
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}/classifier/1"
 
-        with pytest.raises(DownloadError, match="timed out"):
+        with pytest.raises(WeightsUnavailableError, match="timed out"):
             hub_module.fetch(address, silence_seconds=0.2)

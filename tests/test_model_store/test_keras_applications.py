@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, installers
-from model_store.errors import DownloadError, ModelFormatError, UnknownInstallerError
+from model_store.errors import ModelFormatError, UnknownInstallerError, WeightsUnavailableError
 from model_store.installers import applications
 from tests.conftest import free_port
 
@@ -61,7 +61,9 @@ def test_without_internet_the_missing_file_is_named(
     # Keras reads KERAS_HOME once, and weights that lie there already need no internet.
     monkeypatch.setattr(keras.src.backend.config, "_KERAS_DIR", str(tmp_path))
 
-    with pytest.raises(DownloadError, match=r"--weights mobilenet_1_0_224_tf\.h5") as caught:
+    with pytest.raises(
+        WeightsUnavailableError, match=r"--weights mobilenet_1_0_224_tf\.h5"
+    ) as caught:
         installers.install(store, "keras:MobileNet", report=lambda _: None)
     assert "URL fetch failure" in str(caught.value)
     assert store.names() == ()

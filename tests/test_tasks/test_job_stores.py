@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import redis
 
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import FAILURE, REVOKED, SUCCESS, Job, JobStore, Outcome
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.redis import RedisJobStore
@@ -271,5 +271,5 @@ def test_a_server_that_is_not_there_is_said_at_once() -> None:
     url = f"redis://127.0.0.1:{free_port()}/0"
     store = RedisJobStore(TasksSettings(job_store_url=url), patience_seconds=0.0)
 
-    with pytest.raises(StoreUnavailableError, match="did not answer"):
+    with pytest.raises(ServiceUnavailableError, match="did not answer"):
         store.get("x")

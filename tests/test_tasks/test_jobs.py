@@ -7,7 +7,7 @@ import pytest
 import model_store.errors
 import tasks.errors
 from tasks import jobs, problems, publisher, statistics, stores
-from tasks.errors import StoreUnavailableError
+from tasks.errors import ServiceUnavailableError
 from tests.conftest import free_port, picture, stored_uploads
 
 
@@ -25,7 +25,7 @@ def test_a_job_that_cannot_be_published_leaves_nothing(
     monkeypatch.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{free_port()}/0")
     monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
     publisher._publishing_app.cache_clear()
-    with pytest.raises(StoreUnavailableError, match="broker"):
+    with pytest.raises(ServiceUnavailableError, match="broker"):
         jobs.submit_upload(picture(), filename="a.jpg", model="colours", top_k=5)
     publisher._publishing_app.cache_clear()
 
@@ -38,7 +38,7 @@ def test_every_error_has_a_problem(module) -> None:
     """No error that a client can meet falls through to `internal-error` unnoticed."""
     roots = {"TasksError", "JobError", "ModelStoreError"}
     roots |= {"UnknownInstallerError", "ImportOptionError", "CalibrationError"}  # the CLI's
-    roots |= {"VersionInUseError"}
+    roots |= {"VersionInUseError", "WeightsUnavailableError"}
     kinds = [kind for _, kind in inspect.getmembers(module, inspect.isclass)]
     missing = {k.__name__ for k in kinds if problems.of(k("x")) is problems.INTERNAL} - roots
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from model_store import heavy, verification
 from model_store.card import Origin, PreprocessingSpec
-from model_store.errors import DownloadError, ModelStoreError
+from model_store.errors import ModelStoreError, WeightsUnavailableError
 from model_store.importers import ImportOptions, hub_module, saved_model
 from model_store.importers.networks import freeze
 from training.backbones import Backbone, Request
@@ -54,7 +54,7 @@ def load(request: Request, name: str) -> Backbone:
 def _fetched(handle: str) -> Path:
     try:
         return hub_module.fetch(handle)
-    except DownloadError as exc:
+    except WeightsUnavailableError as exc:
         raise BackboneUnavailableError(
             f"hub:{handle} cannot be fetched from here; where there is internet download and "
             f"unpack it, then give its folder: --tfhub_module FOLDER ({exc.__cause__})"
