@@ -1,7 +1,7 @@
 """`POST /classify`: a picture in, a task id out, or the result when the client waits."""
 
 from apiflask import APIBlueprint
-from flask import Response, request
+from flask import Response
 
 from api import answers, catalog, options, uploads, waiting
 from tasks import jobs
@@ -16,31 +16,25 @@ def classify() -> Response:
 
     Send the picture as the multipart field `image`, as the raw body (`image/*`), or as JSON with
     `image_url` or `image` (base64 or a `data:` URL). The answer is 202 with the task id; with
-    `wait` (or `Prefer: wait=N`) it is 200 with the finished document, if that is ready in time.
+    `wait` (or `Prefer: wait=N`) it is 200 with the finished document, if that is ready in time; the
+    document of a job that failed has the status of its problem.
     """
     picture, body_options = uploads.read()
     chosen = options.classify_options(body_options)
-    catalog.check(chosen.model)
+    asked = catalog.asked(chosen.model, top_k=chosen.top_k)
     with waiting.place(options.bounded(chosen.wait)) as seconds:
-        answer = submit(picture, model=chosen.model, top_k=chosen.top_k, wait_seconds=seconds)
-    response = answers.of(answer)
-    if answer.document is not None:
-        response.headers["Content-Location"] = f"/result/{answer.task_id}"
-    if "Prefer" in request.headers and seconds:
-        response.headers["Preference-Applied"] = f"wait={seconds:g}"
+        answer = submit(picture, asked, wait_seconds=seconds)
+    response = answers.of_submission(answer)
+    options.say_applied(response, seconds)
     return response
 
 
 def submit(
-    picture: uploads.Upload | uploads.ImageUrl, *, model: str, top_k: int, wait_seconds: float
+    picture: uploads.Upload | uploads.ImageUrl, asked: jobs.Asked, *, wait_seconds: float
 ) -> jobs.Answer:
     """Accept one picture, whole or by address; returns it finished if that is within the wait."""
     if isinstance(picture, uploads.ImageUrl):
-        return jobs.submit_url(picture.url, model=model, top_k=top_k, wait_seconds=wait_seconds)
+        return jobs.submit_url(picture.url, asked=asked, wait_seconds=wait_seconds)
     return jobs.submit_upload(
-        picture.image,
-        filename=picture.filename,
-        model=model,
-        top_k=top_k,
-        wait_seconds=wait_seconds,
+        picture.image, filename=picture.filename, asked=asked, wait_seconds=wait_seconds
     )

@@ -4,18 +4,54 @@ Both wait for the answer; their errors have a status of 4xx or 5xx, where the or
 answered 200 or 500.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 from apiflask import APIBlueprint
-from flask import Response, json, jsonify, request
+from flask import Response, jsonify, request
 
-from api import catalog, uploads, waiting
+from api import answers, catalog, options, uploads, waiting
 from api.classify import submit
-from api.errors import ApiError, NoImageError, TooManyWaitersError, WaitOverError, problem_response
-from api.options import ClassifyOptions
+from api.errors import (
+    ApiError,
+    NoImageError,
+    TaskRevokedError,
+    TooManyWaitersError,
+    WaitOverError,
+    problem_response,
+)
 from api.settings import settings
+from tasks.documents import ClassifiedTask, FailedTask, ProblemDocument
 
 LABELS = 5
+
+
+@dataclass(frozen=True)
+class UrlAnswer:
+    """The first tutorial's answer."""
+
+    filename: str
+    labels: dict[str, float]
+    model: str
+    model_version: int
+    task_id: str
+
+
+@dataclass(frozen=True)
+class LabelProbability:
+    """One row of the second tutorial's answer."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class PredictAnswer:
+    """The second tutorial's answer."""
+
+    success: Literal[True]
+    predictions: tuple[LabelProbability, ...]
+
 
 blueprint = APIBlueprint("compatible", __name__, tag="Compatible with the tutorials")
 
@@ -27,19 +63,16 @@ def classify_url() -> Response:
 
     Answers `{"filename": …, "labels": {label: score}}`.
     """
-    image_url = request.args.get("image_url")
+    options.refuse_unknown(request.args, known=("image_url",))
+    image_url = options.single(request.args).get("image_url")
     if not image_url:
         raise NoImageError("the query needs image_url: /classify?image_url=https://…")
-    document = _finished(uploads.checked_url(image_url))
-    if "error" in document:
-        return problem_response(document["error"])
-    labels = {p["label"]: p["probability"] for p in document["predictions"]}
+    ended = _ended(uploads.checked_url(image_url))
+    if isinstance(ended, ProblemDocument):
+        return problem_response(ended)
+    labels = {p.label: p.probability for p in ended.predictions}
     return jsonify(
-        filename=document["filename"],
-        labels=labels,
-        model=document["model"],
-        model_version=document["model_version"],
-        task_id=document["task_id"],
+        UrlAnswer(ended.filename, labels, ended.model, ended.model_version, ended.task_id)
     )
 
 
@@ -50,36 +83,39 @@ def predict() -> Response:
 
     Answers `{"success": true, "predictions": [{"label", "probability"}, …]}`.
     """
-    document = _finished(uploads.from_form())
-    if "error" in document:
-        return problem_response(document["error"] | {"success": False})
-    predictions = [
-        {"label": p["label"], "probability": p["probability"]} for p in document["predictions"]
-    ]
-    return jsonify(success=True, predictions=predictions)
+    options.refuse_unknown(request.args, known=())
+    ended = _ended(uploads.read_form())
+    if isinstance(ended, ProblemDocument):
+        return problem_response(ended, success=False)
+    rows = (LabelProbability(p.label, p.probability) for p in ended.predictions)
+    return jsonify(PredictAnswer(success=True, predictions=tuple(rows)))
 
 
-def _finished(picture: uploads.Upload | uploads.ImageUrl) -> dict[str, Any]:
-    """Return the finished document of a new job.
+def _ended(picture: uploads.Upload | uploads.ImageUrl) -> ClassifiedTask | ProblemDocument:
+    """Return what became of a new job: its labels, or why there are none.
 
     Raises:
         TooManyWaitersError: no place to wait is free; no job was made.
         WaitOverError: it is not over in time; its result can still be fetched.
+        TaskRevokedError: somebody else revoked it meanwhile.
     """
-    model = catalog.check(ClassifyOptions().model)
-    with waiting.place(settings().compatible_wait_seconds) as seconds:
-        if not seconds:
+    asked = catalog.asked(options.default_model(), top_k=LABELS)
+    wanted = settings().compatible_wait_seconds
+    with waiting.place(wanted) as seconds:
+        if wanted and not seconds:
             raise TooManyWaitersError("all places to wait are taken; use POST /classify and poll")
-        answer = submit(picture, model=model, top_k=LABELS, wait_seconds=seconds)
-    if answer.document is None:
-        raise _wait_over(answer.task_id)
-    return dict(json.loads(answer.document))
+        answer = submit(picture, asked, wait_seconds=seconds)
+    match answer.finished:
+        case None:
+            raise _wait_over(answer.task_id)
+        case ClassifiedTask() as classified:
+            return classified
+        case FailedTask() as failed:
+            return failed.error
+    raise TaskRevokedError("the task was revoked while it waited", task_id=answer.task_id)
 
 
 def _wait_over(task_id: str) -> ApiError:
-    return WaitOverError(
-        f"not finished within {settings().compatible_wait_seconds:g} seconds; ask"
-        f" /result/{task_id} for it",
-        task_id=task_id,
-        result_url=f"/result/{task_id}",
-    )
+    url, limit = answers.result_url(task_id), settings().compatible_wait_seconds
+    message = f"not finished within {limit:g} seconds; ask {url} for it"
+    return WaitOverError(message, task_id=task_id, result_url=url)

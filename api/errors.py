@@ -8,6 +8,7 @@ The tree::
     ├── UploadTooLargeError     413  more bytes than PETIOLE_TASKS_MAX_UPLOAD_BYTES
     ├── UnsupportedMediaError   415  a body of a kind that is not taken
     ├── InvalidOptionError      422  an option's value is out of its range
+    ├── TaskRevokedError        409  somebody revoked the task that this request waited for
     ├── TooManyWaitersError     503  no room to wait; the job was not accepted
     └── WaitOverError           504  a compatible route's wait is over; carries the task id
 """
@@ -16,14 +17,17 @@ import logging
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, json, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from api import bodies
 from model_store import ModelStoreError
-from tasks import problems
+from tasks import documents, problems
+from tasks.documents import ProblemDocument
 from tasks.errors import TasksError
 
 RETRY_AFTER_SECONDS = 2
+RETRY_LATER = frozenset({429, 503})
 PROBLEM_TYPE = "application/problem+json"
 
 logger = logging.getLogger(__name__)
@@ -72,6 +76,12 @@ class InvalidOptionError(ApiError):
     status, slug, title = 422, "invalid-option", "An option has an impossible value"
 
 
+class TaskRevokedError(ApiError):
+    """The task that a compatible route waited for was revoked."""
+
+    status, slug, title = 409, "task-revoked", "The task was revoked"
+
+
 class TooManyWaitersError(ApiError):
     """All places for waiting clients are taken."""
 
@@ -90,22 +100,24 @@ API_ERRORS = (
     UploadTooLargeError,
     UnsupportedMediaError,
     InvalidOptionError,
+    TaskRevokedError,
     TooManyWaitersError,
     WaitOverError,
 )
 
 
-def problem_response(document: dict[str, Any]) -> Response:
-    """Return a problem document as a response with its own status."""
-    response = Response(json.dumps(document), status=document["status"], mimetype=PROBLEM_TYPE)
-    if document["status"] in {429, 503}:
+def problem_response(document: ProblemDocument, **members: Any) -> Response:
+    """Return a problem document, with further members, as a response with its own status."""
+    everything = documents.as_dict(document) | members
+    response = bodies.of_members(everything, status=document.status, mimetype=PROBLEM_TYPE)
+    if document.status in RETRY_LATER:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
 def _of_api_error(exc: ApiError) -> Response:
     problem = problems.Problem(exc.slug, exc.title, exc.status)
-    return problem_response(problem.document(str(exc), instance=request.path) | exc.members)
+    return problem_response(problem.document(str(exc), instance=request.path), **exc.members)
 
 
 def _of_known_error(exc: TasksError | ModelStoreError) -> Response:
@@ -116,14 +128,10 @@ def _of_known_error(exc: TasksError | ModelStoreError) -> Response:
 
 
 def _of_http_error(exc: HTTPException) -> Response:
-    document = {
-        "type": "about:blank",
-        "title": exc.name,
-        "status": exc.code or 500,
-        "detail": exc.description or exc.name,
-        "instance": request.path,
-    }
-    response = problem_response(document)
+    detail = exc.description or exc.name
+    response = problem_response(
+        ProblemDocument("about:blank", exc.name, exc.code or 500, detail, request.path)
+    )
     for name, value in exc.get_headers():
         # Such as `Allow` of a 405; the content type would be HTML's.
         if name.lower() != "content-type":

@@ -39,7 +39,7 @@ class ProblemSocket:
             "status": int(status),
             "detail": "the request could not be read; the service's log says more",
         }
-        body = json.dumps(problem).encode()
+        body = f"{json.dumps(problem)}\n".encode()
         head = (
             f"{status_line}\r\nConnection: close\r\n"
             f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"

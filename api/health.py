@@ -2,17 +2,31 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 
+from api import bodies
 from api.errors import problem_response
-from model_store import ModelStoreError
 from tasks import publisher, readiness, stores
 from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
+from tasks.readiness import Note
 
 NOT_READY = Problem("not-ready", "The service cannot classify now", 503)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What was looked at, and what each worker process says about itself."""
+
+    status: Literal["ready"]
+    checks: dict[str, str]
+    children: tuple[Note, ...]
+    downloaders: tuple[Note, ...]
+
 
 blueprint = APIBlueprint("health", __name__, tag="Health")
 
@@ -34,20 +48,16 @@ def readyz() -> Response:
     missing = [name for name, outcome in checks.items() if outcome != "ok"]
     if missing:
         detail = "missing: " + "; ".join(f"{name} ({checks[name]})" for name in missing)
-        return problem_response(NOT_READY.document(detail, instance="/readyz") | {"checks": checks})
+        return problem_response(NOT_READY.document(detail, instance="/readyz"), checks=checks)
     store = stores.prompt_job_store()
-    return jsonify(
-        status="ready",
-        checks=checks,
-        children=readiness.classify_children(store),
-        downloaders=readiness.downloaders(store),
-    )
+    children, downloaders = readiness.classify_children(store), readiness.downloaders(store)
+    return bodies.of(Ready("ready", checks, tuple(children), tuple(downloaders)))
 
 
 def _outcome(check: Callable[[], str]) -> str:
     try:
         return check()
-    except (ServiceUnavailableError, ModelStoreError) as exc:
+    except ServiceUnavailableError as exc:
         return str(exc)
 
 
@@ -68,9 +78,9 @@ def _image_store() -> str:
 
 def _worker() -> str:
     children = readiness.classify_children(stores.prompt_job_store())
-    if any(child["state"] == "ready" for child in children):
+    if any(child.is_ready for child in children):
         return "ok"
-    reasons = sorted({child["reason"] for child in children if "reason" in child})
+    reasons = sorted({child.reason for child in children if child.reason})
     return "no child has a warm model" + (f": {'; '.join(reasons)}" if reasons else "")
 
 

@@ -93,7 +93,7 @@ class ServiceCollector(Collector):
         yield _trials(counts)
         yield _queues(publisher.queue_lengths())
         children = readiness.classify_children(store)
-        warm = sum(child["state"] == "ready" for child in children)
+        warm = sum(child.is_ready for child in children)
         yield GaugeMetricFamily("petiole_ready_children", "Children with a warm model.", value=warm)
 
 

@@ -12,4 +12,4 @@ blueprint = APIBlueprint("models", __name__, tag="Models")
 @blueprint.doc(operation_id="models", responses={})
 def models() -> Response:
     """Return every model with its versions, aliases and the runtimes that may serve it."""
-    return jsonify(models=catalog.models())
+    return jsonify(catalog.of_this_process().models())

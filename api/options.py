@@ -1,30 +1,37 @@
 """The options of a classification: from the query string, the form or the JSON body.
 
-A value is checked the same way wherever it stood; the query string wins.
+A value is checked the same way wherever it stood; the query string wins. What nobody knows is
+refused: an option that is silently ignored is a wrong answer.
 """
 
 import re
-from functools import cache
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from flask import request
+from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from werkzeug.datastructures import MultiDict
 
 from api.errors import InvalidOptionError
 from api.settings import settings
 from model_store.settings import ModelSettings
+from tasks.once import once
 
 Options = TypeVar("Options", bound=BaseModel)
 
 
-@cache
+@once
 def default_model() -> str:
     """Return the model that classifies when the client names none; read once."""
     return ModelSettings().default_model
 
 
 class ClassifyOptions(BaseModel):
-    """What a client may choose for one picture."""
+    """What a client may choose for one picture.
+
+    Descriptions are filled in with the settings when the specification is made.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +45,7 @@ class ClassifyOptions(BaseModel):
         ge=0,
         allow_inf_nan=False,
         description="Seconds to hold the answer back for the result; longer waits are cut to the"
-        " service's limit of 30.",
+        " service's limit of {max_wait_seconds:g}.",
     )
 
 
@@ -51,27 +58,67 @@ class WaitOptions(BaseModel):
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="Seconds to hold the answer back for the result; at most 30 are waited.",
+        description="Seconds to hold the answer back for the result; at most"
+        " {max_wait_seconds:g} are waited.",
     )
 
 
-def classify_options(body_options: dict[str, Any]) -> ClassifyOptions:
+def classify_options(body_options: Mapping[str, Any]) -> ClassifyOptions:
     """Return the options of the current request.
 
     Raises:
-        InvalidOptionError: a value is impossible; `errors` lists each with its name.
+        InvalidOptionError: a value is impossible or nobody knows an option; `errors` lists each.
     """
-    return _checked(ClassifyOptions, body_options | _preferred() | request.args.to_dict())
+    return _checked(ClassifyOptions, dict(body_options) | _preferred() | single(request.args))
 
 
 def wait_seconds() -> float:
     """Return how long the current request is willing to wait for a result."""
-    return bounded(_checked(WaitOptions, _preferred() | request.args.to_dict()).wait)
+    return bounded(_checked(WaitOptions, _preferred() | single(request.args)).wait)
 
 
 def bounded(seconds: float) -> float:
     """Return the wait cut to the service's limit."""
     return min(seconds, settings().max_wait_seconds)
+
+
+def say_applied(response: Response, seconds: float) -> None:
+    """Tell the client which wait of its `Prefer` header was honoured, if one was (RFC 7240, §3)."""
+    if seconds and _preferred() and "wait" not in request.args:
+        response.headers["Preference-Applied"] = f"wait={seconds:g}"
+
+
+def single(values: MultiDict[str, str]) -> dict[str, str]:
+    """Return options of which each may stand once.
+
+    Raises:
+        InvalidOptionError: one stands there more often.
+    """
+    repeated = [name for name, said in values.lists() if len(said) > 1]
+    _refuse({name: f"stands {len(values.getlist(name))} times; say it once" for name in repeated})
+    return values.to_dict()
+
+
+def refuse_unknown(given: Collection[str], *, known: Collection[str]) -> None:
+    """Refuse options that are not among the known ones, with what may have been meant.
+
+    Raises:
+        InvalidOptionError: `errors` lists each.
+    """
+    _refuse({name: _unknown(name, known) for name in given if name not in known})
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    if close := get_close_matches(name, known, n=1):
+        return f"there is no such option; did you mean {close[0]}?"
+    return f"there is no such option here; there are: {', '.join(known) or 'none'}"
+
+
+def _refuse(reasons: Mapping[str, str]) -> None:
+    if reasons:
+        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        errors = [{"option": name, "detail": reason} for name, reason in reasons.items()]
+        raise InvalidOptionError(listed, errors=errors)
 
 
 def _preferred() -> dict[str, str]:
@@ -80,11 +127,10 @@ def _preferred() -> dict[str, str]:
     return {"wait": match[1]} if match else {}
 
 
-def _checked(kind: type[Options], values: dict[str, Any]) -> Options:
-    known = {name: value for name, value in values.items() if name in kind.model_fields}
+def _checked(kind: type[Options], values: Mapping[str, Any]) -> Options:
+    refuse_unknown(values, known=kind.model_fields)
     try:
-        return kind(**known)
+        return kind(**values)
     except ValidationError as exc:
-        errors = [{"option": e["loc"][0], "detail": e["msg"]} for e in exc.errors()]
-        listed = "; ".join(f"{error['option']}: {error['detail']}" for error in errors)
-        raise InvalidOptionError(listed, errors=errors) from exc
+        _refuse({str(error["loc"][0]): error["msg"] for error in exc.errors()})
+        raise

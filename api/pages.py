@@ -26,5 +26,5 @@ def problem_table() -> str:
 def all_problems() -> list[Problem]:
     """Return each kind of problem once, in the order of its status."""
     own = [Problem(kind.slug, kind.title, kind.status) for kind in API_ERRORS]
-    every = {p.slug: p for p in [*problems.PROBLEMS.values(), problems.INTERNAL, *own]}
+    every = {problem.slug: problem for problem in [*problems.every(), *own]}
     return sorted(every.values(), key=lambda problem: (problem.status, problem.slug))

@@ -1,7 +1,7 @@
 """`/result/<task_id>`: the state of a job, its document once it is over, and its revocation."""
 
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, request
 
 from api import answers, options, waiting
 from tasks import jobs
@@ -18,7 +18,9 @@ def result(task_id: str) -> Response:
     an id that was never handed out; 410 when the result was kept for its time to live and is gone.
     """
     with waiting.place(options.wait_seconds()) as seconds:
-        return answers.of(jobs.view(task_id, wait_seconds=seconds))
+        response = answers.of(jobs.view(task_id, wait_seconds=seconds))
+    options.say_applied(response, seconds)
+    return response
 
 
 @blueprint.delete("/result/<task_id>")
@@ -26,6 +28,7 @@ def result(task_id: str) -> Response:
 def revoke(task_id: str) -> Response:
     """Revoke a task that has not started; a training also while it runs.
 
-    409 when it has started or is over.
+    409 when it has started or is over, 410 when its result is no longer kept.
     """
+    options.refuse_unknown(request.args, known=())
     return answers.of(jobs.revoke(task_id))

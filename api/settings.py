@@ -1,9 +1,9 @@
 """Settings of the HTTP room, read from `PETIOLE_API_*`."""
 
-from functools import cache
-
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tasks.once import once
 
 
 class ApiSettings(BaseSettings):
@@ -36,7 +36,7 @@ class ApiSettings(BaseSettings):
     )
 
 
-@cache
+@once
 def settings() -> ApiSettings:
     """Return the settings of this process, read once."""
     return ApiSettings()

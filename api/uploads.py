@@ -5,13 +5,17 @@ Stops at the byte limit and reads the picture's header only; decoding is the wor
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request
 from werkzeug.datastructures import FileStorage
 
+from api import options
 from api.errors import (
+    InvalidOptionError,
     MalformedRequestError,
     NoImageError,
     UnsupportedMediaError,
@@ -59,8 +63,27 @@ def read() -> tuple[Upload | ImageUrl, dict[str, Any]]:
         ApiError: there is none, or it cannot be taken; says why.
         ImageError: the bytes are not a picture, or it is too large.
     """
-    try:
+    with _whole_body():
         return _read(request.mimetype)
+
+
+def read_form() -> Upload:
+    """Return the picture of a form that carries nothing else.
+
+    Raises:
+        ApiError, ImageError: as for `read`.
+    """
+    with _whole_body():
+        upload = _from_form()
+        options.refuse_unknown(request.form, known=())
+        return upload
+
+
+@contextmanager
+def _whole_body() -> Iterator[None]:
+    """Tell a body that cannot be read to its end from an error of ours."""
+    try:
+        yield
     except (OSError, RecursionError, ParseException) as exc:
         message = f"the body broke off or cannot be parsed ({type(exc).__name__})"
         raise MalformedRequestError(message) from exc
@@ -68,7 +91,7 @@ def read() -> tuple[Upload | ImageUrl, dict[str, Any]]:
 
 def _read(kind: str) -> tuple[Upload | ImageUrl, dict[str, Any]]:
     if kind == "multipart/form-data":
-        return from_form(), request.form.to_dict()
+        return _from_form(), options.single(request.form)
     if kind == "application/json":
         return _from_json(request.get_json(silent=True))
     if kind.startswith("image/") or kind == "application/octet-stream":
@@ -79,26 +102,34 @@ def _read(kind: str) -> tuple[Upload | ImageUrl, dict[str, Any]]:
     raise UnsupportedMediaError(message)
 
 
-def from_form() -> Upload:
-    """Return the picture in the multipart field `image`.
+def _from_form() -> Upload:
+    """Return the picture in the multipart field `image`, the only file of the form.
 
     Raises:
         NoImageError: the field is missing or empty.
+        InvalidOptionError: there are more files.
     """
     field: FileStorage | None = request.files.get(FIELD)
     if field is None:
-        raise NoImageError(f"the multipart field {FIELD!r} is missing: -F {FIELD}=@picture.jpg")
+        found = ", ".join(map(repr, {**request.files, **request.form})) or "nothing"
+        message = f"the multipart field {FIELD!r} is missing, there is {found}"
+        raise NoImageError(f"{message}; send a file: -F {FIELD}=@picture.jpg")
+    options.refuse_unknown(request.files, known=(FIELD,))
+    if (n := len(request.files.getlist(FIELD))) > 1:
+        detail = f"{n} files have this name; send one picture with each request"
+        errors = [{"option": FIELD, "detail": detail}]
+        raise InvalidOptionError(f"{FIELD}: {detail}", errors=errors)
     return checked(field.stream.read(), filename=base_name(field.filename or "") or "image")
 
 
 def _from_json(body: Any) -> tuple[Upload | ImageUrl, dict[str, Any]]:
     if not isinstance(body, dict):
         raise MalformedRequestError("the body is not a JSON object")
-    options = {name: value for name, value in body.items() if name not in {"image_url", FIELD}}
+    others = {name: value for name, value in body.items() if name not in {"image_url", FIELD}}
     if isinstance(body.get("image_url"), str) and FIELD not in body:
-        return checked_url(body["image_url"]), options
+        return checked_url(body["image_url"]), others
     if isinstance(body.get(FIELD), str) and "image_url" not in body:
-        return checked(_decoded(body[FIELD]), filename="image"), options
+        return checked(_decoded(body[FIELD]), filename="image"), others
     raise NoImageError("the JSON object needs one string: image_url, or image (base64)")
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from threading import BoundedSemaphore
 
 from api.settings import settings
+from tasks.once import once
 
 
-@cache
+@once
 def _places() -> BoundedSemaphore:
     return BoundedSemaphore(settings().max_waiters)
 

@@ -1,19 +1,11 @@
 """The best labels of one picture; the last step before an answer leaves the worker."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """One label with its class index and its probability, from 0 to 1."""
-
-    label: str
-    class_index: int
-    probability: float
+from model_store.predictions import Prediction
 
 
 def top_k(

@@ -18,7 +18,7 @@ from model_store.card import ModelCard, Variant
 from model_store.choosing import AUTO
 from model_store.errors import ModelFormatError, RuntimeUnavailableError
 from model_store.headers import DEFAULT_MAX_PIXELS
-from model_store.ranking import Prediction
+from model_store.predictions import Prediction
 from model_store.references import ModelReference
 from model_store.runtimes import REFERENCE, LoadedArtifact
 from model_store.store import ModelStore

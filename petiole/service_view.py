@@ -3,42 +3,41 @@
 Read from the job store, like the API's health and metrics; empty where no service runs.
 """
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 
 from model_store import ModelStore
 from tasks import readiness, statistics, stores
 from tasks.errors import ServiceUnavailableError
+from tasks.readiness import Note
 
 
 class Service:
     """The children of all classify workers, as they announce themselves."""
 
-    def children(self) -> list[dict[str, Any]]:
+    def children(self) -> list[Note]:
         """Return the ready children; none when no service can be reached."""
         try:
             children = readiness.classify_children(stores.prompt_job_store())
         except ServiceUnavailableError:
             return []
-        return [child for child in children if child["state"] == "ready"]
+        return [child for child in children if child.is_ready]
 
     def all_follow(self, version: str, *, name: str, number: int) -> bool:
         """Tell whether every child has `name@version` in memory and follows this rollout."""
         return all(
-            _has(child, version) and child["trials"].get(name) == number
+            _has(child, version) and (child.trials or {}).get(name) == number
             for child in self.children()
         )
 
     def refusals(self, version: str) -> list[str]:
         """Return why children refuse `name@version`; each reason once."""
-        reasons = (child["refused"].get(version) for child in self.children())
+        reasons = ((child.refused or {}).get(version) for child in self.children())
         return sorted({f"{version} is refused: {reason}" for reason in reasons if reason})
 
 
-def _has(child: dict[str, Any], version: str) -> bool:
-    return any(loaded.partition(" ")[0] == version for loaded in child["models"])
+def _has(child: Note, version: str) -> bool:
+    return any(loaded.partition(" ")[0] == version for loaded in child.models or ())
 
 
 def print_service(console: Console, store: ModelStore, name: str) -> None:
@@ -53,14 +52,14 @@ def print_service(console: Console, store: ModelStore, name: str) -> None:
         console.print(f"last trial: {outcome}")
 
 
-def _lines(children: list[dict[str, Any]], name: str) -> list[str]:
-    loaded = sorted({m for child in children for m in child["models"] if m.startswith(f"{name}@")})
+def _lines(children: list[Note], name: str) -> list[str]:
+    everything = [model for child in children for model in child.models or ()]
+    loaded = sorted({model for model in everything if model.startswith(f"{name}@")})
     lines = [
-        f"{sum(version in child['models'] for child in children)} of {len(children)} children"
-        f" have {version}"
+        f"{everything.count(version)} of {len(children)} children have {version}"
         for version in loaded
     ]
-    refused = {item for child in children for item in child["refused"].items()}
+    refused = {item for child in children for item in (child.refused or {}).items()}
     return lines + [
         f"[red]refused[/] {version}: {reason}"
         for version, reason in sorted(refused)

@@ -11,14 +11,27 @@ from typing import Any
 from celery import Celery, Task, signals
 from celery.exceptions import Ignore
 
-from tasks import jobs, log_format, stores, training_jobs
-from tasks.errors import ServiceUnavailableError
+from tasks import jobs, log_format, problems, stores, training_jobs
+from tasks.documents import Progress, TrainedTask
+from tasks.errors import CAN_HEAL, ServiceUnavailableError
+from tasks.job_stores import SUCCESS
+from training import errors as training_errors
 from training.tasks import NAME
 
 DAY_SECONDS = 24 * 3600
 RETRY_SECONDS = 10
 
 logger = logging.getLogger(__name__)
+
+problems.know(
+    {
+        training_errors.SettingsError: problems.BAD_SETTINGS,
+        training_errors.DataError: problems.BAD_DATA,
+        training_errors.BackboneUnavailableError: problems.NO_BACKBONE,
+        training_errors.GateError: problems.GATE_FAILED,
+        training_errors.TrainingError: problems.TRAINING_FAILED,
+    }
+)
 
 
 class RecordedTask(Task):  # type: ignore[type-arg]
@@ -34,8 +47,8 @@ class RecordedTask(Task):  # type: ignore[type-arg]
             if not self._claimed(*args, **kwargs):
                 raise Ignore
             result = super().__call__(*args, **kwargs)
-            training_jobs.finish(str(self.request.id), result)
-        except ServiceUnavailableError as exc:
+            training_jobs.finish(TrainedTask(str(self.request.id), SUCCESS, **result))
+        except CAN_HEAL as exc:
             # The next start finds what this one computed and published.
             raise self.retry(exc=exc, countdown=RETRY_SECONDS) from exc
         return result
@@ -59,7 +72,7 @@ class RecordedTask(Task):  # type: ignore[type-arg]
         """Tell Celery's result backend, as ever, and the job record."""
         super().update_state(task_id, state, meta, **others)
         try:
-            training_jobs.note(task_id or str(self.request.id), meta or {})
+            training_jobs.note(task_id or str(self.request.id), Progress(**(meta or {})))
         except ServiceUnavailableError as exc:
             # How far it is matters less than that it goes on.
             logger.warning("progress not noted", extra={"reason": str(exc)})

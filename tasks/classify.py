@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Ignore
 
 from model_store.errors import ImageError
-from tasks import jobs, loaded_models, results, stores, trials
+from tasks import celery_results, jobs, loaded_models, stores, trials
 from tasks.celery import app
-from tasks.errors import ServiceUnavailableError
+from tasks.documents import ClassifiedTask, Timings
+from tasks.errors import CAN_HEAL
 from tasks.job_stores import SUCCESS, Job
 from tasks.settings import settings
 from tasks.trials import CANARY, Trial
@@ -22,15 +22,20 @@ from tasks.trials import CANARY, Trial
 if TYPE_CHECKING:
     from model_store.serving import ServedModel
 
+HEALING_TRIES = 8
+"""Further tries while a store is away: about a minute, with pauses that double up to 15 s."""
+
 logger = logging.getLogger(__name__)
 
 
 @app.task(
     name="classify",
     bind=True,
-    autoretry_for=(ServiceUnavailableError,),
+    autoretry_for=CAN_HEAL,
     retry_backoff=True,
-    ignore_result=results.are_written_with_the_record(),
+    retry_backoff_max=15,
+    retry_kwargs={"max_retries": HEALING_TRIES},
+    ignore_result=celery_results.are_written_with_the_record(),
     store_errors_even_if_ignored=True,
 )
 def classify(self: Any, task_id: str) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def classify(self: Any, task_id: str) -> dict[str, Any]:
         raise Ignore
     with _upload_of(job) as upload:
         trial = trials.of_this_process().of(job.model, job.task_id)
-        document = jobs.finish(job, _answer(job, upload, trial))
+        document = jobs.finish(_answer(job, upload, trial))
         if trial:
             trials.compare(trial, upload)
         return document
@@ -52,7 +57,7 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     images = stores.image_store()
     try:
         yield images.get(job.task_id)
-    except ServiceUnavailableError:
+    except CAN_HEAL:
         raise  # The task is tried again and needs them.
     except Exception:
         images.delete(job.task_id)
@@ -60,40 +65,52 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     images.delete(job.task_id)
 
 
-def _answer(job: Job, upload: bytes, trial: Trial | None) -> dict[str, Any]:
+def _answer(job: Job, upload: bytes, trial: Trial | None) -> ClassifiedTask:
     """Return the document by the canary in its share, else by what is in production."""
     if trial is None or trial.rollout.kind != CANARY:
-        return _classified(job, upload, loaded_models.get(job.model))
+        return _classified_or_failed(job, upload, loaded_models.get(job.model))
     try:
         return _classified(job, upload, trial.candidate)
-    except ImageError:
+    except ImageError as exc:
+        jobs.fail(job.task_id, exc, version=trial.candidate.card.ref)
         raise
     except Exception:
         # Whatever a candidate does wrong, its clients get production's answer.
         logger.exception("canary failed", extra={"model": trial.candidate.card.ref})
         trials.count_error(trial)
-        return _classified(job, upload, trial.production)
+        return _classified_or_failed(job, upload, trial.production)
 
 
-def _classified(job: Job, upload: bytes, model: ServedModel) -> dict[str, Any]:
+def _classified_or_failed(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
+    """Return the document, or end the job here, where the version that was at work is known."""
+    try:
+        return _classified(job, upload, model)
+    except (MemoryError, RecursionError):
+        raise  # `JobTask` says what it means.
+    except Exception as exc:
+        jobs.fail(job.task_id, exc, version=model.card.ref)
+        raise
+
+
+def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
     started = perf_counter()
     image = model.prepare(upload, max_pixels=settings().max_pixels)
     decoded = perf_counter()
     predictions = model.rank(model.predict(image[None])[0], k=job.top_k)
     predicted = perf_counter()
-    return {
-        "task_id": job.task_id,
-        "state": SUCCESS,
-        "model": model.card.name,
-        "model_version": model.card.version,
-        "runtime": model.runtime,
-        "filename": job.filename,
-        "predictions": [asdict(prediction) for prediction in predictions],
-        "timings_ms": {
-            "queued": round(job.queued_ms, 2),
-            "download": round(job.download_ms, 2),
-            "decode": round((decoded - started) * 1000, 2),
-            "predict": round((predicted - decoded) * 1000, 2),
-            "total": round(max(0.0, time() - job.accepted_at) * 1000, 2),
-        },
-    }
+    return ClassifiedTask(
+        task_id=job.task_id,
+        state=SUCCESS,
+        model=model.card.name,
+        model_version=model.card.version,
+        runtime=model.runtime,
+        filename=job.filename,
+        predictions=predictions,
+        timings_ms=Timings(
+            queued=round(job.queued_ms, 2),
+            download=round(job.download_ms, 2),
+            decode=round((decoded - started) * 1000, 2),
+            predict=round((predicted - decoded) * 1000, 2),
+            total=round(max(0.0, time() - job.accepted_at) * 1000, 2),
+        ),
+    )

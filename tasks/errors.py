@@ -21,6 +21,8 @@ The tree::
 Each is made from one string, so that Celery's JSON results can carry it.
 """
 
+from model_store.errors import StoreUnavailableError
+
 
 class TasksError(Exception):
     """Root of the errors of the work room."""
@@ -80,3 +82,7 @@ class ExpiredJobError(TasksError):
 
 class NotRevocableError(TasksError):
     """The job has started or is over."""
+
+
+CAN_HEAL = (ServiceUnavailableError, StoreUnavailableError)
+"""What is no fault of the job, and may be over at its next try."""

@@ -5,12 +5,14 @@ The only module that changes job records; the API and the task bodies call it.
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import time
 from typing import Any
 from uuid import uuid4
 
-from tasks import problems, publisher, results, statistics, stores
+from tasks import celery_results, documents, job_kinds, problems, publisher, statistics, stores
+from tasks.documents import ClassifiedTask, FailedTask, FinishedTask, Progress, RevokedTask
 from tasks.errors import (
     ExpiredJobError,
     NotRevocableError,
@@ -25,7 +27,6 @@ from tasks.job_stores import (
     REVOKED,
     STARTED,
     SUCCESS,
-    TRAINING,
     Job,
     JobStore,
     Outcome,
@@ -39,19 +40,39 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client is told about a job: its state, and the document once it is over.
+    """What a client is told about a job: its state, and the document once it is over, as JSON.
 
-    Until then a training has `progress`, a JSON object.
+    A training that runs has `progress`.
     """
 
     task_id: str
     state: str
     document: str | None = None
-    progress: str = ""
+    progress: Progress | None = None
+
+    @property
+    def finished(self) -> FinishedTask | None:
+        """What the document says, or None while the job is not over."""
+        return None if self.document is None else documents.finished(self.document)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a client wants of a picture.
+
+    Attributes:
+        model: The reference that it named, or the default one.
+        version: What that means now, as in `imagenet@1`; empty where nobody has looked.
+        top_k: How many labels.
+    """
+
+    model: str
+    top_k: int
+    version: str = ""
 
 
 def submit_upload(
-    upload: bytes, *, filename: str, model: str, top_k: int, wait_seconds: float = 0.0
+    upload: bytes, *, filename: str, asked: Asked, wait_seconds: float = 0.0
 ) -> Answer:
     """Store the picture, record the job, queue its classification.
 
@@ -60,27 +81,30 @@ def submit_upload(
     Raises:
         ServiceUnavailableError: a part did not answer; nothing is left behind.
     """
-    job = _new_job(filename, model, top_k)
+    job = _new_job(filename, asked)
     stores.image_store().put(job.task_id, upload)
     return _accept(job, "classify", wait_seconds)
 
 
-def submit_url(image_url: str, *, model: str, top_k: int, wait_seconds: float = 0.0) -> Answer:
+def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0) -> Answer:
     """Record the job and queue its download; returns like `submit_upload`.
 
     Raises:
         ServiceUnavailableError: a part did not answer; nothing is left behind.
     """
-    job = replace(_new_job(filename_of(image_url), model, top_k), image_url=image_url)
+    job = replace(_new_job(filename_of(image_url), asked), image_url=image_url)
     return _accept(job, "download", wait_seconds)
 
 
 def _accept(job: Job, task_name: str, wait_seconds: float) -> Answer:
+    def publish() -> None:
+        publisher.publish(task_name, job.task_id)
+
     if wait_seconds <= 0:
-        _record_and_publish(job, task_name)
+        record(job, publish=publish)
         return Answer(job.task_id, PENDING)
     with stores.prompt_job_store().watching(job.task_id) as watch:
-        _record_and_publish(job, task_name)
+        record(job, publish=publish)
         try:
             return _watched(watch, job.task_id, wait_seconds)
         except ServiceUnavailableError as exc:
@@ -96,22 +120,28 @@ def _watched(watch: Watch, task_id: str, wait_seconds: float) -> Answer:
     return Answer(task_id, json.loads(document)["state"], document)
 
 
-def _new_job(filename: str, model: str, top_k: int) -> Job:
+def _new_job(filename: str, asked: Asked) -> Job:
     now = time()
     return Job(
         task_id=str(uuid4()),
-        model=model,
-        top_k=top_k,
+        model=asked.model,
+        version=asked.version,
+        top_k=asked.top_k,
         filename=filename,
         accepted_at=now,
         queued_since=now,
     )
 
 
-def _record_and_publish(job: Job, task_name: str) -> None:
+def record(job: Job, *, publish: Callable[[], None]) -> None:
+    """Write the record of a new job, then publish its message; undo both if either fails.
+
+    Raises:
+        ServiceUnavailableError: a part did not answer; nothing is left behind.
+    """
     try:
         stores.prompt_job_store().create(job)
-        publisher.publish(task_name, job.task_id)
+        publish()
     except ServiceUnavailableError:
         _withdraw(job)
         raise
@@ -164,19 +194,24 @@ def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
         stores.image_store().delete(job.task_id)
 
 
-def finish(job: Job, document: dict[str, Any]) -> dict[str, Any]:
+def finish(document: ClassifiedTask) -> dict[str, Any]:
     """End a job as SUCCESS and return its document; an earlier end wins and is returned."""
-    text = json.dumps(document)
-    celery_result = results.of_success(job.task_id, text)
+    members = documents.as_dict(document)
+    text = json.dumps(members)
+    celery_result = celery_results.of_success(document.task_id, text)
     outcome = Outcome(SUCCESS, text, statistics.of_success(document), celery_result)
-    if not stores.job_store().finish(job.task_id, outcome):
-        earlier = stores.job_store().document(job.task_id)
-        return document if earlier is None else dict(json.loads(earlier))
-    return document
+    if not stores.job_store().finish(document.task_id, outcome):
+        earlier = stores.job_store().document(document.task_id)
+        return members if earlier is None else dict(json.loads(earlier))
+    return members
 
 
-def fail(task_id: str, exc: BaseException) -> None:
-    """End a job as FAILURE, with the problem that the exception stands for."""
+def fail(task_id: str, exc: BaseException, *, version: str = "") -> None:
+    """End a job as FAILURE, with the problem that the exception stands for.
+
+    `version` is the one that was at work; without it the failure counts for the version that the
+    client's reference meant when the job was accepted.
+    """
     store = stores.job_store()
     job = store.get(task_id)
     if job is None:
@@ -184,20 +219,18 @@ def fail(task_id: str, exc: BaseException) -> None:
         return
     problem = problems.of(exc)
     error = problem.document(problems.detail_of(exc), instance=f"/result/{task_id}")
-    document = _over_document(job, FAILURE) | {"error": error}
-    counts, lives = _counts_of_end(job, FAILURE, error=problem.slug), _lives_seconds(job)
-    store.finish(task_id, Outcome(FAILURE, json.dumps(document), counts, lives_seconds=lives))
+    document = FailedTask(task_id, FAILURE, job.model, job.filename, error)
+    counts = _counts_of_end(job, FAILURE, version=version, error=problem.slug)
+    lives_seconds = job_kinds.of(job).lives_seconds
+    outcome = Outcome(FAILURE, documents.to_json(document), counts, lives_seconds=lives_seconds)
+    store.finish(task_id, outcome)
 
 
-def _lives_seconds(job: Job) -> int:
-    both = settings()
-    return both.training_ttl_seconds if job.kind == TRAINING else both.result_ttl_seconds
-
-
-def _counts_of_end(job: Job, state: str, *, error: str = "") -> dict[str, float]:
-    """Return what an end counts for; the statistics are those of pictures."""
-    trained = job.kind == TRAINING
-    return {} if trained else statistics.of_end(state, model=job.model, error=error)
+def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, float]:
+    """Return what an end counts for, by the version of the model as far as it is known."""
+    if not job_kinds.of(job).is_counted:
+        return {}
+    return statistics.of_end(state, model=version or job.version or job.model, error=error)
 
 
 def revoke(task_id: str) -> Answer:
@@ -211,25 +244,24 @@ def revoke(task_id: str) -> Answer:
     job = store.get(task_id)
     if job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
-    outcome = _revoked(job)
-    trains = job.kind == TRAINING
-    before = store.revoke(task_id, outcome, started=trains)
+    outcome, kind = _revoked(job), job_kinds.of(job)
+    before = store.revoke(task_id, outcome, started=kind.is_revocable_when_started)
     if before in OVER:
-        raise NotRevocableError(f"the task is over ({before}); nothing is left to revoke")
-    if before == STARTED and not trains:
+        over = _view(store, task_id)
+        raise NotRevocableError(f"the task is over ({over.state}); nothing is left to revoke")
+    if before == STARTED and not kind.is_revocable_when_started:
         raise NotRevocableError("the task has started; only a waiting one can be revoked")
-    _tidy_after_revocation(job)
+    _tidy_after_revocation(task_id, kind.tidy)
     return Answer(task_id, REVOKED, outcome.document)
 
 
-def _tidy_after_revocation(job: Job) -> None:
+def _tidy_after_revocation(task_id: str, tidy: tuple[Callable[[str], None], ...]) -> None:
     """Tell the workers and delete the picture; the record alone already stops a waiting job."""
-    of_picture = (publisher.revoke, stores.image_store().delete)
-    for tidy in (publisher.stop_training,) if job.kind == TRAINING else of_picture:
+    for each in tidy:
         try:
-            tidy(job.task_id)
+            each(task_id)
         except ServiceUnavailableError as exc:
-            logger.warning("revocation", extra={"task_id": job.task_id, "reason": str(exc)})
+            logger.warning("revocation", extra={"task_id": task_id, "reason": str(exc)})
 
 
 def end_revoked(task_id: str) -> None:
@@ -241,26 +273,16 @@ def end_revoked(task_id: str) -> None:
 
 
 def _revoked(job: Job) -> Outcome:
-    document = json.dumps(_over_document(job, REVOKED))
+    document = documents.to_json(RevokedTask(job.task_id, REVOKED, job.model, job.filename))
     counts = _counts_of_end(job, REVOKED)
-    return Outcome(
-        REVOKED, document, counts, results.of_revocation(job.task_id), _lives_seconds(job)
-    )
+    result = celery_results.of_revocation(job.task_id)
+    return Outcome(REVOKED, document, counts, result, job_kinds.of(job).lives_seconds)
 
 
 def is_wanted(task_id: str) -> bool:
     """Tell whether the picture of a job may still be asked for."""
     job = stores.job_store().get(task_id)
     return job is not None and job.state not in OVER
-
-
-def _over_document(job: Job, state: str) -> dict[str, Any]:
-    return {
-        "task_id": job.task_id,
-        "state": state,
-        "model": job.model,
-        "filename": job.filename,
-    }
 
 
 def view(task_id: str, *, wait_seconds: float = 0.0) -> Answer:
@@ -292,9 +314,15 @@ def _view(store: JobStore, task_id: str) -> Answer:
     if job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
     if job.state not in OVER:
-        return Answer(task_id, job.state, progress=job.progress if job.state == STARTED else "")
+        return Answer(task_id, job.state, progress=_progress(job))
     document = store.document(task_id)
     if document is None:
-        lives = _lives_seconds(job)
+        lives = job_kinds.of(job).lives_seconds
         raise ExpiredJobError(f"the result of {task_id} was kept for {lives} seconds and is gone")
     return Answer(task_id, job.state, document)
+
+
+def _progress(job: Job) -> Progress | None:
+    if job.state != STARTED or not job.progress:
+        return None
+    return Progress(**json.loads(job.progress))

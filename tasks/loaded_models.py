@@ -10,16 +10,17 @@ from __future__ import annotations
 import fcntl
 import logging
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from model_store import ModelReference, ModelStore, ModelStoreError
-from model_store.references import PRODUCTION
+from model_store.errors import StoreUnavailableError, UnknownModelError, UnknownVersionError
+from model_store.references import PREVIOUS, PRODUCTION
 from model_store.settings import ModelSettings
+from tasks.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,8 +40,13 @@ logger = logging.getLogger(__name__)
 class Refusal:
     """Why a version may not answer, and when (monotonic seconds) it is tried again."""
 
-    reason: str
+    error: Exception
     retry_at: float
+
+    @property
+    def reason(self) -> str:
+        """The error in one line."""
+        return f"{type(self.error).__name__}: {self.error}"
 
 
 class LoadedModels:
@@ -59,19 +65,79 @@ class LoadedModels:
         self._refused: dict[Version, Refusal] = {}
         self._lock = Lock()
         self._refreshed_at = monotonic()
+        self._is_watched = False
 
     def get(self, reference: str) -> ServedModel:
         """Return the warm model that answers for `reference`; loads it at its first use.
 
+        One that was dropped for want of memory is loaded again as the version that it was: another
+        one takes over in `refresh` alone, where it is tried first.
+
         Raises:
             ModelStoreError: there is none, or its files or runtime are not fit to serve.
         """
+        if not self._is_watched and monotonic() - self._refreshed_at > REFRESH_SECONDS:
+            self.refresh()
         version = self._answering.get(reference)
         model = self._used(version) if version else None
-        if model is None:
-            version = self._store.resolve(reference)
-            model = self._used(version) or self._load(*version)
-            self._answering[reference] = version
+        return model or self._first(reference, version)
+
+    def _first(self, reference: str, dropped: Version | None) -> ServedModel:
+        """Load the first version that can answer for a reference which none in memory answers."""
+        errors: list[Exception] = []
+        for version in self._candidates(reference, dropped):
+            tried = self._tried(version)
+            if not isinstance(tried, Exception):
+                self._answering[reference] = version
+                return tried
+            errors.append(tried)
+            if isinstance(tried, StoreUnavailableError):
+                break  # It says nothing of the version, and the task is tried again.
+        raise errors[0]
+
+    def _candidates(self, reference: str, dropped: Version | None) -> Iterator[Version]:
+        """Yield the version that answered before, else what the reference means now.
+
+        A child that begins after a promotion that cannot be loaded has none that answered before;
+        it goes on with the version that was promoted over, as the others do.
+        """
+        if dropped is not None and self._is_there(dropped):
+            yield dropped
+            return
+        wanted = self._store.resolve(reference)
+        yield wanted
+        parsed = ModelReference.parse(reference)
+        if parsed.selector == PRODUCTION:
+            with suppress(UnknownVersionError):
+                yield self._store.resolve(ModelReference(parsed.name, PREVIOUS))
+
+    def _is_there(self, version: Version) -> bool:
+        try:
+            self._store.resolve(ModelReference(version[0], str(version[1])))
+        except (UnknownModelError, UnknownVersionError):
+            return False
+        return True
+
+    def _tried(self, version: Version) -> ServedModel | Exception:
+        """Return a version from memory or load it; or why that cannot be, which is kept."""
+        if (model := self._used(version)) is not None:
+            return model
+        refusal = self._refused.get(version)
+        if refusal is not None and monotonic() <= refusal.retry_at:
+            return refusal.error
+        try:
+            model = self._load(*version)
+        except StoreUnavailableError as exc:
+            logger.warning(
+                "version not loaded", extra={"model": _text(version), "reason": str(exc)}
+            )
+            return exc
+        except Exception as exc:
+            # Whatever it is, another version may be able to answer.
+            logger.exception("version refused", extra={"model": _text(version)})
+            self._refused[version] = Refusal(exc, monotonic() + REFUSED_AGAIN_SECONDS)
+            return exc
+        self._refused.pop(version, None)
         return model
 
     def refresh(self) -> bool:
@@ -82,10 +148,20 @@ class LoadedModels:
         self._refreshed_at = monotonic()
         return any([self._follow(reference) for reference in list(self._answering)])
 
-    @property
-    def stale(self) -> bool:
-        """Whether the last look at the store is longer ago than a refresh should be."""
-        return monotonic() - self._refreshed_at > REFRESH_SECONDS
+    def watch(self, refresh: Callable[[], None]) -> None:
+        """Call `refresh` every second in a thread; it goes on whatever one call raises."""
+
+        def refresh_forever() -> None:
+            while True:
+                Event().wait(REFRESH_SECONDS)
+                try:
+                    refresh()
+                except Exception:
+                    # Without this thread no version would ever take over in this process again.
+                    logger.exception("look at the store failed")
+
+        self._is_watched = True
+        Thread(target=refresh_forever, name="model-watch", daemon=True).start()
 
     @property
     def loaded(self) -> list[str]:
@@ -97,7 +173,7 @@ class LoadedModels:
     @property
     def refused(self) -> dict[str, str]:
         """Why versions that should answer do not, by `name@version`."""
-        return {f"{name}@{n}": refusal.reason for (name, n), refusal in self._refused.items()}
+        return {_text(version): refusal.reason for version, refusal in self._refused.items()}
 
     def _follow(self, reference: str) -> bool:
         answering = self._answering[reference]
@@ -106,7 +182,7 @@ class LoadedModels:
             return False
         if self._hold(target):
             self._answering[reference] = target
-            logger.info("version took over", extra={"model": f"{target[0]}@{target[1]}"})
+            logger.info("version took over", extra={"model": _text(target)})
         return True
 
     def hold(self, name: str, version: int) -> bool:
@@ -132,18 +208,10 @@ class LoadedModels:
 
     def _hold(self, version: Version) -> bool:
         """Make sure a version is in memory; False when it is refused, with the reason kept."""
-        try:
-            if self._used(version) is None:
-                with one_at_a_time(self._settings.cache_directory):
-                    self._load(*version)
-        except Exception as exc:
-            # Whatever it is, the version in service goes on answering.
-            logger.exception("version refused", extra={"model": f"{version[0]}@{version[1]}"})
-            reason = f"{type(exc).__name__}: {exc}"
-            self._refused[version] = Refusal(reason, monotonic() + REFUSED_AGAIN_SECONDS)
-            return False
-        self._refused.pop(version, None)
-        return True
+        if self._used(version) is not None:
+            return True
+        with one_at_a_time(self._settings.cache_directory):
+            return not isinstance(self._tried(version), Exception)
 
     def _target(self, reference: str, answering: Version) -> Version:
         if ModelReference.parse(reference).version is not None:
@@ -193,7 +261,7 @@ class LoadedModels:
                 return
             if version != default:
                 del self._models[version]
-                logger.info("model dropped", extra={"model": f"{version[0]}@{version[1]}"})
+                logger.info("model dropped", extra={"model": _text(version)})
 
 
 @contextmanager
@@ -217,43 +285,34 @@ def _size_bytes(artifact: Path) -> int:
     return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
 
 
-_children = 1
+@dataclass
+class Sharing:
+    """How many processes predict at once on this machine's cores; noted before they are forked."""
+
+    children: int = 1
+
+
+@once
+def _sharing() -> Sharing:
+    return Sharing()
 
 
 def share_cores_among(pool: str, *, children: int) -> None:
     """Note how many processes will predict at once; called before they are forked."""
-    global _children  # noqa: PLW0603 - the only way from the parent's signal into its children
-    _children = children if pool.rpartition(".")[2] in PROCESS_POOLS else 1
+    _sharing().children = children if pool.rpartition(".")[2] in PROCESS_POOLS else 1
 
 
-@cache
+@once
 def of_this_process() -> LoadedModels:
     """Return the models of this process."""
-    return LoadedModels(ModelSettings(), children=_children)
-
-
-_watcher: list[Thread] = []
+    return LoadedModels(ModelSettings(), children=_sharing().children)
 
 
 def get(reference: str) -> ServedModel:
     """Return the warm model that answers for `reference`; see `LoadedModels.get`."""
-    models = of_this_process()
-    if not _watcher and models.stale:
-        models.refresh()
-    return models.get(reference)
+    return of_this_process().get(reference)
 
 
-def watch(refresh: Callable[[], None]) -> None:
-    """Call `refresh` every second in a thread from now on; it goes on whatever one call raises."""
-
-    def refresh_forever() -> None:
-        while True:
-            Event().wait(REFRESH_SECONDS)
-            try:
-                refresh()
-            except Exception:
-                # Without this thread no version would ever take over in this process again.
-                logger.exception("look at the store failed")
-
-    _watcher.append(Thread(target=refresh_forever, name="model-watch", daemon=True))
-    _watcher[0].start()
+def _text(version: Version) -> str:
+    name, number = version
+    return f"{name}@{number}"

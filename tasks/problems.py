@@ -3,8 +3,14 @@
 The API answers with them, and a job that failed carries one in its `error`.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+
+from model_store import errors as model_errors
+from tasks import errors
+from tasks.documents import ProblemDocument
 
 TYPE_PREFIX = "/problems#"
 """`type` is a URI reference; the API serves the table at `/problems`."""
@@ -18,70 +24,97 @@ class Problem:
     title: str
     status: int
 
-    def document(self, detail: str, *, instance: str | None = None) -> dict[str, Any]:
+    def document(self, detail: str, *, instance: str | None = None) -> ProblemDocument:
         """Return the RFC 9457 object for one occurrence."""
-        members = {
-            "type": f"{TYPE_PREFIX}{self.slug}",
-            "title": self.title,
-            "status": self.status,
-            "detail": detail,
-        }
-        return members | ({"instance": instance} if instance else {})
+        type_ = f"{TYPE_PREFIX}{self.slug}"
+        return ProblemDocument(type_, self.title, self.status, detail, instance)
 
 
 INTERNAL = Problem("internal-error", "The service failed", 500)
 UNAVAILABLE = Problem("service-unavailable", "A part of the service is not reachable", 503)
+LOST = Problem("worker-lost", "The job lost its worker too often", 500)
+TIME_LIMIT = Problem("time-limit", "The job took too long", 422)
 
-PROBLEMS: dict[str, Problem] = {
-    # Pictures (model_store.errors)
-    "NotAnImageError": Problem("not-an-image", "The upload is not a picture", 415),
-    "UnsupportedImageFormatError": Problem(
+BAD_SETTINGS = Problem("bad-training-settings", "A setting of the training is wrong", 422)
+BAD_DATA = Problem("bad-training-data", "The pictures cannot be trained on", 422)
+NO_BACKBONE = Problem("backbone-unavailable", "The backbone is missing", 422)
+GATE_FAILED = Problem("gate-failed", "The model is not good enough to be published", 422)
+TRAINING_FAILED = Problem("training-failed", "The training failed", 500)
+OF_TRAINING = (BAD_SETTINGS, BAD_DATA, NO_BACKBONE, GATE_FAILED, TRAINING_FAILED)
+"""Whose errors are classes of a room that this one does not know; see `know`."""
+
+_PROBLEMS: dict[type[BaseException], Problem] = {
+    # Pictures
+    model_errors.NotAnImageError: Problem("not-an-image", "The upload is not a picture", 415),
+    model_errors.UnsupportedImageFormatError: Problem(
         "unsupported-image-format", "This picture format is not accepted", 415
     ),
-    "TruncatedImageError": Problem("truncated-image", "The picture is cut off or damaged", 422),
-    "TooManyPixelsError": Problem("too-many-pixels", "The picture has too many pixels", 422),
-    "ImageError": Problem("bad-image", "The picture cannot be read", 422),
-    # Models (model_store.errors)
-    "UnknownModelError": Problem("unknown-model", "There is no such model", 404),
-    "UnknownVersionError": Problem("unknown-version", "The model has no such version", 404),
-    "BadModelReferenceError": Problem("bad-model-reference", "Not a model reference", 422),
-    "CorruptVersionError": Problem("corrupt-model", "The model's files are damaged", 500),
-    "ModelFormatError": Problem("unusable-model", "The model cannot be used", 500),
-    "RuntimeUnavailableError": Problem("runtime-unavailable", "The runtime cannot serve", 500),
-    "GoldenMismatchError": Problem("golden-mismatch", "The model answers differently here", 500),
-    # Jobs (tasks.errors)
-    "UploadMissingError": Problem("upload-missing", "The picture is no longer stored", 500),
-    "JobMemoryError": Problem("out-of-memory", "The picture needs too much memory", 422),
-    "PoisonedJobError": Problem("worker-lost", "The job lost its worker too often", 500),
-    "DownloadError": Problem("download-failed", "The picture could not be downloaded", 422),
-    "DownloadRefusedError": Problem("download-refused", "This address may not be asked", 422),
-    "DownloadStatusError": Problem("download-status", "The server did not give the picture", 422),
-    "DownloadTooLargeError": Problem("download-too-large", "The picture has too many bytes", 422),
-    "DownloadTimeoutError": Problem("download-timeout", "The download took too long", 422),
-    "DownloadUnreachableError": Problem("download-unreachable", "The server is unreachable", 422),
-    "ServiceUnavailableError": UNAVAILABLE,
-    "StoreUnavailableError": UNAVAILABLE,
-    "UnknownJobError": Problem("unknown-task", "There is no such task", 404),
-    "ExpiredJobError": Problem("expired-result", "The result is no longer kept", 410),
-    "NotRevocableError": Problem("not-revocable", "The task can no longer be revoked", 409),
-    # Training (training.errors)
-    "SettingsError": Problem("bad-training-settings", "A setting of the training is wrong", 422),
-    "DataError": Problem("bad-training-data", "The pictures cannot be trained on", 422),
-    "BackboneUnavailableError": Problem("backbone-unavailable", "The backbone is missing", 422),
-    "GateError": Problem("gate-failed", "The model is not good enough to be published", 422),
-    "TrainingError": Problem("training-failed", "The training failed", 500),
+    model_errors.TruncatedImageError: Problem(
+        "truncated-image", "The picture is cut off or damaged", 422
+    ),
+    model_errors.TooManyPixelsError: Problem(
+        "too-many-pixels", "The picture has too many pixels", 422
+    ),
+    model_errors.ImageError: Problem("bad-image", "The picture cannot be read", 422),
+    # Models
+    model_errors.UnknownModelError: Problem("unknown-model", "There is no such model", 404),
+    model_errors.UnknownVersionError: Problem(
+        "unknown-version", "The model has no such version", 404
+    ),
+    model_errors.BadModelReferenceError: Problem(
+        "bad-model-reference", "Not a model reference", 422
+    ),
+    model_errors.CorruptVersionError: Problem(
+        "corrupt-model", "The model's files are damaged", 500
+    ),
+    model_errors.ModelFormatError: Problem("unusable-model", "The model cannot be used", 500),
+    model_errors.RuntimeUnavailableError: Problem(
+        "runtime-unavailable", "The runtime cannot serve", 500
+    ),
+    model_errors.GoldenMismatchError: Problem(
+        "golden-mismatch", "The model answers differently here", 500
+    ),
+    model_errors.StoreUnavailableError: UNAVAILABLE,
+    # Jobs
+    errors.UploadMissingError: Problem("upload-missing", "The picture is no longer stored", 500),
+    errors.JobMemoryError: Problem("out-of-memory", "The picture needs too much memory", 422),
+    errors.PoisonedJobError: LOST,
+    errors.DownloadError: Problem("download-failed", "The picture could not be downloaded", 422),
+    errors.DownloadRefusedError: Problem("download-refused", "This address may not be asked", 422),
+    errors.DownloadStatusError: Problem(
+        "download-status", "The server did not give the picture", 422
+    ),
+    errors.DownloadTooLargeError: Problem(
+        "download-too-large", "The picture has too many bytes", 422
+    ),
+    errors.DownloadTimeoutError: Problem("download-timeout", "The download took too long", 422),
+    errors.DownloadUnreachableError: Problem(
+        "download-unreachable", "The server is unreachable", 422
+    ),
+    errors.ServiceUnavailableError: UNAVAILABLE,
+    errors.UnknownJobError: Problem("unknown-task", "There is no such task", 404),
+    errors.ExpiredJobError: Problem("expired-result", "The result is no longer kept", 410),
+    errors.NotRevocableError: Problem("not-revocable", "The task can no longer be revoked", 409),
     # Celery's own
-    "WorkerLostError": Problem("worker-lost", "The job lost its worker too often", 500),
-    "SoftTimeLimitExceeded": Problem("time-limit", "The job took too long", 422),
-    "TimeLimitExceeded": Problem("time-limit", "The job took too long", 422),
+    WorkerLostError: LOST,
+    SoftTimeLimitExceeded: TIME_LIMIT,
+    TimeLimitExceeded: TIME_LIMIT,
 }
-"""Problems by the name of the exception class; the class's parents are looked up after it."""
+
+
+def know(problems: Mapping[type[BaseException], Problem]) -> None:
+    """Add the problems of errors that only the caller's room knows."""
+    _PROBLEMS.update(problems)
+
+
+def every() -> Iterable[Problem]:
+    """Return each kind of problem; some more than once."""
+    return (*_PROBLEMS.values(), *OF_TRAINING, INTERNAL)
 
 
 def of(exc: BaseException) -> Problem:
     """Return the problem of an exception, by its class or the nearest parent that has one."""
-    names = (parent.__name__ for parent in type(exc).__mro__)
-    return next((PROBLEMS[name] for name in names if name in PROBLEMS), INTERNAL)
+    return next((_PROBLEMS[kind] for kind in type(exc).__mro__ if kind in _PROBLEMS), INTERNAL)
 
 
 def detail_of(exc: BaseException) -> str:

@@ -4,27 +4,47 @@ A second Celery app without a result backend: publishing through an app that has
 subscribes to a channel for every task (11.8 ms against 2.9 ms measured).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 from amqp.exceptions import ChannelError
 from celery import Celery
+from kombu import Connection
 from kombu.exceptions import KombuError
 
 from tasks.celery import app as worker_app
 from tasks.errors import ServiceUnavailableError
+from tasks.once import once
 
 POOL_LIMIT = 200
+TRY_AGAIN = {"max_retries": 1, "interval_start": 0.1}
 TRAIN = "training.tasks.train"
 QUEUE_OF_TASK = {"classify": "classify", "download": "downloads", TRAIN: "training"}
 
 
-@cache
+class PromptConnection(Connection):
+    """A connection that gives up soon, also where kombu's own callers set no limit.
+
+    A broadcast is such a caller: it would go on for as long as the broker is away, and hold the
+    request that sent it (`Mailbox._publish` in kombu/pidbox.py).
+    """
+
+    def ensure(
+        self, obj: Any, fun: Callable[..., Any], *args: Any, **options: Any
+    ) -> Callable[..., Any]:
+        """Return `fun` such that it is tried once more after a lost connection, by default."""
+        ensured: Callable[..., Any] = super().ensure(obj, fun, *args, **{**TRY_AGAIN, **options})
+        return ensured
+
+
+@once
 def _publishing_app() -> Celery:
     app = Celery("petiole-publisher", set_as_current=False)
     app.config_from_object("celeryconfig")
+    app.amqp.Connection = PromptConnection
+    # Else broadcasts would be sent over a pooled connection, which is of kombu's own class.
+    app.control.mailbox.producer_pool = None  # type: ignore[attr-defined] # the stubs lack it
     # CELERY_RESULT_BACKEND in the environment beats every setting, but not this attribute.
     app.backend_cls = "disabled"
     app.conf.task_always_eager = False
@@ -32,7 +52,7 @@ def _publishing_app() -> Celery:
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, **transport}
     # Each waiting thread of the API may publish at once; an acquire beyond the limit would wait.
     app.conf.broker_pool_limit = POOL_LIMIT
-    app.conf.task_publish_retry_policy = {"max_retries": 1, "interval_start": 0.1}
+    app.conf.task_publish_retry_policy = TRY_AGAIN
     return app
 
 
@@ -79,8 +99,8 @@ def revoke(task_id: str) -> None:
     The job record is what stops the job; a worker that missed this finds it there.
     """
     ids = [celery_id(task_name, task_id) for task_name in ("classify", "download")]
-    with _translated("the revocation"):
-        _publishing_app().control.revoke(ids)
+    with _translated("the revocation"), _connection() as connection:
+        _publishing_app().control.revoke(ids, connection=connection)
 
 
 def stop_training(task_id: str) -> None:
@@ -88,14 +108,16 @@ def stop_training(task_id: str) -> None:
 
     The signal is Celery's soft time limit, an exception in the task: it ends what it started.
     """
-    with _translated("the revocation"):
-        _publishing_app().control.revoke(task_id, terminate=True, signal="SIGUSR1")
+    with _translated("the revocation"), _connection() as connection:
+        control = _publishing_app().control
+        control.revoke(task_id, terminate=True, signal="SIGUSR1", connection=connection)
 
 
 def has_worker(queue: str) -> bool:
     """Tell whether a worker that consumes a queue answers within a second."""
-    with _translated("a question to the workers"):
-        answers = _publishing_app().control.inspect(timeout=1.0).active_queues() or {}
+    with _translated("a question to the workers"), _connection() as connection:
+        asked = _publishing_app().control.inspect(timeout=1.0, connection=connection)
+        answers = asked.active_queues() or {}
     return any(each["name"] == queue for queues in answers.values() for each in queues)
 
 
@@ -105,14 +127,14 @@ def ping() -> None:
     Raises:
         ServiceUnavailableError: it does not.
     """
-    with _translated("a connection"), _publishing_app().connection_for_write() as connection:
+    with _translated("a connection"), _connection() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
         _length(connection.default_channel, QUEUE_OF_TASK["classify"])
 
 
 def queue_lengths() -> dict[str, int]:
     """Return how many messages wait in each queue; those given to a worker do not count."""
-    with _translated("a look at its queues"), _publishing_app().connection_for_read() as connection:
+    with _translated("a look at its queues"), _connection() as connection:
         channel = connection.default_channel
         return {queue: _length(channel, queue) for queue in QUEUE_OF_TASK.values()}
 
@@ -129,9 +151,21 @@ def _length(channel: Any, queue: str) -> int:
 def _translated(what: str) -> Iterator[None]:
     try:
         yield
-    except (KombuError, OSError) as exc:
+    except _broker_errors() as exc:
         message = f"the broker did not take {what} ({type(exc).__name__}); try again shortly"
         raise ServiceUnavailableError(message) from exc
+
+
+def _connection() -> Connection:
+    """Return a new connection of the caller's own, not yet connected."""
+    return _publishing_app().connection_for_write()
+
+
+@once
+def _broker_errors() -> tuple[type[BaseException], ...]:
+    """Return all that a call can raise; kombu leaves some errors of its libraries as they are."""
+    connection = _connection()
+    return (KombuError, OSError, *connection.connection_errors, *connection.channel_errors)
 
 
 def celery_id(task_name: str, task_id: str) -> str:

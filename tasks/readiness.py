@@ -8,30 +8,69 @@ import json
 import logging
 import os
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Event, Thread
-from typing import Any
+from typing import Final, Literal
 
-from tasks import stores
+from pydantic import TypeAdapter
+
+from tasks import documents, stores
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import JobStore
 from tasks.settings import settings
 
+READY: Final = "ready"
+NOT_READY: Final = "not ready"
+
 logger = logging.getLogger(__name__)
 
 
-def classify_children(store: JobStore) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Note:
+    """What one worker process says about itself.
+
+    Attributes:
+        process: Queue, host and process id.
+        queue: The queue that it serves.
+        state: Whether it takes jobs.
+        reason: Why not, where it does not.
+        models: The versions in its memory with their runtimes, as in `imagenet@1 on openvino`.
+        refused: Why versions that should answer do not, by `name@version`.
+        trials: The number of the rollout that it follows, by model.
+    """
+
+    process: str
+    queue: str
+    state: Literal["ready", "not ready"]
+    reason: str | None = None
+    models: tuple[str, ...] | None = None
+    refused: Mapping[str, str] | None = None
+    trials: Mapping[str, int] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes jobs."""
+        return self.state == READY
+
+
+_note: TypeAdapter[Note] = TypeAdapter(Note)
+
+
+def classify_children(store: JobStore) -> list[Note]:
     """Return a note for each classify child that has announced itself: warm, or why not."""
     return _notes(store, "classify")
 
 
-def downloaders(store: JobStore) -> list[dict[str, Any]]:
+def downloaders(store: JobStore) -> list[Note]:
     """Return a note for each download worker."""
     return _notes(store, "downloads")
 
 
-def _notes(store: JobStore, queue: str) -> list[dict[str, Any]]:
-    notes = ((member, json.loads(note)) for member, note in store.ready().items())
-    return [{"process": m, **note} for m, note in notes if note["queue"] == queue]
+def _notes(store: JobStore, queue: str) -> list[Note]:
+    said = store.ready().items()
+    notes = [_note.validate_python({"process": m, **json.loads(text)}) for m, text in said]
+    return [note for note in notes if note.queue == queue]
 
 
 class Announcement:
@@ -41,14 +80,26 @@ class Announcement:
         """Prepare for the worker of `queue`; nothing is announced yet."""
         self._queue = queue
         self._member = f"{queue}:{socket.gethostname()}:{os.getpid()}"
-        self._note = ""
+        self._text = ""
         self._stop = Event()
         self._thread: Thread | None = None
 
-    def say(self, *, ready: bool, **details: Any) -> None:
-        """Announce readiness, or its absence with a reason, from now on."""
-        state = "ready" if ready else "not ready"
-        self._note = json.dumps({"queue": self._queue, "state": state, **details})
+    def ready(
+        self,
+        *,
+        models: tuple[str, ...] | None = None,
+        refused: Mapping[str, str] | None = None,
+        trials: Mapping[str, int] | None = None,
+    ) -> None:
+        """Announce that this process takes jobs, from now on."""
+        self._say(Note(self._member, self._queue, READY, None, models, refused, trials))
+
+    def not_ready(self, reason: str) -> None:
+        """Announce why this process takes no job, from now on."""
+        self._say(Note(self._member, self._queue, NOT_READY, reason))
+
+    def _say(self, note: Note) -> None:
+        self._text = documents.to_json(note)
         self._announce()
         if self._thread is None:
             self._thread = Thread(target=self._renew, name="readiness", daemon=True)
@@ -68,6 +119,6 @@ class Announcement:
 
     def _announce(self) -> None:
         try:
-            stores.prompt_job_store().announce_ready(self._member, self._note)
+            stores.prompt_job_store().announce_ready(self._member, self._text)
         except ServiceUnavailableError as exc:
             logger.warning("readiness not announced", extra={"reason": str(exc)})

@@ -3,12 +3,13 @@
 Every process of the service (API, workers, Flower) reads the same ones.
 """
 
-from functools import cache
 from os import environ
 from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tasks.once import once
 
 EMBEDDED_REDIS_URL = "redis://127.0.0.1:6390/0"
 """Where `make run` puts its own server; not 6379, so that an installed Redis is not disturbed."""
@@ -90,7 +91,7 @@ class TasksSettings(BaseSettings):
     )
 
 
-@cache
+@once
 def settings() -> TasksSettings:
     """Return the settings of this process, read once."""
     return TasksSettings()

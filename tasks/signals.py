@@ -8,7 +8,7 @@ import importlib
 import logging
 import os
 import select
-from functools import cache, partial
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
@@ -21,6 +21,7 @@ from model_store.settings import ModelSettings
 from tasks import jobs, loaded_models, log_format, stores, trials
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
+from tasks.once import once
 from tasks.readiness import Announcement
 
 LOAD_RETRY_SECONDS = 5.0
@@ -29,9 +30,14 @@ SWEEP_INTERVAL_SECONDS = 600.0
 logger = logging.getLogger(__name__)
 
 
-@cache
-def _announcement(queue: str) -> Announcement:
-    return Announcement(queue)
+@once
+def _of_child() -> Announcement:
+    return Announcement("classify")
+
+
+@once
+def _of_downloader() -> Announcement:
+    return Announcement("downloads")
 
 
 def _consumes(queue: str) -> bool:
@@ -60,15 +66,15 @@ def _load_models(**_: Any) -> None:
     """
     if not _consumes("classify"):
         return
-    announcement = _announcement("classify")
-    announcement.say(ready=False, reason="the model is being loaded")
+    announcement = _of_child()
+    announcement.not_ready("the model is being loaded")
     warm = Event()
     Thread(target=_end_at_farewell_unless, args=(warm,), name="farewell", daemon=True).start()
     _load_until_warm(announcement)
     warm.set()
     # What was made so far lives as long as the process: the collector need not look at it.
     gc.freeze()
-    loaded_models.watch(partial(_refresh, announcement))
+    loaded_models.of_this_process().watch(partial(_refresh, announcement))
 
 
 def _end_at_farewell_unless(warm: Event) -> None:
@@ -89,7 +95,7 @@ def _load_until_warm(announcement: Announcement) -> None:
     """Try until the model is warm; each reason why not is announced, and logged once."""
     logged = ""
     while reason := _why_default_is_not_warm(logged):
-        announcement.say(ready=False, reason=reason)
+        announcement.not_ready(reason)
         logged = reason
         Event().wait(LOAD_RETRY_SECONDS)
     _announce_models(announcement)
@@ -120,9 +126,8 @@ def _refresh(announcement: Announcement) -> None:
 def _announce_models(announcement: Announcement) -> None:
     models = loaded_models.of_this_process()
     logger.info("models ready", extra={"models": models.loaded, "refused": models.refused})
-    announcement.say(
-        ready=True,
-        models=models.loaded,
+    announcement.ready(
+        models=tuple(models.loaded),
         refused=models.refused,
         trials=trials.of_this_process().numbers,
     )
@@ -131,7 +136,7 @@ def _announce_models(announcement: Announcement) -> None:
 @signals.worker_process_shutdown.connect
 def _withdraw_child(**_: Any) -> None:
     if _consumes("classify"):
-        _announcement("classify").withdraw()
+        _of_child().withdraw()
 
 
 @signals.worker_ready.connect
@@ -139,14 +144,14 @@ def _announce_downloader(**_: Any) -> None:
     # A worker of both queues has forked children already; the image store must then not be
     # touched here, in their parent (see ImageStore).
     if _consumes("downloads") and not _consumes("classify"):
-        _announcement("downloads").say(ready=True)
+        _of_downloader().ready()
         Thread(target=_sweep_forever, name="upload-sweep", daemon=True).start()
 
 
 @signals.worker_shutting_down.connect
 def _withdraw_downloader(**_: Any) -> None:
     if _consumes("downloads") and not _consumes("classify"):
-        _announcement("downloads").withdraw()
+        _of_downloader().withdraw()
 
 
 def _sweep_forever() -> None:

@@ -6,11 +6,11 @@ processes, hosts and restarts; `GET /metrics` shows them.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 from model_store.rollouts import Rollout
+from tasks.documents import ClassifiedTask, Timings
 
-STAGES = ("queued", "download", "decode", "predict", "total")
+STAGES = tuple(field.name for field in fields(Timings))
 BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 INFINITE = "+Inf"
 SEPARATOR = "|"
@@ -32,12 +32,12 @@ class Totals:
     stages: Mapping[str, StageHistogram]
 
 
-def of_success(document: Mapping[str, Any]) -> dict[str, float]:
+def of_success(document: ClassifiedTask) -> dict[str, float]:
     """Return the counts of a finished classification, with its stage times."""
-    model = f"{document['model']}@{document['model_version']}"
-    counts = of_end(str(document["state"]), model=model)
+    model = f"{document.model}@{document.model_version}"
+    counts = of_end(document.state, model=model)
     for stage in STAGES:
-        seconds = float(document["timings_ms"][stage]) / 1000.0
+        seconds = getattr(document.timings_ms, stage) / 1000.0
         counts[_name("bucket", stage, _bucket_of(seconds))] = 1
         counts[_name("seconds", stage)] = seconds
     return counts

@@ -1,24 +1,23 @@
 """The stores of this process, opened once from the settings, after any fork."""
 
-from functools import cache
-
 from tasks.image_store import ImageStore
 from tasks.job_stores import JobStore
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.redis import RedisJobStore
+from tasks.once import once
 from tasks.settings import settings
 
 WORKER_PATIENCE_SECONDS = 30.0
 """A worker holds a finished picture: it waits out a restart of Redis rather than lose it."""
 
 
-@cache
+@once
 def job_store() -> JobStore:
     """Return the job store that `PETIOLE_TASKS_JOB_STORE_URL` names, with a worker's patience."""
     return _open(patience_seconds=WORKER_PATIENCE_SECONDS)
 
 
-@cache
+@once
 def prompt_job_store() -> JobStore:
     """Return the same store for a process whose clients wait: it gives up at once."""
     if settings().job_store_url == "memory://":
@@ -32,7 +31,7 @@ def _open(*, patience_seconds: float) -> JobStore:
     return RedisJobStore(settings(), patience_seconds=patience_seconds)
 
 
-@cache
+@once
 def image_store() -> ImageStore:
     """Return the image store that `PETIOLE_TASKS_IMAGE_STORE_URL` names."""
     return ImageStore.open(settings().image_store_url)

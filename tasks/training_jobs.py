@@ -5,12 +5,13 @@ What a training is is known elsewhere; here it is a task id, its settings and wh
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from time import time
 from typing import Any
 from uuid import uuid4
 
-from tasks import jobs, publisher, stores
-from tasks.errors import ServiceUnavailableError
+from tasks import documents, jobs, publisher, stores
+from tasks.documents import Progress, TrainedTask
 from tasks.job_stores import SUCCESS, TRAINING, Job, Outcome
 from tasks.settings import settings
 
@@ -27,13 +28,7 @@ def submit(flags: Mapping[str, Any], *, model: str, pictures: str) -> str:
         ServiceUnavailableError: a part did not answer; nothing is left behind.
     """
     job = _new_job(str(uuid4()), model=model, pictures=pictures)
-    store = stores.prompt_job_store()
-    store.create(job)
-    try:
-        publisher.publish_training(job.task_id, flags)
-    except ServiceUnavailableError:
-        store.discard(job.task_id)
-        raise
+    jobs.record(job, publish=lambda: publisher.publish_training(job.task_id, flags))
     return job.task_id
 
 
@@ -51,16 +46,16 @@ def claim(task_id: str, *, model: str, pictures: str, retries: int) -> bool:
     return jobs.claim(task_id, stage=TRAINING, retries=retries) is not None
 
 
-def note(task_id: str, progress: Mapping[str, Any]) -> None:
+def note(task_id: str, progress: Progress) -> None:
     """Keep how far a training is, for those who ask."""
-    stores.job_store().note_progress(task_id, json.dumps(progress))
+    stores.job_store().note_progress(task_id, json.dumps(asdict(progress)))
 
 
-def finish(task_id: str, result: Mapping[str, Any]) -> None:
+def finish(document: TrainedTask) -> None:
     """End a training as SUCCESS with what it made; an earlier end wins."""
-    document = json.dumps({"task_id": task_id, "state": SUCCESS, **result})
-    lives = settings().training_ttl_seconds
-    stores.job_store().finish(task_id, Outcome(SUCCESS, document, {}, lives_seconds=lives))
+    text, lives_seconds = documents.to_json(document), settings().training_ttl_seconds
+    outcome = Outcome(SUCCESS, text, {}, lives_seconds=lives_seconds)
+    stores.job_store().finish(document.task_id, outcome)
 
 
 def _new_job(task_id: str, *, model: str, pictures: str) -> Job:

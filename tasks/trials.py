@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from model_store.errors import ModelStoreError
 from model_store.references import PRODUCTION
 from tasks import loaded_models, statistics, stores
 from tasks.loaded_models import LoadedModels
+from tasks.once import once
 from tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def share_of(task_id: str) -> float:
     return int.from_bytes(sha256(task_id.encode()).digest()[:8]) / 2**64 * 100
 
 
-@cache
+@once
 def of_this_process() -> Trials:
     """Return the trials of this process."""
     return Trials(loaded_models.of_this_process())

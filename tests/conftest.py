@@ -25,7 +25,7 @@ import redis
 from PIL import Image
 
 from petiole import parts
-from tasks import stores
+from tasks import once, stores
 from tests import colour_model
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +42,14 @@ def stored_uploads() -> int:
     """Return how many uploads are stored, deleting them."""
     images = stores.image_store()
     return images.sweep(older_than_seconds=-60, is_wanted=lambda _: False)
+
+
+@pytest.fixture(autouse=True)
+def fresh_process() -> Iterator[None]:
+    """Nothing that another test opened, loaded or counted is left."""
+    once.begin_anew()
+    yield
+    once.begin_anew()
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +73,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     part = parts.redis(port, tmp_path_factory.mktemp("redis"))
     server = subprocess.Popen(part.command, stdout=subprocess.DEVNULL)
     url = f"redis://127.0.0.1:{port}/0"
-    _wait_for_redis(url)
+    wait_for_redis(url)
     yield url
     server.terminate()
     server.wait(timeout=10)
@@ -78,7 +86,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for_redis(url: str) -> None:
+def wait_for_redis(url: str) -> None:
+    """Return once a server answers at `url`."""
     with redis.Redis.from_url(url) as client:
         for _ in range(100):
             try:

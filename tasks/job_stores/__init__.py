@@ -7,10 +7,14 @@ never existed; Celery alone would call it PENDING.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-PENDING, STARTED, RETRY = "PENDING", "STARTED", "RETRY"
-SUCCESS, FAILURE, REVOKED = "SUCCESS", "FAILURE", "REVOKED"
+PENDING: Final = "PENDING"
+STARTED: Final = "STARTED"
+RETRY: Final = "RETRY"
+SUCCESS: Final = "SUCCESS"
+FAILURE: Final = "FAILURE"
+REVOKED: Final = "REVOKED"
 OVER = frozenset({SUCCESS, FAILURE, REVOKED})
 """States that never change again."""
 
@@ -21,8 +25,9 @@ CLASSIFICATION, TRAINING = "classification", "training"
 class Job:
     """One client request; `task_id` is also the id of its Celery task.
 
-    Times are seconds since the epoch; durations are milliseconds. A training has the folder of its
-    pictures as `filename`, and how far it is as `progress`, a JSON object.
+    Times are seconds since the epoch; durations are milliseconds. `version` is what the reference
+    `model` meant at acceptance. A training has the folder of its pictures as `filename`, and how
+    far it is as `progress`, a JSON object.
     """
 
     task_id: str
@@ -38,6 +43,7 @@ class Job:
     download_ms: float = 0.0
     kind: str = CLASSIFICATION
     progress: str = ""
+    version: str = ""
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""

@@ -82,6 +82,48 @@ def test_prefer_wait_is_honoured_and_said(client: FlaskClient) -> None:
     assert response.headers["Preference-Applied"] == "wait=7"
 
 
+@pytest.mark.parametrize(
+    ("query", "prefer", "applied"),
+    [
+        ("", "respond-async", None),
+        ("?wait=3", "respond-async", None),
+        ("?wait=3", "wait=7", None),
+        ("", "wait=700", "wait=30"),
+        ("", "wait=0", None),
+    ],
+)
+def test_only_an_honoured_preference_is_said(
+    client: FlaskClient, query: str, prefer: str, applied: str | None
+) -> None:
+    """Not one that the query overrules, nor one that is something else than a wait."""
+    form = {"image": (BytesIO(picture()), "a.jpg")}
+    sent = client.post(f"/classify{query}", data=form, headers={"Prefer": prefer})
+    asked = client.get(f"/result/{sent.json['task_id']}{query}", headers={"Prefer": prefer})
+
+    assert [r.headers.get("Preference-Applied") for r in (sent, asked)] == [applied] * 2
+
+
+def test_a_failure_that_was_waited_for_has_its_status(client: FlaskClient) -> None:
+    """`curl -f` notices it; the resource itself is there, whatever it says."""
+    cut_off = picture(size=(400, 300))[:700]
+    sent = send(client, cut_off, "?wait=5")
+    asked = client.get(sent.headers["Content-Location"])
+
+    assert (sent.status_code, asked.status_code) == (422, 200)
+    assert sent.json["error"]["status"] == 422
+    assert sent.json == asked.json
+
+
+def test_json_ends_with_a_newline(client: FlaskClient) -> None:
+    """As a terminal expects it, whatever was asked."""
+    sent = send(client, picture(), "?wait=5")
+    others = [client.get(path) for path in ("/livez", "/readyz", "/models", "/openapi.json", "/no")]
+    result = client.get(sent.headers["Content-Location"])
+    answers = [sent, result, send(client, picture()), send(client, b"no"), *others]
+
+    assert [answer.text[-2:] for answer in answers] == ["}\n"] * len(answers)
+
+
 @pytest.mark.parametrize("reference", ["colours", "colours@1", "colours@production"])
 def test_a_model_can_be_named_by_version_or_alias(client: FlaskClient, reference: str) -> None:
     """The result names the version that answered, whatever was asked for."""

@@ -5,7 +5,9 @@ from io import BytesIO
 import pytest
 from flask.testing import FlaskClient
 
+from api import waiting
 from api.settings import settings
+from tasks import once, stores
 from tests.conftest import picture
 
 
@@ -58,9 +60,6 @@ def test_classify_url_refuses_private_addresses(client: FlaskClient) -> None:
 
 def test_a_full_house_is_503_without_a_job(client: FlaskClient, monkeypatch) -> None:
     """When every place to wait is taken, nothing is accepted that could not be answered."""
-    from api import waiting
-    from tasks import stores
-
     places = waiting._places()
     taken = [places.acquire(blocking=False) for _ in range(settings().max_waiters)]
     response = predict(client, picture())
@@ -69,3 +68,21 @@ def test_a_full_house_is_503_without_a_job(client: FlaskClient, monkeypatch) -> 
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert stores.job_store().counts() == {}
+
+
+def test_a_service_that_does_not_wait_says_where_to_ask(client: FlaskClient, monkeypatch) -> None:
+    """With a wait of 0 seconds the job is accepted, and its answer is fetched."""
+    monkeypatch.setenv("PETIOLE_API_COMPATIBLE_WAIT_SECONDS", "0")
+    once.begin_anew()
+    response = predict(client, picture())
+
+    assert (response.status_code, response.json["type"]) == (504, "/problems#wait-over")
+    assert client.get(response.json["result_url"]).json["state"] == "SUCCESS"
+
+
+def test_a_full_house_is_no_longer_full_when_they_leave(client: FlaskClient) -> None:
+    """A place is given back, also by a request that failed."""
+    statuses = [predict(client, b"no picture").status_code for _ in range(settings().max_waiters)]
+
+    assert set(statuses) == {415}
+    assert predict(client, picture()).status_code == 200

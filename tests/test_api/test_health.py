@@ -5,7 +5,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from tasks import stores
+from tasks import once
 from tasks.readiness import Announcement
 from tests.conftest import picture
 
@@ -26,7 +26,7 @@ def test_readyz_names_what_is_missing(client: FlaskClient) -> None:
 
 def test_readyz_says_why_a_child_cannot_serve(client: FlaskClient) -> None:
     """The reason that the worker announced reaches the operator."""
-    Announcement("classify").say(ready=False, reason="UnknownModelError: no model 'colours'")
+    Announcement("classify").not_ready("UnknownModelError: no model 'colours'")
 
     assert "no model 'colours'" in client.get("/readyz").json["detail"]
 
@@ -34,7 +34,7 @@ def test_readyz_says_why_a_child_cannot_serve(client: FlaskClient) -> None:
 def test_readyz_is_200_with_a_warm_child(client: FlaskClient) -> None:
     """One warm child is enough, and it is listed."""
     announcement = Announcement("classify")
-    announcement.say(ready=True, models=["colours@1 on openvino"])
+    announcement.ready(models=("colours@1 on openvino",))
     ready = client.get("/readyz")
     announcement.withdraw()
 
@@ -52,6 +52,18 @@ def test_metrics_count_jobs_and_requests(client: FlaskClient) -> None:
     assert 'petiole_stage_seconds_bucket{le="+Inf",stage="predict"} 1.0' in series
     assert 'route="/classify",status="202"' in series
     assert "petiole_ready_children 0.0" in series
+
+
+def test_a_version_has_a_failure_rate(client: FlaskClient) -> None:
+    """Successes and failures count under the same name, whatever the client called the model."""
+    for upload in (picture(), picture(size=(400, 300))[:700]):
+        for reference in ("colours", "colours@production"):
+            client.post(f"/classify?model={reference}", data=upload, content_type="image/jpeg")
+    series = client.get("/metrics").text
+
+    error = 'error="truncated-image",model="colours@1",state="FAILURE"'
+    assert 'petiole_jobs_total{error="",model="colours@1",state="SUCCESS"} 2.0' in series
+    assert f"petiole_jobs_total{{{error}}} 2.0" in series
 
 
 def test_invented_methods_make_no_new_series(client: FlaskClient) -> None:
@@ -115,19 +127,13 @@ def test_an_unforeseen_error_is_a_500_problem(client: FlaskClient) -> None:
 def test_a_store_that_is_down_is_503(client: FlaskClient, monkeypatch) -> None:
     """With Retry-After and within seconds, for every route that needs the store."""
     monkeypatch.setenv("PETIOLE_TASKS_JOB_STORE_URL", "redis://127.0.0.1:1/0")
-    from tasks.settings import settings
-
-    settings.cache_clear()
-    stores.prompt_job_store.cache_clear()
+    once.begin_anew()
     responses = [
         client.get("/result/x"),
         client.get("/metrics"),
         client.get("/readyz"),
         client.post("/classify", data=picture(), content_type="image/jpeg"),
     ]
-    monkeypatch.undo()
-    settings.cache_clear()
-    stores.prompt_job_store.cache_clear()
 
     assert [response.status_code for response in responses] == [503] * 4
     assert all("Retry-After" in response.headers for response in responses)

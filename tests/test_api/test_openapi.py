@@ -5,6 +5,8 @@ import schemathesis
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
+from tasks import once
+
 
 def test_the_specification_is_valid(client: FlaskClient) -> None:
     """OpenAPI 3.1 by its own schema, each route with its answers."""
@@ -14,6 +16,17 @@ def test_the_specification_is_valid(client: FlaskClient) -> None:
     for path, operations in specification["paths"].items():
         for method, operation in operations.items():
             assert operation["responses"], f"{method} {path} describes no answer"
+
+
+def test_the_limits_are_the_configured_ones(client: FlaskClient, monkeypatch) -> None:
+    """Who may wait only 7 seconds is not told 30."""
+    monkeypatch.setenv("PETIOLE_API_MAX_WAIT_SECONDS", "7")
+    once.begin_anew()
+    paths = client.get("/openapi.json").json["paths"]
+    operations = (paths["/classify"]["post"], paths["/result/{task_id}"]["get"])
+    said = [p["description"] for o in operations for p in o["parameters"] if p["name"] == "wait"]
+
+    assert ["7" in text and "30" not in text for text in said] == [True, True]
 
 
 def test_the_api_keeps_its_specification(client: FlaskClient) -> None:

@@ -94,13 +94,15 @@ def test_an_id_that_never_was_is_404(client: FlaskClient) -> None:
         assert response.json["type"] == "/problems#unknown-task"
 
 
-def test_an_expired_result_is_410(client: FlaskClient) -> None:
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_expired_result_is_410(client: FlaskClient, method: str) -> None:
     """The id existed, its result was kept as long as promised, and is gone."""
     task_id = submitted(client, picture())
     store = stores.job_store()
     store._documents[task_id] = ("", 0.0)
+    response = client.open(f"/result/{task_id}", method=method)
 
-    assert client.get(f"/result/{task_id}").status_code == 410
+    assert (response.status_code, response.json["type"]) == (410, "/problems#expired-result")
 
 
 def test_a_waiting_job_can_be_revoked_once(client: FlaskClient) -> None:

@@ -1,15 +1,21 @@
 """`/result/<task_id>` of a training: how far it is, what it made, and its end on request."""
 
+from dataclasses import asdict
 from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
 
+import petiole.training_worker  # noqa: F401 - it makes the errors of training known
 from tasks import jobs, training_jobs
+from tasks.documents import Progress, TrainedTask
 from training.errors import GateError
 
-PROGRESS = {"phase": "Computing features", "done": 32, "total": 1000}
-RESULT = {"model": "flowers", "model_version": 2, "filename": "photographs", "top1": 0.9}
+PROGRESS = Progress(phase="Computing features", done=32, total=1000)
+RESULT = {
+    **{"model": "flowers", "model_version": 2, "filename": "photographs"},
+    **{"report": "file:///runs/report.html", "top1": 0.9, "test_pictures": 40},
+}
 
 
 @pytest.fixture
@@ -32,13 +38,13 @@ def test_a_training_tells_how_far_it_is(client: FlaskClient, running: str) -> No
     after = client.get(f"/result/{running}")
 
     assert (after.status_code, after.json["state"]) == (202, "STARTED")
-    assert after.json["progress"] == PROGRESS
+    assert after.json["progress"] == asdict(PROGRESS)
     assert "progress" not in before
 
 
 def test_a_finished_training_names_its_version(client: FlaskClient, running: str) -> None:
     """What the task returned is the document."""
-    training_jobs.finish(running, RESULT)
+    training_jobs.finish(TrainedTask(running, "SUCCESS", **RESULT))
     response = client.get(f"/result/{running}")
 
     assert response.status_code == 200
@@ -58,7 +64,7 @@ def test_a_running_training_can_be_revoked_once(client: FlaskClient, running: st
     """It stays revoked whatever its worker still says, and cannot be started again."""
     first, second = (client.delete(f"/result/{running}") for _ in range(2))
     training_jobs.note(running, PROGRESS)
-    training_jobs.finish(running, RESULT)
+    training_jobs.finish(TrainedTask(running, "SUCCESS", **RESULT))
 
     assert (first.status_code, first.json["state"]) == (200, "REVOKED")
     assert second.status_code == 409
@@ -68,6 +74,6 @@ def test_a_running_training_can_be_revoked_once(client: FlaskClient, running: st
 
 def test_trainings_are_not_counted_as_pictures(client: FlaskClient, running: str) -> None:
     """The figures of the service are those of classifications."""
-    training_jobs.finish(running, RESULT)
+    training_jobs.finish(TrainedTask(running, "SUCCESS", **RESULT))
 
     assert 'model="flowers' not in client.get("/metrics").text

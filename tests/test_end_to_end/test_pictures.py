@@ -97,8 +97,13 @@ def test_a_picture_that_cannot_be_had_fails(
             b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
             400,
         ),
+        (
+            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data;boundary=b"
+            b"\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            400,
+        ),
     ],
-    ids=["request line", "long address", "transfer coding", "chunk size"],
+    ids=["request line", "long address", "transfer coding", "chunk size", "chunk of a form"],
 )
 def test_what_cannot_be_read_is_a_problem_too(
     service: RunningService, request_bytes: bytes, status: int
@@ -125,7 +130,7 @@ def test_celery_users_get_the_same_document(service: RunningService) -> None:
         [sys.executable, "-c", program, document["task_id"]], cwd=ROOT, env=environment
     )
 
-    assert output.decode().strip() == service.get(f"/result/{document['task_id']}").text
+    assert output.decode().strip() == service.get(f"/result/{document['task_id']}").text.strip()
 
 
 def test_flower_shows_the_task_without_the_picture(service: RunningService) -> None:

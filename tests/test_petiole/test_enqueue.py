@@ -7,16 +7,9 @@ from typer.testing import CliRunner, Result
 
 from petiole import enqueue_command
 from petiole.cli import app
-from tasks import publisher, stores
+from tasks import stores
 from tests.conftest import free_port
 from training.settings import TrainingSettings
-
-
-@pytest.fixture(autouse=True)
-def empty_stores() -> None:
-    """Stores in memory with nothing in them."""
-    for opened in (stores.job_store, stores.prompt_job_store):
-        opened.cache_clear()
 
 
 def train(*flags: str) -> Result:
@@ -69,9 +62,7 @@ def test_what_a_worker_cannot_do_is_refused(flag: tuple[str, ...], message: str)
 def test_without_a_broker_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says what is missing."""
     monkeypatch.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{free_port()}/0")
-    publisher._publishing_app.cache_clear()
     ended = train()
-    publisher._publishing_app.cache_clear()
 
     assert (ended.exit_code, stores.job_store()._jobs) == (1, {})
     assert "is the service running (make run)?" in ended.stderr

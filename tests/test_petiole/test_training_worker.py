@@ -7,16 +7,9 @@ from celery import Celery
 
 import tasks.celery
 from petiole.training_worker import app
-from tasks import jobs, publisher, stores, training_jobs
+from tasks import jobs, publisher, training_jobs
 from tests.conftest import free_port
 from training import tasks as training_tasks
-
-
-@pytest.fixture(autouse=True)
-def empty_stores() -> None:
-    """Stores in memory with nothing in them."""
-    for opened in (stores.job_store, stores.prompt_job_store):
-        opened.cache_clear()
 
 
 def ended(task_id: str, **flags: object) -> dict[str, str]:

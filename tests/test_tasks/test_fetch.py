@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from collections.abc import Iterator
 from time import monotonic, sleep
 
 import pytest
@@ -18,21 +17,16 @@ from tasks.errors import (
     DownloadTooLargeError,
     DownloadUnreachableError,
 )
-from tasks.settings import settings
 from tests.conftest import free_port
 
 
 @pytest.fixture(autouse=True)
-def loopback_allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def loopback_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loopback may be asked, and the limits are small."""
     monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_ALLOW_NETWORKS", "127.0.0.1/32")
     monkeypatch.setenv("PETIOLE_TASKS_MAX_UPLOAD_BYTES", "1000")
     monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_READ_SECONDS", "1")
     monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_TOTAL_SECONDS", "2")
-    settings.cache_clear()
-    yield
-    monkeypatch.undo()
-    settings.cache_clear()
 
 
 def test_the_bytes_arrive_and_the_host_keeps_its_port(httpserver: HTTPServer) -> None:

@@ -7,27 +7,18 @@ import pytest
 import model_store.errors
 import tasks.errors
 from tasks import jobs, problems, publisher, statistics, stores
+from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import ServiceUnavailableError
+from tasks.jobs import Asked
 from tests.conftest import free_port, picture, stored_uploads
 
 
-@pytest.fixture
-def empty_stores() -> None:
-    """Stores in memory with nothing in them."""
-    for opened in (stores.job_store, stores.prompt_job_store, stores.image_store):
-        opened.cache_clear()
-
-
-def test_a_job_that_cannot_be_published_leaves_nothing(
-    empty_stores: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_that_cannot_be_published_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker is down: an error, no record, no upload."""
     monkeypatch.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{free_port()}/0")
     monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
-    publisher._publishing_app.cache_clear()
     with pytest.raises(ServiceUnavailableError, match="broker"):
-        jobs.submit_upload(picture(), filename="a.jpg", model="colours", top_k=5)
-    publisher._publishing_app.cache_clear()
+        jobs.submit_upload(picture(), filename="a.jpg", asked=Asked("colours", top_k=5))
 
     assert stores.job_store()._jobs == {}
     assert stored_uploads() == 0
@@ -54,8 +45,8 @@ def test_an_unforeseen_error_keeps_its_text_to_itself() -> None:
 
 def test_statistics_come_back_as_they_were_counted() -> None:
     """Buckets, sums and ends survive the names they are stored under."""
-    timings = dict.fromkeys(statistics.STAGES, 30.0) | {"total": 70_000.0}
-    document = {"state": "SUCCESS", "model": "m", "model_version": 2, "timings_ms": timings}
+    timings = Timings(queued=30.0, download=30.0, decode=30.0, predict=30.0, total=70_000.0)
+    document = ClassifiedTask("id", "SUCCESS", "m", 2, "openvino", "a.jpg", (), timings)
     totals = statistics.totals(statistics.of_success(document))
 
     assert totals.ended == {("SUCCESS", "m@2", ""): 1}

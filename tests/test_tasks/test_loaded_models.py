@@ -8,7 +8,6 @@ import pytest
 
 from model_store import ModelStore, ModelStoreError
 from model_store.settings import ModelSettings
-from tasks import loaded_models
 from tasks.loaded_models import LoadedModels
 from tests import colour_model
 
@@ -136,9 +135,8 @@ def test_both_versions_answer_while_one_is_loaded(store: ModelStore, tmp_path: P
     assert old.predict(images) == pytest.approx(models.get("colours").predict(images))
 
 
-def test_the_watch_goes_on_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watch_goes_on_after_an_error(tmp_path: Path) -> None:
     """One look at the store that fails in a way nobody foresaw does not end all swaps."""
-    monkeypatch.setattr(loaded_models, "_watcher", [])
     looks, again = [], Event()
 
     def look() -> None:
@@ -147,6 +145,6 @@ def test_the_watch_goes_on_after_an_error(monkeypatch: pytest.MonkeyPatch) -> No
             raise RuntimeError("unforeseen")
         again.set()
 
-    loaded_models.watch(look)
+    loaded(tmp_path).watch(look)
 
     assert again.wait(timeout=30)

@@ -8,6 +8,7 @@ import pytest
 from model_store import ModelStore
 from model_store.rollouts import Gate, Rollout
 from tasks import jobs, loaded_models, statistics, stores, trials
+from tasks.jobs import Asked
 from tests import colour_model
 from tests.conftest import picture
 
@@ -20,14 +21,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
     for order in (ALIKE, ALIKE, DIFFERENT):
         colour_model.publish(tmp_path / "models", order=order)
     monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", str(tmp_path / "models"))
-    for opened in (
-        stores.job_store,
-        stores.prompt_job_store,
-        stores.image_store,
-        loaded_models.of_this_process,
-        trials.of_this_process,
-    ):
-        opened.cache_clear()
     loaded_models.get("colours")
     return ModelStore.open(str(tmp_path / "models"))
 
@@ -45,7 +38,9 @@ def classify(n: int = 1, model: str = "colours") -> list[dict]:
     import json
 
     answers = [
-        jobs.submit_upload(picture("red"), filename="r", model=model, top_k=1, wait_seconds=5)
+        jobs.submit_upload(
+            picture("red"), filename="r", asked=Asked(model, top_k=1), wait_seconds=5
+        )
         for _ in range(n)
     ]
     return [json.loads(answer.document) for answer in answers]

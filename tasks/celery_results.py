@@ -7,10 +7,10 @@ server than the job store, Celery writes its result itself.
 
 import json
 from datetime import UTC, datetime
-from functools import cache
 
 from tasks.celery import app
 from tasks.job_stores import REVOKED, SUCCESS, CeleryResult
+from tasks.once import once
 from tasks.settings import settings
 
 KEY_PREFIX = "celery-task-meta-"
@@ -23,7 +23,7 @@ REVOCATION = json.dumps(
 )
 
 
-@cache
+@once
 def are_written_with_the_record() -> bool:
     """Tell whether Celery's results and the job records live in the same Redis."""
     return str(app.conf.result_backend) == settings().job_store_url

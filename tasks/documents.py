@@ -1,0 +1,141 @@
+"""What clients are told of a task, as types: sent by the API, described in its specification.
+
+A finished one is kept as JSON beside the job's record, and is also the result of its Celery task.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from model_store.predictions import Prediction
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+OpenState = Literal["PENDING", "STARTED", "RETRY"]
+Milliseconds = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds of each stage; `total` is from acceptance to answer."""
+
+    queued: Milliseconds
+    download: Milliseconds
+    decode: Milliseconds
+    predict: Milliseconds
+    total: Milliseconds
+
+
+@dataclass(frozen=True)
+class ProblemDocument:
+    """RFC 9457; `type` points into `/problems`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is: `done` of `total` in its phase, both 0 where nothing is counted."""
+
+    phase: str
+    done: Annotated[int, Field(ge=0)]
+    total: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class AcceptedTask:
+    """A task that is not over."""
+
+    task_id: str
+    state: OpenState
+    result_url: str
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class ClassifiedTask:
+    """A picture with its labels, best first, and the version that gave them."""
+
+    task_id: str
+    state: Literal["SUCCESS"]
+    model: str
+    model_version: int
+    runtime: str
+    filename: str
+    predictions: tuple[Prediction, ...]
+    timings_ms: Timings
+
+
+@dataclass(frozen=True)
+class TrainedTask:
+    """A training that is over: its version, if one was published, and what that is worth.
+
+    `filename` is the folder of its pictures, `report` a place on its worker's machine, `top1` the
+    share of `test_pictures` whose best label is right.
+    """
+
+    task_id: str
+    state: Literal["SUCCESS"]
+    model: str
+    filename: str
+    report: str
+    top1: Annotated[float, Field(ge=0, le=1)]
+    test_pictures: Annotated[int, Field(ge=0)]
+    model_version: int | None = None
+
+
+@dataclass(frozen=True)
+class FailedTask:
+    """A task that failed, and why."""
+
+    task_id: str
+    state: Literal["FAILURE"]
+    model: str
+    filename: str
+    error: ProblemDocument
+
+
+@dataclass(frozen=True)
+class RevokedTask:
+    """A task that was revoked."""
+
+    task_id: str
+    state: Literal["REVOKED"]
+    model: str
+    filename: str
+
+
+FinishedTask = ClassifiedTask | TrainedTask | FailedTask | RevokedTask
+
+_finished: TypeAdapter[FinishedTask] = TypeAdapter(FinishedTask)
+
+
+def as_dict(document: "DataclassInstance") -> dict[str, Any]:
+    """Return the members of a document; what is None is not there."""
+    return asdict(document, dict_factory=_present)
+
+
+def to_json(document: "DataclassInstance") -> str:
+    """Return a document as JSON."""
+    return json.dumps(as_dict(document))
+
+
+def finished(text: str) -> FinishedTask:
+    """Return the finished document that `to_json` wrote.
+
+    Raises:
+        pydantic.ValidationError: the text is no such document.
+    """
+    return _finished.validate_json(text)
+
+
+def _present(members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in members if value is not None}

@@ -1,0 +1,55 @@
+"""What differs between kinds of jobs: how long they are kept, which count, what may end them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tasks import publisher, stores
+from tasks.job_stores import CLASSIFICATION, TRAINING, Job
+from tasks.settings import settings
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """One kind of job.
+
+    Attributes:
+        ttl_setting: The setting that says for how many seconds a finished document is kept.
+        is_revocable_when_started: Whether its work may be ended, too.
+        is_counted: Whether its end counts in the statistics, which are those of pictures.
+        tidy: What is done for a revoked task id once the record says so.
+    """
+
+    ttl_setting: str
+    is_revocable_when_started: bool
+    is_counted: bool
+    tidy: tuple[Callable[[str], None], ...]
+
+    @property
+    def lives_seconds(self) -> int:
+        """How long a finished document is kept."""
+        return int(getattr(settings(), self.ttl_setting))
+
+
+def _delete_upload(task_id: str) -> None:
+    stores.image_store().delete(task_id)
+
+
+_KINDS = {
+    CLASSIFICATION: JobKind(
+        ttl_setting="result_ttl_seconds",
+        is_revocable_when_started=False,
+        is_counted=True,
+        tidy=(publisher.revoke, _delete_upload),
+    ),
+    TRAINING: JobKind(
+        ttl_setting="training_ttl_seconds",
+        is_revocable_when_started=True,
+        is_counted=False,
+        tidy=(publisher.stop_training,),
+    ),
+}
+
+
+def of(job: Job) -> JobKind:
+    """Return the kind of a job."""
+    return _KINDS[job.kind]
