@@ -35,9 +35,9 @@ def version_of(models: LoadedModels, reference: str = "colours") -> int:
     return models.get(reference).card.version
 
 
-def damage(tmp_path: Path, version: int) -> Path:
+def damage(tmp_path: Path, version: int, *, name: str = "colours") -> Path:
     """Flip one byte of a version's artifact."""
-    (artifact,) = (tmp_path / "models" / "colours" / str(version)).rglob("model.bin")
+    (artifact,) = (tmp_path / "models" / name / str(version)).rglob("model.bin")
     content = bytearray(artifact.read_bytes())
     content[0] ^= 0xFF
     artifact.write_bytes(content)
@@ -122,6 +122,50 @@ def test_the_least_recently_used_model_is_dropped(store: ModelStore, tmp_path: P
 
     assert in_memory == ["colours@1", "colours@2"]
     assert models.get("others").card.name == "others"
+
+
+def test_a_refused_version_does_not_come_back_by_the_door_of_memory(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    """A model that was dropped is loaded again as the version that answered before."""
+    for _ in range(2):
+        colour_model.publish(tmp_path / "models", name="others")
+    models = loaded(tmp_path, max_loaded_bytes=1)
+    models.get("others")
+    damage(tmp_path, 2, name="others")
+    store.promote("others", 2)
+    models.refresh()
+    models.get("colours@2")  # takes the place in memory
+
+    assert not any(ref.startswith("others") for ref in models.loaded)
+    assert version_of(models, "others") == 1
+    assert "others@2" in models.refused
+
+
+def test_a_new_child_goes_on_with_what_was_promoted_over(store: ModelStore, tmp_path: Path) -> None:
+    """It has no version that answered before, but the store knows the former production."""
+    damage(tmp_path, 2)
+    store.promote("colours", 2)
+    models = loaded(tmp_path)
+
+    assert version_of(models) == 1
+    assert "model.bin" in models.refused["colours@2"]
+
+
+def test_a_refused_version_is_not_loaded_for_every_picture(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    """Its reason is kept for half a minute, also for those who asked for exactly this one."""
+    artifact = damage(tmp_path, 2)
+    models = loaded(tmp_path)
+    reasons = []
+    for _ in range(2):
+        with pytest.raises(ModelStoreError, match=r"model\.bin") as caught:
+            models.get("colours@2")
+        reasons.append(caught.value)
+        artifact.unlink(missing_ok=True)
+
+    assert reasons[0] is reasons[1]
 
 
 def test_both_versions_answer_while_one_is_loaded(store: ModelStore, tmp_path: Path) -> None:

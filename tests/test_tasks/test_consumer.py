@@ -1,0 +1,49 @@
+"""Events for Flower in batches, with Celery's real event loop and timer."""
+
+from time import monotonic
+
+import pytest
+from kombu.asynchronous import Hub
+
+from tasks.consumer import FLUSH_SECONDS, EventBatchingConsumer
+
+
+class Dispatcher:
+    """Stands for Celery's: remembers when it was asked to send what it has."""
+
+    def __init__(self) -> None:
+        """Nothing was sent yet."""
+        self.flushed_at: list[float] = []
+
+    def flush(self) -> None:
+        """Note the time."""
+        self.flushed_at.append(monotonic())
+
+
+@pytest.fixture
+def consumer() -> EventBatchingConsumer:
+    """A consumer with an event loop and a dispatcher, without a broker."""
+    made = EventBatchingConsumer.__new__(EventBatchingConsumer)
+    made.hub, made.event_dispatcher, made._flush_is_due = Hub(), Dispatcher(), False
+    return made
+
+
+def run(consumer: EventBatchingConsumer, *, until: float) -> None:
+    """Turn the event loop until a moment."""
+    while monotonic() < until:
+        consumer.hub.fire_timers(max_timers=10)
+
+
+def test_many_events_are_one_flush(consumer: EventBatchingConsumer) -> None:
+    """Those of a quarter second leave together, and the next one begins a new quarter."""
+    begun = monotonic()
+    for _ in range(100):
+        consumer.on_send_event_buffered()
+    run(consumer, until=begun + 2 * FLUSH_SECONDS)
+    first = list(consumer.event_dispatcher.flushed_at)
+    consumer.on_send_event_buffered()
+    run(consumer, until=monotonic() + 2 * FLUSH_SECONDS)
+
+    assert len(first) == 1
+    assert first[0] - begun >= FLUSH_SECONDS
+    assert len(consumer.event_dispatcher.flushed_at) == 2
