@@ -4,7 +4,6 @@ Loaded by workers only.
 """
 
 import gc
-import importlib
 import logging
 import os
 import select
@@ -53,7 +52,7 @@ def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
 def _remember_children(sender: Any, **_: Any) -> None:
     """Prepare what the children share: the cores, and the pages of what is imported here."""
     if _consumes("classify"):
-        importlib.import_module("model_store.serving")
+        from model_store import serving  # noqa: F401, PLC0415 - NumPy, for this worker only
     loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
 
 
