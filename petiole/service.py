@@ -86,10 +86,10 @@ class Service:
 
 
 @contextmanager
-def started(
-    plan: Plan, up: UpSettings, console: Console, *, handle_signals: bool = True
-) -> Iterator[Service]:
+def started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
     """Start every part, give the ready service, and stop every part in the end.
+
+    From then on Ctrl-C and SIGTERM interrupt the service.
 
     Raises:
         StartError: a port is taken, or a part does not become ready.
@@ -97,8 +97,7 @@ def started(
     check_ports(plan)
     supervisor = Supervisor(console, plan.environment)
     service = Service(plan, up, supervisor)
-    if handle_signals:
-        _stop_on_signals(service, supervisor)
+    _stop_on_signals(service, supervisor)
     try:
         _start(service, supervisor)
         yield service

@@ -13,22 +13,26 @@ from tasks import readiness, statistics, stores
 from tasks.errors import ServiceUnavailableError
 
 
-class Service:
-    """The children of all classify workers, as they announce themselves."""
+class Workers:
+    """The children of all classify workers, as they announce themselves.
+
+    Every method may raise `ServiceUnavailableError` when no service can be reached.
+    """
+
+    def __init__(self) -> None:
+        """Ask nothing yet."""
+        self._store = stores.prompt_job_store()
 
     def children(self) -> list[dict[str, Any]]:
-        """Return the ready children; none when no service can be reached."""
-        try:
-            children = readiness.classify_children(stores.prompt_job_store())
-        except ServiceUnavailableError:
-            return []
+        """Return the ready children; none when no worker runs."""
+        children = readiness.classify_children(self._store)
         return [child for child in children if child["state"] == "ready"]
 
     def all_follow(self, version: str, *, name: str, number: int) -> bool:
-        """Tell whether every child has `name@version` in memory and follows this rollout."""
-        return all(
-            _has(child, version) and child["trials"].get(name) == number
-            for child in self.children()
+        """Tell whether there are children, all with `name@version` in memory and this rollout."""
+        children = self.children()
+        return bool(children) and all(
+            _has(child, version) and child["trials"].get(name) == number for child in children
         )
 
     def refusals(self, version: str) -> list[str]:
@@ -43,7 +47,10 @@ def _has(child: dict[str, Any], version: str) -> bool:
 
 def print_service(console: Console, store: ModelStore, name: str) -> None:
     """Print what the children of a running service do with a model, and its trial."""
-    children = Service().children()
+    try:
+        children = Workers().children()
+    except ServiceUnavailableError:
+        children = []
     for line in _lines(children, name):
         console.print(line)
     if rollout := store.rollout(name):
