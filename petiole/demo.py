@@ -17,7 +17,7 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.table import Table
 
-from petiole import parts, service
+from petiole import service
 from petiole.settings import UpSettings
 from petiole.supervisor import Console
 from petiole.up import SAMPLE
@@ -33,6 +33,19 @@ ELSEWHERE = {
     "PROMETHEUS_MULTIPROC_DIR",
 }
 ELSEWHERE_PREFIXES = ("CELERY_", "FLOWER_", "GUNICORN_")
+
+
+def unusable(images: Sequence[Path]) -> list[str]:
+    """Return a sentence for each picture that cannot be read, before anything is started."""
+    return [f"{path} {reason}" for path in images if (reason := _why_unreadable(path))]
+
+
+def _why_unreadable(path: Path) -> str:
+    if not path.exists():
+        return "does not exist"
+    if path.is_dir():
+        return "is a folder; name the pictures in it"
+    return "" if os.access(path, os.R_OK) else "may not be read"
 
 
 def run(images: Sequence[Path], *, verbose: bool = False) -> bool:
@@ -69,8 +82,7 @@ def _set_apart(directory: Path) -> None:
 
 def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[dict[str, Any]]:
     up = UpSettings()
-    service.check_model()
-    plan = parts.plan(up, os.environ)
+    plan = service.planned(up)
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         RichConsole(stderr=True).status("starting the service"),

@@ -11,8 +11,12 @@ from typing import Any
 from celery import Celery, Task, signals
 from celery.exceptions import Ignore
 
+from model_store import environment
+from model_store.settings import ModelSettings
 from tasks import jobs, log_format, stores, training_jobs
 from tasks.errors import ServiceUnavailableError
+from tasks.settings import TasksSettings
+from training.settings import TrainingPlaces
 from training.tasks import NAME
 
 DAY_SECONDS = 24 * 3600
@@ -89,6 +93,7 @@ app.conf.update(
 @signals.setup_logging.connect
 def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
     log_format.configure(loglevel)
+    environment.warn(TasksSettings, ModelSettings, TrainingPlaces)
 
 
 @signals.task_failure.connect
