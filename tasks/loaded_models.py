@@ -116,6 +116,21 @@ class LoadedModels:
         self._hold((name, version))
         return True
 
+    def answer_for(self, name: str) -> bool:
+        """Load what `name` means before anybody asks for it; tells whether anything changed."""
+        if name in self.names_in_production():
+            return False
+        try:
+            version = self._store.resolve(name)
+        except ModelStoreError as exc:
+            logger.warning("model not resolved", extra={"model": name, "reason": str(exc)})
+            return False
+        if not self._may_try(version):
+            return False
+        if self._hold(version):
+            self._answering[name] = version
+        return True
+
     def held(self, name: str, version: int) -> ServedModel | None:
         """Return a version that is in memory, or None."""
         return self._used((name, version))

@@ -7,10 +7,11 @@ picture, after the client has its answer, and what they said is counted for the 
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
 from model_store import ModelReference
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 CANARY = "canary"
 PROMOTED, ROLLED_BACK = "promoted", "rolled back"
+LOOK_SECONDS = 5.0
+"""Between two looks at the models that nobody has asked this process for: a listing for each."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +49,23 @@ class Trials:
         """Know no rollout yet."""
         self._models = models
         self._rollouts: dict[str, Rollout] = {}
+        self._looked_at = -math.inf
 
     def refresh(self) -> bool:
-        """Look for rollouts and load their candidates; tells whether anything changed."""
-        return any([self._follow(name) for name in self._models.names_in_production()])
+        """Look for rollouts and load both their versions; tells whether anything changed."""
+        names = {*self._models.names_in_production(), *self._rollouts, *self._of_other_models()}
+        return any([self._follow(name) for name in sorted(names)])
+
+    def _of_other_models(self) -> tuple[str, ...]:
+        """Return the models on trial, asked for or not; empty but every `LOOK_SECONDS`."""
+        if monotonic() - self._looked_at < LOOK_SECONDS:
+            return ()
+        self._looked_at = monotonic()
+        try:
+            return self._models.store.names_on_trial()
+        except ModelStoreError as exc:
+            logger.warning("trials not looked for", extra={"reason": str(exc)})
+            return ()
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -67,7 +83,9 @@ class Trials:
             self._rollouts.pop(name, None)
             return before is not None
         self._rollouts[name] = rollout
-        return self._models.hold(name, rollout.version) or rollout != before
+        # Production first: a child that says it has the candidate can compare it.
+        answers = self._models.answer_for(name)
+        return self._models.hold(name, rollout.version) or answers or rollout != before
 
     def of(self, reference: str, task_id: str) -> Trial | None:
         """Return the trial that this job is part of, or None for most.

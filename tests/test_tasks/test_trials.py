@@ -139,6 +139,45 @@ def test_a_candidate_that_cannot_be_loaded_is_counted(store: ModelStore, tmp_pat
     assert "colours@2" in loaded_models.of_this_process().refused
 
 
+def test_a_model_that_nobody_asked_for_yet_is_followed(store: ModelStore, tmp_path: Path) -> None:
+    """Its production and its candidate are loaded: asking for them is the trial's own job."""
+    for order in (ALIKE, DIFFERENT):
+        colour_model.publish(tmp_path / "models", name="shades", order=order)
+    rollout = store.begin_rollout("shades", Rollout("canary", 2, 100.0))
+    changed = trials.of_this_process().refresh()
+
+    assert changed
+    assert trials.of_this_process().numbers == {"shades": rollout.number}
+    assert {m.partition(" ")[0] for m in loaded_models.of_this_process().loaded} == {
+        *("colours@1", "shades@1", "shades@2")
+    }
+    assert classify(model="shades")[0]["model_version"] == 2
+
+
+def test_a_trial_that_ended_is_followed_no_more(store: ModelStore) -> None:
+    """Also one of a model that nobody asks for."""
+    rollout = begin(store, 2)
+    store.end_rollout("colours", rollout.number, outcome="ended by hand")
+
+    assert trials.of_this_process().refresh()
+    assert trials.of_this_process().numbers == {}
+
+
+def test_a_production_that_cannot_be_loaded_is_refused_and_told(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    """The look at the other models goes on, and the reason is kept."""
+    for _ in range(2):
+        colour_model.publish(tmp_path / "models", name="shades")
+    (artifact,) = (tmp_path / "models" / "shades" / "1").rglob("model.bin")
+    artifact.write_bytes(b"")
+    store.begin_rollout("shades", Rollout("canary", 2, 100.0))
+    begin(store, 2)
+
+    assert set(trials.of_this_process().numbers) == {"colours", "shades"}
+    assert "shades@1" in loaded_models.of_this_process().refused
+
+
 def test_only_one_of_many_ends_a_trial(store: ModelStore) -> None:
     """Workers that judge at the same time agree on one verdict."""
     rollout = begin(store, 2)
