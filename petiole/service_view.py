@@ -9,8 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from model_store import ModelStore
+from model_store.rollouts import Rollout
 from tasks import readiness, statistics, stores
 from tasks.errors import ServiceUnavailableError
+from tasks.statistics import TrialTotals
+
+VERDICT_IS_DUE = (
+    "its gate has seen enough, but the verdict is not carried out: no worker may write to the model"
+    " store; `petiole models judge` does it"
+)
 
 
 class Workers:
@@ -54,8 +61,11 @@ def print_service(console: Console, store: ModelStore, name: str) -> None:
     for line in _lines(children, name):
         console.print(line)
     if rollout := store.rollout(name):
-        console.print(_trial_table(name, store))
+        seen = _seen(name, rollout)
+        console.print(_trial_table(seen))
         console.print(f"{rollout.kind} of {name}@{rollout.version} on {rollout.percent:g} %")
+        if rollout.gate is not None and seen.compared >= rollout.gate.comparisons:
+            console.print(VERDICT_IS_DUE, soft_wrap=True)
     elif outcome := store.last_rollout_outcome(name):
         console.print(f"last trial: {outcome}")
 
@@ -75,20 +85,21 @@ def _lines(children: list[dict[str, Any]], name: str) -> list[str]:
     ]
 
 
-def _trial_table(name: str, store: ModelStore) -> Table:
-    rollout = store.rollout(name)
+def _seen(name: str, rollout: Rollout) -> TrialTotals:
+    try:
+        counts = stores.prompt_job_store().counts()
+    except ServiceUnavailableError:
+        counts = {}
+    return statistics.trial_totals(counts, name, rollout)
+
+
+def _trial_table(seen: TrialTotals) -> Table:
     table = Table("compared", "agreement", "predict time", "errors", "not served", box=None)
-    if rollout is not None:
-        try:
-            counts = stores.prompt_job_store().counts()
-        except ServiceUnavailableError:
-            counts = {}
-        seen = statistics.trial_totals(counts, name, rollout)
-        table.add_row(
-            f"{seen.compared:.0f}",
-            f"{seen.agreement:.3f}",
-            f"{seen.slowdown:.2f} x",
-            f"{seen.errors:.0f}",
-            f"{seen.unserved:.0f}",
-        )
+    table.add_row(
+        f"{seen.compared:.0f}",
+        f"{seen.agreement:.3f}",
+        f"{seen.slowdown:.2f} x",
+        f"{seen.errors:.0f}",
+        f"{seen.unserved:.0f}",
+    )
     return table

@@ -22,6 +22,8 @@ from tasks.loaded_models import LoadedModels
 from tasks.settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from model_store.rollouts import Rollout
     from model_store.serving import ServedModel
 
@@ -50,6 +52,7 @@ class Trials:
         self._models = models
         self._rollouts: dict[str, Rollout] = {}
         self._looked_at = -math.inf
+        self._left_to_others: set[tuple[str, int]] = set()
 
     def refresh(self) -> bool:
         """Look for rollouts and load both their versions; tells whether anything changed."""
@@ -86,6 +89,13 @@ class Trials:
         # Production first: a child that says it has the candidate can compare it.
         answers = self._models.answer_for(name)
         return self._models.hold(name, rollout.version) or answers or rollout != before
+
+    def leave_verdict(self, name: str, rollout: Rollout, reason: str) -> None:
+        """Log, once for each trial, that its verdict is left to another process."""
+        if (name, rollout.number) not in self._left_to_others:
+            self._left_to_others.add((name, rollout.number))
+            trial = {"model": f"{name}@{rollout.version}", "number": rollout.number}
+            logger.warning("verdict left to others", extra={**trial, "reason": reason})
 
     def of(self, reference: str, task_id: str) -> Trial | None:
         """Return the trial that this job is part of, or None for most.
@@ -125,8 +135,7 @@ def compare(trial: Trial, upload: bytes) -> None:
     """
     try:
         _count(trial, _counts(trial, upload))
-        if trial.rollout.gate is not None:
-            _judge(trial.production.card.name, trial.rollout)
+        _judge_if_allowed(trial.production.card.name, trial.rollout)
     except Exception:
         # The job is over; whatever goes wrong now must not make its task a failure.
         logger.exception("comparison lost", extra={"model": trial.candidate.card.ref})
@@ -167,9 +176,33 @@ def _timed(model: ServedModel, upload: bytes) -> tuple[str, float]:
     return best.label, perf_counter() - started
 
 
-def _judge(name: str, rollout: Rollout) -> None:
-    """End the trial when its gate has seen enough; one worker of all does it."""
-    seen = statistics.trial_totals(stores.job_store().counts(), name, rollout)
+def judge_all() -> dict[str, str]:
+    """Carry out every verdict that is due; returns how those trials ended, by model.
+
+    Raises:
+        StoreUnavailableError: the model store cannot be reached, or not be written to.
+        ServiceUnavailableError: the job store, which has the figures, cannot be reached.
+    """
+    store, counts = loaded_models.of_this_process().store, stores.prompt_job_store().counts()
+    running = {name: rollout for name in store.names_on_trial() if (rollout := store.rollout(name))}
+    for name, rollout in running.items():
+        _judge(name, rollout, counts)
+    return {name: outcome for name in running if (outcome := store.last_rollout_outcome(name))}
+
+
+def _judge_if_allowed(name: str, rollout: Rollout) -> None:
+    """Judge; where this worker may not write, the verdict stays due for one that may."""
+    if rollout.gate is None:
+        return
+    try:
+        _judge(name, rollout, stores.job_store().counts())
+    except ModelStoreError as exc:
+        of_this_process().leave_verdict(name, rollout, str(exc))
+
+
+def _judge(name: str, rollout: Rollout, counts: Mapping[str, float]) -> None:
+    """End the trial when its gate has seen enough; one process of all does it."""
+    seen = statistics.trial_totals(counts, name, rollout)
     if rollout.gate is None or seen.compared < rollout.gate.comparisons:
         return
     passed = (
