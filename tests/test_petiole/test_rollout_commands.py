@@ -1,7 +1,11 @@
 """`petiole models canary`, `shadow`, `end`: what they say is what they did."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from time import sleep
 
 import pytest
 from pydantic import ValidationError
@@ -13,8 +17,11 @@ from petiole import rollout_commands
 from petiole.cli import app
 from petiole.service_view import Workers
 from tasks import stores
+from tasks.job_stores.redis import RedisJobStore
+from tasks.settings import TasksSettings
 from tests import colour_model
-from tests.conftest import free_port
+from tests.conftest import ROOT, free_port
+from tests.test_end_to_end.conftest import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +131,24 @@ def test_a_refused_trial_is_taken_back(store: ModelStore) -> None:
         refused.stderr
     )
     assert store.last_rollout_outcome("colours").startswith("refused: colours@2 is refused")
+
+
+@pytest.mark.server
+def test_an_interrupted_trial_is_taken_back(
+    store: ModelStore, published: Path, environment: dict[str, str], redis_url: str
+) -> None:
+    """Ctrl-C while the children load it leaves no trial that nobody knows of."""
+    child = {"queue": "classify", "state": "ready", "models": [], "trials": {}, "refused": {}}
+    jobs = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=0)
+    jobs.announce_ready("classify:here:1", json.dumps(child))
+    places = {"PETIOLE_MODELS_STORE_URL": str(published), "REDIS_URL": redis_url}
+    command = [sys.executable, "-m", "petiole", "models", "canary", "colours@2"]
+    pipes = {"stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment | places, **pipes)
+    wait_until(lambda: store.rollout("colours"))
+    sleep(0.2)  # From the record to the wait for the children it is a millisecond.
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+
+    assert (process.returncode, store.rollout("colours")) == (130, None)
+    assert "interrupted; the trial is taken back" in said
