@@ -16,12 +16,17 @@ from api import (
     results,
     uploads,
 )
+from api.settings import ApiSettings
+from model_store import environment
+from model_store.settings import ModelSettings
+from tasks.settings import TasksSettings
 
 TITLE, VERSION = "Petiole", "0.1.0"
 
 
 def create_app() -> APIFlask:
     """Return the WSGI application, configured from the environment."""
+    environment.warn(ApiSettings, TasksSettings, ModelSettings)
     app = APIFlask("petiole", title=TITLE, version=VERSION, docs_path=None, json_errors=False)
     app.config.update(
         MAX_CONTENT_LENGTH=uploads.max_body_bytes(),

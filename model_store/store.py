@@ -201,6 +201,11 @@ class ModelStore:
         """Return the trial that runs on a model now, or None."""
         return rollouts.current(self._objects, name)
 
+    def names_on_trial(self) -> tuple[str, ...]:
+        """Return the models on which a trial runs now, sorted; costs a listing for each model."""
+        folders = store_objects.folders(self._objects)
+        return tuple(sorted(name for name in folders if is_name(name) and self.rollout(name)))
+
     def begin_rollout(self, name: str, rollout: Rollout) -> Rollout:
         """Start a trial, in place of one that may be running; returns it with its number.
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from petiole import models_command, rollout_commands, train_command
+from petiole import models_command, rollout_commands, train_command, variables
 
 PREFIXES = {
     "ApiSettings": "PETIOLE_API_",
@@ -53,6 +53,10 @@ def demo(
     from petiole import demo as demonstration  # noqa: PLC0415
     from petiole.service import StartError, StartInterruptedError  # noqa: PLC0415
 
+    if unusable := demonstration.unusable(images or []):
+        for sentence in unusable:
+            typer.echo(f"petiole demo: {sentence}", err=True)
+        raise typer.Exit(2)
     try:
         succeeded = demonstration.run(images or [], verbose=verbose)
     except StartError as exc:
@@ -76,7 +80,9 @@ def _of_setting(exc: ValidationError) -> str:
 
 
 def main() -> None:
-    """Run the command line; a bad setting is one clear line."""
+    """Run the command line; a bad setting is one clear line, and so is one that is none."""
+    if "--help" not in sys.argv and not variables.are_settings():
+        sys.exit(2)
     try:
         sys.exit(app())
     except ValidationError as exc:

@@ -48,12 +48,22 @@ def open_store() -> ModelStore:
 
 @contextmanager
 def errors_as_lines() -> Iterator[None]:
-    """Turn the store's errors into one line on stderr and the exit code."""
+    """Turn the errors of the stores into one line on stderr and the exit code."""
     try:
         yield
     except ModelStoreError as exc:
         typer.echo(f"petiole models: {exc}", err=True)
         raise typer.Exit(2 if isinstance(exc, USAGE_ERRORS) else 1) from exc
+    except _service_errors() as exc:
+        typer.echo(f"petiole models: {exc}; is the service running (make run)?", err=True)
+        raise typer.Exit(1) from exc
+
+
+def _service_errors() -> type[Exception]:
+    # Imported when something went wrong: most commands need no connection to a service.
+    from tasks.errors import ServiceUnavailableError  # noqa: PLC0415
+
+    return ServiceUnavailableError
 
 
 @contextmanager

@@ -7,20 +7,21 @@ model store is shared.
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import requests
 from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.table import Table
 
-from petiole import parts, service
+from petiole import service
 from petiole.settings import UpSettings
 from petiole.supervisor import Console
 from petiole.up import SAMPLE
+from tasks import documents
+from tasks.documents import ClassifiedTask, FailedTask
 
 WAIT_SECONDS = 30
 BAR_WIDTH = 24
@@ -32,7 +33,23 @@ ELSEWHERE = {
     "PETIOLE_API_FLOWER_URL",
     "PROMETHEUS_MULTIPROC_DIR",
 }
+Outcome = ClassifiedTask | str
+"""What became of one picture: its labels, or why there are none."""
+
 ELSEWHERE_PREFIXES = ("CELERY_", "FLOWER_", "GUNICORN_")
+
+
+def unusable(images: Sequence[Path]) -> list[str]:
+    """Return a sentence for each picture that cannot be read, before anything is started."""
+    return [f"{path} {reason}" for path in images if (reason := _why_unreadable(path))]
+
+
+def _why_unreadable(path: Path) -> str:
+    if not path.exists():
+        return "does not exist"
+    if path.is_dir():
+        return "is a folder; name the pictures in it"
+    return "" if os.access(path, os.R_OK) else "may not be read"
 
 
 def run(images: Sequence[Path], *, verbose: bool = False) -> bool:
@@ -44,11 +61,11 @@ def run(images: Sequence[Path], *, verbose: bool = False) -> bool:
     pictures = list(images) or [SAMPLE]
     with tempfile.TemporaryDirectory(prefix="petiole-demo-") as directory:
         _set_apart(Path(directory))
-        documents = _classify_all(pictures, verbose=verbose)
+        outcomes = _classify_all(pictures, verbose=verbose)
     screen = RichConsole()
-    for picture, document in zip(pictures, documents, strict=True):
-        screen.print(_report(picture, document))
-    return all("predictions" in document for document in documents)
+    for picture, outcome in zip(pictures, outcomes, strict=True):
+        screen.print(_report(picture, outcome))
+    return all(isinstance(outcome, ClassifiedTask) for outcome in outcomes)
 
 
 def _set_apart(directory: Path) -> None:
@@ -67,10 +84,9 @@ def _set_apart(directory: Path) -> None:
     }
 
 
-def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[dict[str, Any]]:
+def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[Outcome]:
     up = UpSettings()
-    service.check_model()
-    plan = parts.plan(up, os.environ)
+    plan = service.planned(up)
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         RichConsole(stderr=True).status("starting the service"),
@@ -80,25 +96,25 @@ def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[dict[str, 
             return [_classify_beside(running, picture) for picture in pictures]
 
 
-def _classify_beside(running: service.Service, picture: Path) -> dict[str, Any]:
+def _classify_beside(running: service.Service, picture: Path) -> Outcome:
     """Classify in a thread, so that the parts are looked after and Ctrl-C is heard.
 
     Raises:
         StartInterruptedError: the user interrupted; the service's end ends the thread.
     """
-    documents: list[dict[str, Any]] = []
+    outcomes: list[Outcome] = []
     api_url = running.plan.api_url
-    thread = Thread(target=lambda: documents.append(_classify(api_url, picture)), daemon=True)
+    thread = Thread(target=lambda: outcomes.append(_classify(api_url, picture)), daemon=True)
     thread.start()
     while thread.is_alive():
         running.check_interrupted()
         running.tick()
     running.check_interrupted()
-    return documents[0]
+    return outcomes[0]
 
 
-def _classify(api_url: str, picture: Path) -> dict[str, Any]:
-    """Return the finished document, or a problem document under `error`."""
+def _classify(api_url: str, picture: Path) -> Outcome:
+    """Return the finished document, or why there is none."""
     try:
         with picture.open("rb") as stream:
             response = requests.post(
@@ -108,25 +124,29 @@ def _classify(api_url: str, picture: Path) -> dict[str, Any]:
                 timeout=WAIT_SECONDS + service.HTTP_SECONDS,
             )
     except OSError as exc:
-        return {"error": {"detail": str(exc)}}
-    document: dict[str, Any] = response.json()
+        return str(exc)
     if response.status_code == requests.codes.accepted:
-        return {"error": {"detail": f"not finished within {WAIT_SECONDS} s"}}
-    return document if response.ok else {"error": document}
+        return f"not finished within {WAIT_SECONDS} s"
+    if "state" not in (refusal := response.json()):
+        return str(refusal["detail"])
+    match documents.finished(response.text):
+        case ClassifiedTask() as classified:
+            return classified
+        case FailedTask(error=error):
+            return error.detail
+    return "it was revoked"
 
 
-def _report(picture: Path, document: Mapping[str, Any]) -> Table | str:
-    if "predictions" not in document:
-        detail = document.get("error", {}).get("detail", "it was revoked")
-        return f"[bold red]{escape(picture.name)}[/]: {escape(str(detail))}\n"
-    total_ms = document["timings_ms"]["total"]
+def _report(picture: Path, outcome: Outcome) -> Table | str:
+    if isinstance(outcome, str):
+        return f"[bold red]{escape(picture.name)}[/]: {escape(outcome)}\n"
     caption = (
-        f"{document['model']}@{document['model_version']} on {document['runtime']},"
-        f" {total_ms:.0f} ms from upload to answer"
+        f"{outcome.model}@{outcome.model_version} on {outcome.runtime},"
+        f" {outcome.timings_ms.total:.0f} ms from upload to answer"
     )
     name = escape(picture.name)
     table = Table("label", "probability", "", title=name, caption=escape(caption), box=None)
-    for prediction in document["predictions"]:
-        share = prediction["probability"]
-        table.add_row(escape(prediction["label"]), f"{share:.1%}", "█" * round(share * BAR_WIDTH))
+    for prediction in outcome.predictions:
+        share = prediction.probability
+        table.add_row(escape(prediction.label), f"{share:.1%}", "█" * round(share * BAR_WIDTH))
     return table

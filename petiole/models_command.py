@@ -1,7 +1,7 @@
 """`petiole models`: what the store has, what is in production, and how new models get in.
 
-The commands that only read or move are here; `publish`, `install` and `compare` have files of
-their own.
+The commands that only read or move are here; `publish`, `install`, `compare` and `judge` have
+files of their own.
 """
 
 from pathlib import Path
@@ -13,13 +13,14 @@ from rich.console import Console
 from model_store import ModelReference, ModelStore, exporting
 from model_store.errors import BadModelReferenceError
 from model_store.references import PREVIOUS, PRODUCTION, is_name
-from petiole import compare_command, models_tables, publish_command
+from petiole import compare_command, judge_command, models_tables, publish_command
 from petiole.console import AsJson, Reference, errors_as_lines, open_store, print_json, progress
 
 app = typer.Typer(no_args_is_help=True, help="Publish, compare, promote and look after models.")
 app.command()(publish_command.publish)
 app.command()(publish_command.install)
 app.command()(compare_command.compare)
+app.command()(judge_command.judge)
 
 ExactVersion = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="One exact version.")]
 

@@ -18,7 +18,7 @@ from model_store.rollouts import Gate, Kind, Rollout
 from petiole.console import errors_as_lines, open_store
 
 if TYPE_CHECKING:
-    from petiole.service_view import Service
+    from petiole.service_view import Workers
 
 SUMMARIES: dict[Kind, str] = {
     "canary": "Let a version answer a share of the pictures that ask for production.",
@@ -28,6 +28,10 @@ WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.5
 
 Exact = Annotated[str, typer.Argument(metavar="NAME@VERSION", help="The version to try.")]
+OnTrial = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="The model whose trial ends; or NAME@VERSION on trial."),
+]
 Percent = Annotated[
     float, typer.Option(min=0.01, max=100, help="Share of the pictures, by hash of the task id.")
 ]
@@ -60,21 +64,18 @@ def _trial_command(kind: Kind, summary: str) -> Callable[..., None]:
         max_slowdown: Slowdown = 2.0,
     ) -> None:
         gate = None if agreement is None else Gate(agreement, comparisons, max_slowdown)
-        _begin(kind, reference, percent, gate)
+        with errors_as_lines():
+            _begin(kind, reference, percent, gate)
 
     begin.__doc__ = summary
     return begin
 
 
-def end(name: Annotated[str, typer.Argument(help="The model whose trial ends.")]) -> None:
+def end(reference: OnTrial) -> None:
     """End the trial of a model; production stays as it is."""
     with errors_as_lines():
-        store = open_store()
-        rollout = store.rollout(ModelReference.parse(name).name)
-        if rollout is None:
-            raise BadModelReferenceError(f"no trial runs on {name!r}")
-        store.end_rollout(name, rollout.number, outcome="ended by hand")
-    Console().print(f"the {rollout.kind} of {name}@{rollout.version} has ended")
+        store, name = open_store(), ModelReference.parse(reference).name
+        _end(store, name, _on_trial(store, reference))
 
 
 def register(app: typer.Typer) -> None:
@@ -84,20 +85,54 @@ def register(app: typer.Typer) -> None:
     app.command()(end)
 
 
-def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> None:
-    with errors_as_lines():
-        store, wanted = open_store(), ModelReference.parse(reference)
-        rollout = _checked(store, wanted, Rollout(kind, wanted.version or 0, percent, gate))
-        rollout = store.begin_rollout(wanted.name, rollout)
-    # Imported here: the other commands on models need no connection to a service.
-    from petiole.service_view import Service  # noqa: PLC0415
+def _on_trial(store: ModelStore, reference: str) -> Rollout:
+    """Return the trial that a model's name, or its version on trial, means.
 
-    problem = _problem(Service(), wanted, rollout.number, Console(stderr=True))
-    if problem:
-        store.end_rollout(wanted.name, rollout.number, outcome=f"refused: {problem}")
-        typer.echo(f"petiole: {problem}; the trial is taken back", err=True)
+    Raises:
+        BadModelReferenceError: no trial runs, or it is one of another version.
+    """
+    wanted = ModelReference.parse(reference)
+    rollout = store.rollout(wanted.name)
+    if rollout is None:
+        raise BadModelReferenceError(f"no trial runs on {wanted.name!r}")
+    if reference != wanted.name and store.resolve(wanted)[1] != rollout.version:
+        raise BadModelReferenceError(
+            f"{reference} is not on trial; the {rollout.kind} of {wanted.name}@{rollout.version} is"
+        )
+    return rollout
+
+
+def _end(store: ModelStore, name: str, rollout: Rollout) -> None:
+    """End a trial and say so; one that its gate has ended meanwhile is an error."""
+    tried = f"the {rollout.kind} of {name}@{rollout.version}"
+    if not store.end_rollout(name, rollout.number, outcome="ended by hand"):
+        outcome = store.last_rollout_outcome(name) or "another trial has begun"
+        typer.echo(f"petiole models: {tried} was over already: {outcome}", err=True)
         raise typer.Exit(1)
-    Console().print(f"{kind} of {reference} on {percent:g} % of the pictures has begun")
+    typer.echo(f"{tried} has ended")
+
+
+def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> None:
+    # Imported here: the other commands on models need no connection to a service.
+    from petiole.service_view import Workers  # noqa: PLC0415
+
+    store, wanted, workers = open_store(), ModelReference.parse(reference), Workers()
+    rollout = _checked(store, wanted, Rollout(kind, wanted.version or 0, percent, gate))
+    rollout = store.begin_rollout(wanted.name, rollout)
+    try:
+        problem = _problem(workers, wanted, rollout.number, Console(stderr=True))
+    except KeyboardInterrupt:
+        _take_back(store, wanted.name, rollout, "interrupted")
+        raise
+    if problem:
+        _take_back(store, wanted.name, rollout, problem)
+        raise typer.Exit(1)
+    typer.echo(f"{kind} of {reference} on {percent:g} % of the pictures has begun")
+
+
+def _take_back(store: ModelStore, name: str, rollout: Rollout, problem: str) -> None:
+    store.end_rollout(name, rollout.number, outcome=f"refused: {problem}")
+    typer.echo(f"petiole models: {problem}; the trial is taken back", err=True)
 
 
 def _checked(store: ModelStore, wanted: ModelReference, rollout: Rollout) -> Rollout:
@@ -114,18 +149,32 @@ def _checked(store: ModelStore, wanted: ModelReference, rollout: Rollout) -> Rol
     return replace(rollout, version=store.resolve(wanted)[1])
 
 
-def _problem(service: "Service", wanted: ModelReference, number: int, console: Console) -> str:
+def _problem(workers: "Workers", wanted: ModelReference, number: int, console: Console) -> str:
     """Wait until every child takes part; return why that cannot be, or nothing."""
-    if not service.children():
-        console.print("no worker is running now; the share begins with the first one")
+    from tasks.errors import ServiceUnavailableError  # noqa: PLC0415 - as above
+
+    try:
+        if not workers.children():
+            console.print("no worker is running now; the share begins with the first one")
+            return ""
+    except ServiceUnavailableError as exc:
+        note = f"no service can be reached ({exc}); the share begins with its first worker"
+        console.print(note, markup=False, soft_wrap=True)
         return ""
-    deadline = monotonic() + WAIT_SECONDS
     with console.status(f"waiting until every child has {wanted}"):
-        while not service.all_follow(str(wanted), name=wanted.name, number=number):
-            refusals = service.refusals(str(wanted))
-            if refusals:
-                return refusals[0]
-            if monotonic() > deadline:
-                return f"not every child has {wanted} after {WAIT_SECONDS:g} s"
-            sleep(POLL_SECONDS)
+        try:
+            return _why_not_followed(workers, wanted, number)
+        except ServiceUnavailableError as exc:
+            return f"it is not known whether every child has {wanted}: {exc}"
+
+
+def _why_not_followed(workers: "Workers", wanted: ModelReference, number: int) -> str:
+    deadline = monotonic() + WAIT_SECONDS
+    while not workers.all_follow(str(wanted), name=wanted.name, number=number):
+        refusals = workers.refusals(str(wanted))
+        if refusals:
+            return refusals[0]
+        if monotonic() > deadline:
+            return f"not every child has {wanted} after {WAIT_SECONDS:g} s"
+        sleep(POLL_SECONDS)
     return ""

@@ -3,6 +3,7 @@
 `petiole up` stays in it, `petiole demo` sends pictures through it.
 """
 
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ import requests
 from model_store import ModelStore, ModelStoreError
 from model_store.errors import StoreUnavailableError
 from model_store.settings import ModelSettings
-from petiole import parts
+from petiole import parts, variables
 from petiole.parts import Plan
 from petiole.settings import UpSettings
 from petiole.supervisor import POLL_SECONDS, Console, Supervisor
@@ -86,10 +87,10 @@ class Service:
 
 
 @contextmanager
-def started(
-    plan: Plan, up: UpSettings, console: Console, *, handle_signals: bool = True
-) -> Iterator[Service]:
+def started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
     """Start every part, give the ready service, and stop every part in the end.
+
+    From then on Ctrl-C and SIGTERM interrupt the service.
 
     Raises:
         StartError: a port is taken, or a part does not become ready.
@@ -97,8 +98,7 @@ def started(
     check_ports(plan)
     supervisor = Supervisor(console, plan.environment)
     service = Service(plan, up, supervisor)
-    if handle_signals:
-        _stop_on_signals(service, supervisor)
+    _stop_on_signals(service, supervisor)
     try:
         _start(service, supervisor)
         yield service
@@ -129,6 +129,24 @@ def _stop_on_signals(service: Service, supervisor: Supervisor) -> None:
 
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
+
+
+def planned(up: UpSettings) -> Plan:
+    """Return what to start, after a look at what each part would refuse.
+
+    Raises:
+        StartError: the model or the state directory is not there; says why.
+    """
+    for settings in variables.all_settings():
+        settings()
+    check_model()
+    try:
+        return parts.plan(up, os.environ)
+    except OSError as exc:
+        raise StartError(
+            f"PETIOLE_UP_STATE_DIRECTORY is {up.state_directory}, which cannot be written to:"
+            f" {exc.strerror}"
+        ) from exc
 
 
 def check_model() -> None:

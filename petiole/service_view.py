@@ -7,27 +7,37 @@ from rich.console import Console
 from rich.table import Table
 
 from model_store import ModelStore
+from model_store.rollouts import Rollout
 from tasks import readiness, statistics, stores
 from tasks.errors import ServiceUnavailableError
 from tasks.readiness import Note
+from tasks.statistics import TrialTotals
+
+VERDICT_IS_DUE = (
+    "its gate has seen enough, but the verdict is not carried out: no worker may write to the model"
+    " store; `petiole models judge` does it"
+)
 
 
-class Service:
-    """The children of all classify workers, as they announce themselves."""
+class Workers:
+    """The children of all classify workers, as they announce themselves.
+
+    Every method may raise `ServiceUnavailableError` when no service can be reached.
+    """
+
+    def __init__(self) -> None:
+        """Ask nothing yet."""
+        self._store = stores.prompt_job_store()
 
     def children(self) -> list[Note]:
-        """Return the ready children; none when no service can be reached."""
-        try:
-            children = readiness.classify_children(stores.prompt_job_store())
-        except ServiceUnavailableError:
-            return []
-        return [child for child in children if child.is_ready]
+        """Return the ready children; none when no worker runs."""
+        return [child for child in readiness.classify_children(self._store) if child.is_ready]
 
     def all_follow(self, version: str, *, name: str, number: int) -> bool:
-        """Tell whether every child has `name@version` in memory and follows this rollout."""
-        return all(
-            _has(child, version) and (child.trials or {}).get(name) == number
-            for child in self.children()
+        """Tell whether there are children, all with `name@version` in memory and this rollout."""
+        children = self.children()
+        return bool(children) and all(
+            _has(child, version) and (child.trials or {}).get(name) == number for child in children
         )
 
     def refusals(self, version: str) -> list[str]:
@@ -42,12 +52,18 @@ def _has(child: Note, version: str) -> bool:
 
 def print_service(console: Console, store: ModelStore, name: str) -> None:
     """Print what the children of a running service do with a model, and its trial."""
-    children = Service().children()
+    try:
+        children = Workers().children()
+    except ServiceUnavailableError:
+        children = []
     for line in _lines(children, name):
         console.print(line)
     if rollout := store.rollout(name):
-        console.print(_trial_table(name, store))
+        seen = _seen(name, rollout)
+        console.print(_trial_table(seen))
         console.print(f"{rollout.kind} of {name}@{rollout.version} on {rollout.percent:g} %")
+        if rollout.gate is not None and seen.compared >= rollout.gate.comparisons:
+            console.print(VERDICT_IS_DUE, soft_wrap=True)
     elif outcome := store.last_rollout_outcome(name):
         console.print(f"last trial: {outcome}")
 
@@ -67,20 +83,21 @@ def _lines(children: list[Note], name: str) -> list[str]:
     ]
 
 
-def _trial_table(name: str, store: ModelStore) -> Table:
-    rollout = store.rollout(name)
+def _seen(name: str, rollout: Rollout) -> TrialTotals:
+    try:
+        counts = stores.prompt_job_store().counts()
+    except ServiceUnavailableError:
+        counts = {}
+    return statistics.trial_totals(counts, name, rollout)
+
+
+def _trial_table(seen: TrialTotals) -> Table:
     table = Table("compared", "agreement", "predict time", "errors", "not served", box=None)
-    if rollout is not None:
-        try:
-            counts = stores.prompt_job_store().counts()
-        except ServiceUnavailableError:
-            counts = {}
-        seen = statistics.trial_totals(counts, name, rollout)
-        table.add_row(
-            f"{seen.compared:.0f}",
-            f"{seen.agreement:.3f}",
-            f"{seen.slowdown:.2f} x",
-            f"{seen.errors:.0f}",
-            f"{seen.unserved:.0f}",
-        )
+    table.add_row(
+        f"{seen.compared:.0f}",
+        f"{seen.agreement:.3f}",
+        f"{seen.slowdown:.2f} x",
+        f"{seen.errors:.0f}",
+        f"{seen.unserved:.0f}",
+    )
     return table

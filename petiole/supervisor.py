@@ -25,6 +25,9 @@ CALM_SECONDS = 60.0
 
 COLOURS = (36, 33, 32, 35, 34, 31)
 PR_SET_PDEATHSIG = 1
+# Found here and only called between fork and exec: loading takes locks, which another thread may
+# have held in the moment of the fork.
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class Console:
@@ -161,8 +164,8 @@ def _ending(status: int) -> str:
 
 def _end_with_parent() -> None:
     """Ask Linux to end this child when its parent dies, even by SIGKILL."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if _PRCTL is not None:
+        _PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _signal_process(process: subprocess.Popen[str], number: signal.Signals) -> None:

@@ -11,11 +11,15 @@ from typing import Any
 from celery import Celery, Task, signals
 from celery.exceptions import Ignore
 
+from model_store import environment
+from model_store.settings import ModelSettings
 from tasks import jobs, log_format, problems, stores, training_jobs
 from tasks.documents import Progress, TrainedTask
 from tasks.errors import CAN_HEAL, ServiceUnavailableError
 from tasks.job_stores import SUCCESS
+from tasks.settings import TasksSettings
 from training import errors as training_errors
+from training.settings import TrainingPlaces
 from training.tasks import NAME
 
 DAY_SECONDS = 24 * 3600
@@ -102,6 +106,7 @@ app.conf.update(
 @signals.setup_logging.connect
 def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
     log_format.configure(loglevel)
+    environment.warn(TasksSettings, ModelSettings, TrainingPlaces)
 
 
 @signals.task_failure.connect

@@ -18,8 +18,7 @@ def run() -> None:
         StartError: it cannot be started; says why.
     """
     up = UpSettings()
-    service.check_model()
-    plan = parts.plan(up, os.environ)
+    plan = service.planned(up)
     console = Console(part.name for part in plan.parts)
     begun = monotonic()
     with service.started(plan, up, console) as running:

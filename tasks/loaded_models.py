@@ -134,7 +134,9 @@ class LoadedModels:
             return exc
         except Exception as exc:
             # Whatever it is, another version may be able to answer.
-            logger.exception("version refused", extra={"model": _text(version)})
+            foreseen = isinstance(exc, ModelStoreError)
+            fields = {"model": _text(version), "reason": str(exc)}
+            logger.error("version refused", exc_info=not foreseen, extra=fields)
             self._refused[version] = Refusal(exc, monotonic() + REFUSED_AGAIN_SECONDS)
             return exc
         self._refused.pop(version, None)
@@ -190,6 +192,21 @@ class LoadedModels:
         if self.held(name, version) or not self._may_try((name, version)):
             return False
         self._hold((name, version))
+        return True
+
+    def answer_for(self, name: str) -> bool:
+        """Load what `name` means before anybody asks for it; tells whether anything changed."""
+        if name in self.names_in_production():
+            return False
+        try:
+            version = self._store.resolve(name)
+        except ModelStoreError as exc:
+            logger.warning("model not resolved", extra={"model": name, "reason": str(exc)})
+            return False
+        if not self._may_try(version):
+            return False
+        if self._hold(version):
+            self._answering[name] = version
         return True
 
     def held(self, name: str, version: int) -> ServedModel | None:

@@ -118,7 +118,9 @@ def of(exc: BaseException) -> Problem:
 
 
 def detail_of(exc: BaseException) -> str:
-    """Return the message for the client; an unforeseen error's own text stays in the log."""
+    """Return the message for the client; what names places of the inside stays in the log."""
     if of(exc) is INTERNAL:
         return "an unforeseen error; the service's log has it under this task id"
+    if isinstance(exc, model_errors.StoreUnavailableError):
+        return "the model store cannot be reached; try again shortly"
     return str(exc) or of(exc).title

@@ -29,6 +29,7 @@ class TasksSettings(BaseSettings):
 
     job_store_url: str = Field(
         default_factory=default_redis_url,
+        pattern=r"^((redis|rediss|unix)://|memory://$)",
         description="Job records: `redis://…`, `rediss://…`, or `memory://` for one process.",
     )
     image_store_url: str = Field(

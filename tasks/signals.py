@@ -15,13 +15,14 @@ import structlog
 from billiard.process import current_process
 from celery import signals
 
-from model_store import ModelStoreError
+from model_store import ModelStoreError, environment
 from model_store.settings import ModelSettings
 from tasks import jobs, loaded_models, log_format, stores, trials
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
 from tasks.once import once
 from tasks.readiness import Announcement
+from tasks.settings import TasksSettings
 
 LOAD_RETRY_SECONDS = 5.0
 SWEEP_INTERVAL_SECONDS = 600.0
@@ -46,6 +47,7 @@ def _consumes(queue: str) -> bool:
 @signals.setup_logging.connect
 def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
     log_format.configure(loglevel)
+    environment.warn(TasksSettings, ModelSettings)
 
 
 @signals.worker_init.connect

@@ -7,9 +7,10 @@ picture, after the client has its answer, and what they said is counted for the 
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from hashlib import sha256
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
 from model_store import ModelReference
@@ -21,11 +22,15 @@ from tasks.once import once
 from tasks.settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from model_store.rollouts import Rollout
     from model_store.serving import ServedModel
 
 CANARY = "canary"
 PROMOTED, ROLLED_BACK = "promoted", "rolled back"
+LOOK_SECONDS = 5.0
+"""Between two looks at the models that nobody has asked this process for: a listing for each."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +51,24 @@ class Trials:
         """Know no rollout yet."""
         self._models = models
         self._rollouts: dict[str, Rollout] = {}
+        self._looked_at = -math.inf
+        self._left_to_others: set[tuple[str, int]] = set()
 
     def refresh(self) -> bool:
-        """Look for rollouts and load their candidates; tells whether anything changed."""
-        return any([self._follow(name) for name in self._models.names_in_production()])
+        """Look for rollouts and load both their versions; tells whether anything changed."""
+        names = {*self._models.names_in_production(), *self._rollouts, *self._of_other_models()}
+        return any([self._follow(name) for name in sorted(names)])
+
+    def _of_other_models(self) -> tuple[str, ...]:
+        """Return the models on trial, asked for or not; empty but every `LOOK_SECONDS`."""
+        if monotonic() - self._looked_at < LOOK_SECONDS:
+            return ()
+        self._looked_at = monotonic()
+        try:
+            return self._models.store.names_on_trial()
+        except ModelStoreError as exc:
+            logger.warning("trials not looked for", extra={"reason": str(exc)})
+            return ()
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -67,7 +86,16 @@ class Trials:
             self._rollouts.pop(name, None)
             return before is not None
         self._rollouts[name] = rollout
-        return self._models.hold(name, rollout.version) or rollout != before
+        # Production first: a child that says it has the candidate can compare it.
+        answers = self._models.answer_for(name)
+        return self._models.hold(name, rollout.version) or answers or rollout != before
+
+    def leave_verdict(self, name: str, rollout: Rollout, reason: str) -> None:
+        """Log, once for each trial, that its verdict is left to another process."""
+        if (name, rollout.number) not in self._left_to_others:
+            self._left_to_others.add((name, rollout.number))
+            trial = {"model": f"{name}@{rollout.version}", "number": rollout.number}
+            logger.warning("verdict left to others", extra={**trial, "reason": reason})
 
     def of(self, reference: str, task_id: str) -> Trial | None:
         """Return the trial that this job is part of, or None for most.
@@ -107,8 +135,7 @@ def compare(trial: Trial, upload: bytes) -> None:
     """
     try:
         _count(trial, _counts(trial, upload))
-        if trial.rollout.gate is not None:
-            _judge(trial.production.card.name, trial.rollout)
+        _judge_if_allowed(trial.production.card.name, trial.rollout)
     except Exception:
         # The job is over; whatever goes wrong now must not make its task a failure.
         logger.exception("comparison lost", extra={"model": trial.candidate.card.ref})
@@ -149,9 +176,33 @@ def _timed(model: ServedModel, upload: bytes) -> tuple[str, float]:
     return best.label, perf_counter() - started
 
 
-def _judge(name: str, rollout: Rollout) -> None:
-    """End the trial when its gate has seen enough; one worker of all does it."""
-    seen = statistics.trial_totals(stores.job_store().counts(), name, rollout)
+def judge_all() -> dict[str, str]:
+    """Carry out every verdict that is due; returns how those trials ended, by model.
+
+    Raises:
+        StoreUnavailableError: the model store cannot be reached, or not be written to.
+        ServiceUnavailableError: the job store, which has the figures, cannot be reached.
+    """
+    store, counts = loaded_models.of_this_process().store, stores.prompt_job_store().counts()
+    running = {name: rollout for name in store.names_on_trial() if (rollout := store.rollout(name))}
+    for name, rollout in running.items():
+        _judge(name, rollout, counts)
+    return {name: outcome for name in running if (outcome := store.last_rollout_outcome(name))}
+
+
+def _judge_if_allowed(name: str, rollout: Rollout) -> None:
+    """Judge; where this worker may not write, the verdict stays due for one that may."""
+    if rollout.gate is None:
+        return
+    try:
+        _judge(name, rollout, stores.job_store().counts())
+    except ModelStoreError as exc:
+        of_this_process().leave_verdict(name, rollout, str(exc))
+
+
+def _judge(name: str, rollout: Rollout, counts: Mapping[str, float]) -> None:
+    """End the trial when its gate has seen enough; one process of all does it."""
+    seen = statistics.trial_totals(counts, name, rollout)
     if rollout.gate is None or seen.compared < rollout.gate.comparisons:
         return
     passed = (

@@ -102,6 +102,20 @@ def test_a_share_that_cannot_be_honoured_is_an_error(service: RunningService, re
     assert set(versions(service, red, 10)) == {PRODUCTION}
 
 
+def test_a_model_that_nobody_asked_for_can_be_tried(
+    service: RunningService, directory: Path, red: Path
+) -> None:
+    """The children load it for the trial; the command does not wait for somebody's picture."""
+    for order in (ALIKE, DIFFERENT):
+        colour_model.publish(directory, name="shades", order=order)
+    begun = petiole(service, "canary", "shades@2", "--percent", "100")
+    answer = service.classify(red, wait=30, model="shades").json()
+    ended = petiole(service, "end", "shades@2")
+
+    assert (begun.returncode, ended.returncode) == (0, 0), begun.stderr
+    assert answer["model_version"] == 2
+
+
 @pytest.mark.parametrize(
     ("version", "promoted"), [(DISAGREES, False), (AGREES, True)], ids=["rolled back", "promoted"]
 )

@@ -14,7 +14,9 @@ from petiole.settings import FlowerSettings, UpSettings
 
 Services = dict[str, dict[str, Any]]
 
-NAMES = ["redis", "models", "worker", "downloader", "trainer", "api", "flower"]
+NAMES = ["redis", "models", "worker", "downloader", "judge", "trainer", "api", "flower"]
+OF_STRANGERS = {"worker", "downloader", "api", "flower"}
+"""What handles bytes that anybody may send."""
 
 
 def test_the_file_fits_the_compose_schema(root: Path) -> None:
@@ -27,8 +29,8 @@ def test_the_file_fits_the_compose_schema(root: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_the_services_are_the_parts_and_the_model(services: Services) -> None:
-    """Nothing that `make run` starts is missing in Compose."""
+def test_the_services_are_the_parts_the_model_and_the_judge(services: Services) -> None:
+    """Nothing that `make run` starts is missing in Compose; there its workers judge."""
     assert sorted(NAMES) == sorted(services)
 
 
@@ -107,6 +109,34 @@ def test_the_worker_waits_for_the_model(services: Services) -> None:
     condition = services["worker"]["depends_on"]["models"]["condition"]
 
     assert condition == "service_completed_successfully"
+
+
+def mounts(services: Services, name: str) -> list[str]:
+    """Return the modes in which a service sees the models: `rw` or `ro`."""
+    volumes = [volume.split(":") for volume in services[name].get("volumes", [])]
+    return [(rest or ["rw"])[0] for source, _, *rest in volumes if source == "models"]
+
+
+def test_what_carries_out_verdicts_may_write_to_the_models(services: Services) -> None:
+    """A gate decides under Compose: with the figures of this Redis, in the store of all."""
+    judge = services["judge"]
+    same = ("REDIS_URL", "PETIOLE_TASKS_JOB_STORE_URL", "PETIOLE_MODELS_STORE_URL")
+
+    assert judge["command"] == ["petiole", "models", "judge", "--watch"]
+    assert mounts(services, "judge") == ["rw"]
+    for name in same:
+        assert judge["environment"].get(name) == services["worker"]["environment"].get(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_reads_a_strangers_bytes_may_not_write_to_the_models(
+    services: Services, name: str
+) -> None:
+    """A hole in a decoder of pictures must not become a model that every host loads."""
+    writes = "rw" in mounts(services, name)
+
+    assert writes == (name in {"models", "judge", "trainer"})
+    assert not (writes and name in OF_STRANGERS)
 
 
 def test_ports_are_bound_to_loopback_by_default(services: Services) -> None:

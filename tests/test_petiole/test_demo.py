@@ -12,9 +12,11 @@ import psutil
 import pytest
 from rich.console import Console
 
+from model_store.predictions import Prediction
 from petiole import demo
 from petiole.parts import plan
 from petiole.settings import UpSettings
+from tasks.documents import ClassifiedTask, Timings
 from tests.conftest import ROOT
 from tests.test_end_to_end.conftest import alive, wait_until
 
@@ -56,24 +58,19 @@ def test_a_demo_knows_no_address_of_another_service(tmp_path: Path) -> None:
     assert {part.name for part in planned.parts} >= {"redis", "flower"}
 
 
-def answer(label: str) -> dict[str, object]:
-    """Return the document of a picture with one label."""
-    return {
-        "model": "colours",
-        "model_version": 1,
-        "runtime": "openvino",
-        "timings_ms": {"total": 12.0},
-        "predictions": [{"label": label, "probability": 0.5}],
-    }
-
-
-@pytest.mark.parametrize(
-    "document", [answer("red [bold]"), {"error": {"detail": "no [/] image"}}], ids=["good", "bad"]
+TIMINGS = Timings(queued=1.0, download=0.0, decode=2.0, predict=9.0, total=12.0)
+RED = ClassifiedTask(
+    *("id", "SUCCESS", "colours", 1, "openvino", "a.jpg"),
+    predictions=(Prediction("red [bold]", 0, 0.5),),
+    timings_ms=TIMINGS,
 )
-def test_brackets_in_names_are_shown_as_they_are(document: dict[str, object]) -> None:
+
+
+@pytest.mark.parametrize("outcome", [RED, "no [/] image"], ids=["good", "bad"])
+def test_brackets_in_names_are_shown_as_they_are(outcome: demo.Outcome) -> None:
     """A file's name, a label and an error are text, whatever is in them."""
     screen = Console(width=120, record=True, file=StringIO())
-    screen.print(demo._report(Path("a[bold].jpg"), document))
+    screen.print(demo._report(Path("a[bold].jpg"), outcome))
     shown = screen.export_text()
 
     assert "a[bold].jpg" in shown

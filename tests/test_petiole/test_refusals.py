@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_port
+from tests.conftest import free_port, picture
 from tests.test_petiole.conftest import Run
 
 
@@ -42,9 +42,44 @@ def test_a_store_without_the_model_is_said_before_anything_starts(
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_directory_without_models_stays_as_it_is(run: Run, tmp_path: Path) -> None:
+def test_a_demo_of_what_is_no_file_starts_nothing(run: Run, tmp_path: Path) -> None:
+    """Each one is a line; it is wrong usage, and the good ones are not classified either."""
+    (tmp_path / "good.jpg").write_bytes(picture())
+    ended = run("demo", "nope.jpg", "good.jpg", str(tmp_path), cwd=tmp_path)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines() == [
+        "petiole demo: nope.jpg does not exist",
+        f"petiole demo: {tmp_path} is a folder; name the pictures in it",
+    ]
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_setting_of_any_part_is_looked_at_first(run: Run, command: str) -> None:
+    """Not by a worker that keeps ending: the line names the setting, and nothing starts."""
+    ended = run(command, PETIOLE_TASKS_MAX_PIXELS="many")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("petiole: PETIOLE_TASKS_MAX_PIXELS is 'many': ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_state_directory_that_cannot_be_made_is_one_line(run: Run, tmp_path: Path) -> None:
+    """The line names the setting, the folder and the reason."""
+    (tmp_path / "file").touch()
+    ended = run("up", PETIOLE_UP_STATE_DIRECTORY=str(tmp_path / "file"))
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"petiole: PETIOLE_UP_STATE_DIRECTORY is {tmp_path}/file, which cannot be written to:"
+        " Not a directory\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_directory_without_models_stays_as_it_is(run: Run, command: str, tmp_path: Path) -> None:
     """Run in the wrong directory it says where it looked, and leaves no `var` there."""
-    ended = run("up", cwd=tmp_path, PETIOLE_MODELS_STORE_URL="var/models")
+    ended = run(command, cwd=tmp_path, PETIOLE_MODELS_STORE_URL="var/models")
 
     assert ended.returncode == 1
     assert f"the model store {tmp_path}/var/models does not exist" in ended.stderr

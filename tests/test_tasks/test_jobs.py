@@ -6,6 +6,7 @@ import pytest
 
 import model_store.errors
 import tasks.errors
+from model_store.errors import StoreUnavailableError
 from tasks import jobs, problems, publisher, statistics, stores
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import ServiceUnavailableError
@@ -36,9 +37,10 @@ def test_every_error_has_a_problem(module) -> None:
     assert missing == set()
 
 
-def test_an_unforeseen_error_keeps_its_text_to_itself() -> None:
-    """Paths and addresses of the inside do not reach the client."""
-    detail = problems.detail_of(OSError("/secret/place"))
+@pytest.mark.parametrize("kind", [OSError, StoreUnavailableError])
+def test_places_of_the_inside_do_not_reach_the_client(kind: type[Exception]) -> None:
+    """Paths and addresses are for the log."""
+    detail = problems.detail_of(kind("the model store cannot be used at /secret/place"))
 
     assert "secret" not in detail
 

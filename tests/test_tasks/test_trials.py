@@ -1,6 +1,10 @@
 """Canary, shadow and the gate, with real networks in this process."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -13,16 +17,43 @@ from tests import colour_model
 from tests.conftest import picture
 
 ALIKE, DIFFERENT = (0, 1, 2), (1, 2, 0)
+ROOT_USER, NOBODY = 0, 65_534
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+def models() -> Iterator[Path]:
     """Version 1 in production, version 2 the same network, version 3 with other labels."""
-    for order in (ALIKE, ALIKE, DIFFERENT):
-        colour_model.publish(tmp_path / "models", order=order)
-    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", str(tmp_path / "models"))
+    with TemporaryDirectory() as directory:
+        # Unlike pytest's own directories it can be reached by any user, see `without_writing`.
+        Path(directory).chmod(0o755)
+        for order in (ALIKE, ALIKE, DIFFERENT):
+            colour_model.publish(Path(directory), order=order)
+        yield Path(directory)
+
+
+@pytest.fixture
+def store(models: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    """These models in a process that has answered with `colours`, and knows nothing else."""
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", str(models))
     loaded_models.get("colours")
-    return ModelStore.open(str(tmp_path / "models"))
+    return ModelStore.open(str(models))
+
+
+@contextmanager
+def without_writing(directory: Path) -> Iterator[None]:
+    """Read like anybody and write to nothing of it, as a worker in a container does."""
+    modes = {path: path.stat().st_mode for path in [directory, *directory.rglob("*")]}
+    for path in modes:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    user = os.geteuid()
+    if user == ROOT_USER:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        for path, mode in modes.items():
+            path.chmod(mode)
 
 
 def begin(store: ModelStore, version: int, **options: object) -> Rollout:
@@ -99,6 +130,36 @@ def test_the_gate_promotes_what_agrees(store: ModelStore) -> None:
     assert store.last_rollout_outcome("colours").startswith("promoted")
 
 
+def test_a_worker_that_may_not_write_leaves_the_verdict_to_one_that_may(
+    store: ModelStore, models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every comparison counts, and is said once to wait; the verdict is then carried out."""
+    classify()  # What is imported late is there before the user changes.
+    rollout = begin(store, 2, gate=Gate(agreement=0.97, comparisons=3, max_slowdown=1000))
+    with without_writing(models):
+        classify(5)
+    compared, before = seen(rollout).compared, store.resolve("colours")
+    ended = trials.judge_all()
+
+    assert (compared, before) == (5, ("colours", 1))
+    assert [r.message for r in caplog.records if r.levelname != "INFO"] == [
+        "verdict left to others"
+    ]
+    assert ended["colours"].startswith("promoted: agreement 1.000 on 5 pictures")
+    assert store.resolve("colours") == ("colours", 2)
+
+
+def test_a_judge_leaves_what_is_not_due(store: ModelStore, models: Path) -> None:
+    """A trial with too few comparisons, or without a gate, goes on."""
+    colour_model.publish(models, name="shades")
+    store.begin_rollout("shades", Rollout("canary", 1, 10.0))
+    begin(store, 2, gate=Gate(agreement=0.97, comparisons=3))
+    classify(2)
+
+    assert trials.judge_all() == {}
+    assert store.names_on_trial() == ("colours", "shades")
+
+
 def test_the_gate_rolls_back_what_differs(store: ModelStore) -> None:
     """Production stays, the trial is over, and its outcome says by how much it differed."""
     begin(store, 3, gate=Gate(agreement=0.97, comparisons=5, max_slowdown=1000))
@@ -122,9 +183,9 @@ def test_a_canary_that_breaks_costs_nobody_an_answer(store: ModelStore) -> None:
     assert seen(rollout).errors >= 1
 
 
-def test_a_candidate_that_cannot_be_loaded_is_counted(store: ModelStore, tmp_path: Path) -> None:
+def test_a_candidate_that_cannot_be_loaded_is_counted(store: ModelStore, models: Path) -> None:
     """Its share is not silently ignored: the reason is kept, the unserved pictures counted."""
-    (artifact,) = (tmp_path / "models" / "colours" / "2").rglob("model.bin")
+    (artifact,) = (models / "colours" / "2").rglob("model.bin")
     artifact.write_bytes(b"")
     rollout = begin(store, 2)
     (document,) = classify()
@@ -132,6 +193,45 @@ def test_a_candidate_that_cannot_be_loaded_is_counted(store: ModelStore, tmp_pat
     assert document["model_version"] == 1
     assert seen(rollout).unserved == 1
     assert "colours@2" in loaded_models.of_this_process().refused
+
+
+def test_a_model_that_nobody_asked_for_yet_is_followed(store: ModelStore, models: Path) -> None:
+    """Its production and its candidate are loaded: asking for them is the trial's own job."""
+    for order in (ALIKE, DIFFERENT):
+        colour_model.publish(models, name="shades", order=order)
+    rollout = store.begin_rollout("shades", Rollout("canary", 2, 100.0))
+    changed = trials.of_this_process().refresh()
+
+    assert changed
+    assert trials.of_this_process().numbers == {"shades": rollout.number}
+    assert {m.partition(" ")[0] for m in loaded_models.of_this_process().loaded} == {
+        *("colours@1", "shades@1", "shades@2")
+    }
+    assert classify(model="shades")[0]["model_version"] == 2
+
+
+def test_a_trial_that_ended_is_followed_no_more(store: ModelStore) -> None:
+    """Also one of a model that nobody asks for."""
+    rollout = begin(store, 2)
+    store.end_rollout("colours", rollout.number, outcome="ended by hand")
+
+    assert trials.of_this_process().refresh()
+    assert trials.of_this_process().numbers == {}
+
+
+def test_a_production_that_cannot_be_loaded_is_refused_and_told(
+    store: ModelStore, models: Path
+) -> None:
+    """The look at the other models goes on, and the reason is kept."""
+    for _ in range(2):
+        colour_model.publish(models, name="shades")
+    (artifact,) = (models / "shades" / "1").rglob("model.bin")
+    artifact.write_bytes(b"")
+    store.begin_rollout("shades", Rollout("canary", 2, 100.0))
+    begin(store, 2)
+
+    assert set(trials.of_this_process().numbers) == {"colours", "shades"}
+    assert "shades@1" in loaded_models.of_this_process().refused
 
 
 def test_only_one_of_many_ends_a_trial(store: ModelStore) -> None:

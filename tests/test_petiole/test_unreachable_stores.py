@@ -1,0 +1,54 @@
+"""Every command says in one line, with exit code 1, that a store cannot be reached."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from petiole.cli import app
+from tests.conftest import free_port
+from tests.test_petiole.conftest import Run
+
+COMMANDS = [
+    ("list",),
+    ("show", "colours"),
+    ("promote", "colours@2"),
+    ("rollback", "colours"),
+    ("verify", "colours"),
+    ("export", "colours", "somewhere"),
+    ("remove", "colours@2", "--yes"),
+    ("canary", "colours@2"),
+    ("shadow", "colours@2"),
+    ("end", "colours"),
+    ("compare", "colours@1", "colours@2", "--images", str(Path(__file__).parent)),
+    ("install", "imagenet"),
+]
+
+
+@pytest.fixture
+def refusing_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket at an address where nobody listens."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", "s3://bucket/models")
+
+
+@pytest.mark.usefixtures("refusing_bucket")
+@pytest.mark.parametrize("words", COMMANDS, ids=[words[0] for words in COMMANDS])
+def test_a_bucket_that_refuses_is_one_line(words: tuple[str, ...]) -> None:
+    """Whatever was asked for; no traceback, and nothing on stdout."""
+    ended = CliRunner().invoke(app, ["models", *words])
+
+    assert (ended.exit_code, ended.stdout) == (1, ""), ended.output
+    assert "petiole models: the model store cannot be used at " in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_impossible_address_of_redis_is_a_bad_setting(run: Run) -> None:
+    """One line that names the setting and the value, as for every setting."""
+    ended = run("models", "show", "colours", REDIS_URL="127.0.0.1:6379")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("petiole: PETIOLE_TASKS_JOB_STORE_URL is '127.0.0.1:6379': ")
+    assert ended.stderr.count("\n") == 1
