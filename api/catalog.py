@@ -22,8 +22,7 @@ _lock = Lock()
 @cache
 def store() -> ModelStore:
     """Return the model store of this process."""
-    settings = ModelSettings()
-    return ModelStore.open(settings.store_url, cache_directory=settings.cache_directory)
+    return ModelStore.of(ModelSettings())
 
 
 def check(reference: str) -> str:
