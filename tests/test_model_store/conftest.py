@@ -142,13 +142,13 @@ def tiny_store(
     pictures_directory: Path,
 ) -> ModelStore:
     """A store with `tiny@1`, published with pictures, and `tiny@2`, published without."""
-    from model_store import calibration, pipeline
+    from model_store import picture_sets, pipeline
 
     place = tmp_path_factory.mktemp("tiny-store")
     store = ModelStore.open(str(place / "store"), cache_directory=place / "cache")
     for i, pictures in enumerate((pictures_directory, None)):
         directory = Path(shutil.copytree(tiny_saved_model, place / f"tiny{i}"))
-        sets = calibration.choose(tiny_draft, pictures, lambda _: None)
+        sets = picture_sets.choose(tiny_draft, pictures, lambda _: None)
         pipeline.publish(store, directory, tiny_draft, sets=sets, report=lambda _: None)
     return store
 
