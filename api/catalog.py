@@ -119,9 +119,7 @@ class Catalog:
 @once
 def of_this_process() -> Catalog:
     """Return the catalog of this process's store."""
-    settings = ModelSettings()
-    store = ModelStore.open(settings.store_url, cache_directory=settings.cache_directory)
-    return Catalog(store)
+    return Catalog(ModelStore.of(ModelSettings()))
 
 
 def asked(reference: str, *, top_k: int) -> Asked:

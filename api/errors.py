@@ -123,9 +123,10 @@ def _of_api_error(exc: ApiError) -> Response:
 def _of_known_error(exc: TasksError | ModelStoreError) -> Response:
     if problems.of(exc) is problems.INTERNAL:
         return _of_unforeseen(exc)
-    logger.info("request refused", extra={"path": request.path, "reason": str(exc)})
-    document = problems.of(exc).document(problems.detail_of(exc), instance=request.path)
-    return problem_response(document)
+    problem = problems.of(exc)
+    if problem is problems.UNAVAILABLE:
+        logger.warning("request refused", extra={"path": request.path, "reason": str(exc)})
+    return problem_response(problem.document(problems.detail_of(exc), instance=request.path))
 
 
 def _of_http_error(exc: HTTPException) -> Response:

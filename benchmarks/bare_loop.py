@@ -72,7 +72,7 @@ def _serve(end: Connection, images: list[Path]) -> None:
     from model_store import serving  # noqa: PLC0415
 
     settings = ModelSettings()
-    store = ModelStore.open(settings.store_url, cache_directory=settings.cache_directory)
+    store = ModelStore.of(settings)
     threads = settings.threads_of_child(available_cores())
     model = serving.load(store, settings.default_model, runtime=settings.runtime, threads=threads)
     model.classify(images[0].read_bytes(), k=TOP_K)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.calibration import FEWEST_JUDGED, UNKNOWN
+from model_store.picture_sets import FEWEST_JUDGED, UNKNOWN
 
 FLOAT32 = "float32"
 INT8 = "int8"

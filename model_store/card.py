@@ -18,6 +18,7 @@ SCHEMA_VERSION = 1
 UNPUBLISHED = 0
 
 ChannelOrder = Literal["RGB", "BGR"]
+Channels = tuple[float, float, float]
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
@@ -37,8 +38,8 @@ class PreprocessingSpec:
     input_size: int
     crop_fraction: float
     resample: Resample = "bicubic"
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    scale: tuple[float, float, float] = (255.0, 255.0, 255.0)
+    mean: Channels = (0.0, 0.0, 0.0)
+    scale: Channels = (255.0, 255.0, 255.0)
     channel_order: ChannelOrder = "RGB"
 
 

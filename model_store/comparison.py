@@ -13,11 +13,9 @@ from model_store.errors import ImageError, ModelFormatError
 from model_store.reports import Report
 from model_store.serving import ServedModel
 
-ENDINGS = frozenset([".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"])
-
 
 @dataclass(frozen=True)
-class Answer:
+class BestAnswer:
     """The best label of one picture, its probability, and how long predicting took."""
 
     label: str
@@ -38,8 +36,8 @@ class Pair:
     """
 
     picture: str
-    first: Answer
-    second: Answer
+    first: BestAnswer
+    second: BestAnswer
     difference: float
     truth: str | None
 
@@ -158,16 +156,16 @@ def _pair(
     )
 
 
-def _answer(model: ServedModel, upload: bytes) -> tuple[NDArray[np.float32], Answer]:
+def _answer(model: ServedModel, upload: bytes) -> tuple[NDArray[np.float32], BestAnswer]:
     image = model.prepare(upload)[None]
     started = time.perf_counter()
     probabilities = model.predict(image)[0]
     milliseconds = (time.perf_counter() - started) * 1000
     best = model.rank(probabilities, k=1)[0]
-    return probabilities, Answer(best.label, float(best.probability), milliseconds)
+    return probabilities, BestAnswer(best.label, float(best.probability), milliseconds)
 
 
-def _side(model: ServedModel, answers: Sequence[Answer], pairs: Sequence[Pair]) -> Side:
+def _side(model: ServedModel, answers: Sequence[BestAnswer], pairs: Sequence[Pair]) -> Side:
     known = [
         pair.truth == answer.label
         for pair, answer in zip(pairs, answers, strict=True)

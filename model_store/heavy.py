@@ -1,6 +1,6 @@
-"""Imports what needs TensorFlow or Keras, only when it is needed, and without their notes.
+"""What has to be done before TensorFlow or Keras are imported, and to keep them quiet.
 
-Both read a variable when they are imported and never again, so the variables are set here.
+Whoever needs a module that imports them calls `prepare`, then imports it inside the function.
 """
 
 import os
@@ -12,11 +12,16 @@ from types import ModuleType
 from typing import TextIO
 
 
-def load(module: str) -> ModuleType:
-    """Return a module that imports TensorFlow; the first call takes seconds."""
+def prepare() -> None:
+    """Set the variables that both read once, when they are imported, which takes seconds."""
     # Warnings and errors only; else every program begins with notes about GPUs that it lacks.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+def load(module: str) -> ModuleType:
+    """Return a module that imports either, where its name is known only when it is needed."""
+    prepare()
     return import_module(module)
 
 

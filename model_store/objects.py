@@ -1,15 +1,17 @@
-"""The few verbs the store needs from a directory, a bucket or memory; obstore does the work.
+"""One way to a directory, a bucket or memory, for whoever keeps bytes under paths.
 
-Paths are relative to the store and use `/`. Every verb raises `StoreUnavailableError` when the
-place cannot be reached, so that no foreign error leaves this file.
+Paths are relative to the place and use `/`. obstore does the work; its endless patience ends here,
+and none of its errors leaves this file.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from errno import ENOTDIR
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -20,123 +22,207 @@ from model_store.errors import StoreUnavailableError
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
-# A string, because obstore has this type for type checkers only.
-Objects: TypeAlias = "ObjectStore"
-
-# obstore's own limits keep a caller waiting for three minutes when a bucket cannot be reached.
-# These end it after about five seconds, or ten when the server takes the call and says nothing.
-RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=5)}
-CLIENT: "ClientConfig" = {
-    "connect_timeout": timedelta(seconds=2),
-    "read_timeout": timedelta(seconds=10),
-    # Of a whole transfer; the weights of a large network take longer than obstore's 30 seconds.
-    "timeout": timedelta(minutes=10),
-}
-# Parts of 5 MiB that are sent at once: all of them together have `read_timeout` to get through.
+# Parts of 5 MiB that are sent at once: all of them together have `silence_seconds` to get through.
 PARTS_AT_ONCE = 4
+MEMORY = "memory"
+ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
-def open_url(url: str) -> tuple[Objects, Path | None]:
-    """Return the objects at a URL, and their directory when they lie on this machine."""
-    with _translated(url):
-        if url.startswith("memory:"):
-            return MemoryStore(), None
-        if "://" in url:
-            return from_url(url, client_options=_client(), retry_config=RETRIES), None
-        directory = Path(url).absolute()
-        return LocalStore(prefix=directory, mkdir=True, automatic_cleanup=True), directory
+@dataclass(frozen=True)
+class Limits:
+    """How long a caller waits for a bucket; a directory and memory have no such limits.
 
+    obstore's own keep a caller waiting for three minutes.
 
-def read(objects: Objects, path: str) -> bytes:
-    """Return the bytes of one object.
-
-    Raises:
-        FileNotFoundError: there is none.
+    Attributes:
+        connect_seconds: Until the server has taken the call.
+        silence_seconds: Until it answers after that, and between any two of its answers.
+        request_seconds: Of one request with the whole of its transfer.
+        retries: Further tries after a failure that may heal.
+        retry_seconds: Since the first try; later than that no other one begins.
     """
-    with _translated(path):
-        return bytes(obstore.get(objects, path).bytes())
+
+    connect_seconds: float
+    silence_seconds: float
+    request_seconds: float
+    retries: int
+    retry_seconds: float
 
 
-def create(objects: Objects, path: str, content: bytes | Path) -> bool:
-    """Write an object that must not exist yet; tell whether it was written."""
-    with _translated(path):
-        try:
-            # Only a single request can be conditional, so nothing is sent in parts.
-            obstore.put(objects, path, content, mode="create", use_multipart=False)
-        except AlreadyExistsError:
-            return False
-    return True
+# Ends a call after about five seconds, or ten when the server takes it and says nothing. A transfer
+# may take minutes: the weights of a large network need longer than obstore's 30 seconds.
+PATIENT = Limits(
+    connect_seconds=2, silence_seconds=10, request_seconds=600, retries=2, retry_seconds=5
+)
 
 
-def upload(objects: Objects, path: str, source: Path) -> None:
-    """Write a file's bytes to an object that nobody else writes."""
-    with _translated(path):
-        obstore.put(objects, path, source, max_concurrency=PARTS_AT_ONCE)
+class Objects:
+    """Objects by path. Several processes may use one place; threads may share an instance.
 
+    A directory is made by the first write; until then it reads as an empty one. Every method may
+    raise `StoreUnavailableError`, which begins with `called`.
 
-def download(objects: Objects, path: str, destination: Path) -> None:
-    """Write an object's bytes to a file, in pieces, making its directory.
-
-    Raises:
-        FileNotFoundError: there is no such object.
+    Attributes:
+        place: Where they are, for people: a full path, a URL, or `memory`.
+        directory: That path on this machine; None for a bucket and for memory.
     """
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with _translated(path), destination.open("wb") as stream:
-        for piece in obstore.get(objects, path):
-            stream.write(piece)
+
+    def __init__(
+        self, store: "ObjectStore | None", *, called: str, place: str, directory: Path | None = None
+    ) -> None:
+        """Use an obstore store, or `directory` once it is there; see `open` for URLs."""
+        self.place, self.directory = place, directory
+        self._store, self._called = store, called
+
+    @classmethod
+    def open(cls, url: str, *, called: str, limits: Limits = PATIENT) -> Self:
+        """Return the objects in a directory, at `s3://bucket/path` or in `memory:`.
+
+        Nothing is made and nobody is asked yet. Credentials of a bucket come from its usual
+        variables (`AWS_ACCESS_KEY_ID`, …), never from the URL.
+
+        Args:
+            url: The place.
+            called: What messages call it, as in `the model store`.
+            limits: How long a bucket is waited for.
+        """
+        with _translated(called, url):
+            if url.startswith("memory:"):
+                return cls(MemoryStore(), called=called, place=MEMORY)
+            if "://" in url:
+                return cls(_bucket(url, limits), called=called, place=url)
+            directory = Path(url).absolute()
+            if directory.exists() and not directory.is_dir():
+                raise NotADirectoryError(ENOTDIR, "it is no directory")
+            return cls(None, called=called, place=str(directory), directory=directory)
+
+    def within(self, limits: Limits) -> Self:
+        """Return the same place for callers with other limits."""
+        if self.place == MEMORY or self.directory is not None:
+            return self
+        return type(self).open(self.place, called=self._called, limits=limits)
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of one object.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        with self._translated(path):
+            return bytes(obstore.get(self._to_read(), path).bytes())
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object that must not exist yet; tell whether it was written."""
+        with self._translated(path):
+            try:
+                # Only a single request can be conditional, so nothing is sent in parts.
+                obstore.put(self._to_write(), path, content, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
+        return True
+
+    def write(self, path: str, content: bytes | Path) -> None:
+        """Write bytes, or those of a file, to an object, replacing what is there."""
+        with self._translated(path):
+            obstore.put(self._to_write(), path, content, max_concurrency=PARTS_AT_ONCE)
+
+    def download(self, path: str, destination: Path) -> None:
+        """Write an object's bytes to a file, in pieces, making its directory.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with self._translated(path), destination.open("wb") as stream:
+            for piece in obstore.get(self._to_read(), path):
+                stream.write(piece)
+
+    def delete(self, path: str) -> None:
+        """Delete one object; a missing one is fine."""
+        with self._translated(path):
+            try:
+                obstore.delete(self._to_read(), path)
+            except FileNotFoundError:
+                return
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such an object."""
+        with self._translated(path):
+            try:
+                obstore.head(self._to_read(), path)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def folders(self, prefix: str | None = None) -> list[str]:
+        """Return the names of the folders directly under a prefix."""
+        with self._translated(prefix or "/"):
+            listed = obstore.list_with_delimiter(self._to_read(), prefix)["common_prefixes"]
+        return [PurePosixPath(path).name for path in listed]
+
+    def entries(self, prefix: str) -> list[str]:
+        """Return the names of the objects directly under a prefix."""
+        with self._translated(prefix):
+            listed = obstore.list_with_delimiter(self._to_read(), prefix)["objects"]
+        return [PurePosixPath(entry["path"]).name for entry in listed]
+
+    def tree(self, prefix: str | None = None, *, before: datetime | None = None) -> list[str]:
+        """Return the full paths of all objects under a prefix, however deep.
+
+        With `before`, a moment in UTC, only of those that were last written earlier.
+        """
+        with self._translated(prefix or "/"):
+            pages = obstore.list(self._to_read(), prefix)
+            return [
+                entry["path"]
+                for page in pages
+                for entry in page
+                if before is None or entry["last_modified"] < before
+            ]
+
+    def _to_read(self) -> "ObjectStore":
+        # A look must not make the directory: a mistyped one would be there ever after.
+        if self._store is None and self.directory is not None and not self.directory.is_dir():
+            return MemoryStore()
+        return self._to_write()
+
+    def _to_write(self) -> "ObjectStore":
+        if self._store is None:
+            self._store = LocalStore(self.directory, mkdir=True, automatic_cleanup=True)
+        return self._store
+
+    @contextmanager
+    def _translated(self, path: str) -> Iterator[None]:
+        with _translated(self._called, path):
+            yield
 
 
-def delete(objects: Objects, path: str) -> None:
-    """Delete one object; a missing one is fine."""
-    with _translated(path):
-        try:
-            obstore.delete(objects, path)
-        except FileNotFoundError:
-            return
-
-
-def exists(objects: Objects, path: str) -> bool:
-    """Tell whether there is such an object."""
-    with _translated(path):
-        try:
-            obstore.head(objects, path)
-        except FileNotFoundError:
-            return False
-    return True
-
-
-def folders(objects: Objects, prefix: str | None = None) -> list[str]:
-    """Return the names of the folders directly under a prefix."""
-    with _translated(prefix or "/"):
-        paths = obstore.list_with_delimiter(objects, prefix)["common_prefixes"]
-    return [PurePosixPath(path).name for path in paths]
-
-
-def entries(objects: Objects, prefix: str) -> list[str]:
-    """Return the names of the objects directly under a prefix."""
-    with _translated(prefix):
-        listed = obstore.list_with_delimiter(objects, prefix)["objects"]
-    return [PurePosixPath(entry["path"]).name for entry in listed]
-
-
-def tree(objects: Objects, prefix: str) -> list[str]:
-    """Return the full paths of all objects under a prefix, however deep."""
-    with _translated(prefix):
-        return [entry["path"] for page in obstore.list(objects, prefix) for entry in page]
-
-
-def _client() -> "ClientConfig":
+def _bucket(url: str, limits: Limits) -> "ObjectStore":
+    client: ClientConfig = {
+        "connect_timeout": timedelta(seconds=limits.connect_seconds),
+        "read_timeout": timedelta(seconds=limits.silence_seconds),
+        "timeout": timedelta(seconds=limits.request_seconds),
+    }
     # An address that says http is meant so; else AWS_ALLOW_HTTP would have to say it again.
-    address = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT", "")
-    return {**CLIENT, "allow_http": True} if address.startswith("http://") else CLIENT
+    if _endpoint().startswith("http://"):
+        client["allow_http"] = True
+    retry: RetryConfig = {
+        "max_retries": limits.retries,
+        "retry_timeout": timedelta(seconds=limits.retry_seconds),
+    }
+    return from_url(url, client_options=client, retry_config=retry)
+
+
+def _endpoint() -> str:
+    return next(filter(None, map(os.environ.get, ENDPOINT_VARIABLES)), "")
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _translated(called: str, what: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
         raise
     except (BaseError, OSError, ValueError) as exc:
         reason = str(exc).partition("\n")[0]
-        raise StoreUnavailableError(f"the model store cannot be used at {what}: {reason}") from exc
+        raise StoreUnavailableError(f"{called} cannot be used at {what}: {reason}") from exc

@@ -6,9 +6,9 @@ Every way into the store ends here, so that no version lacks what a worker relie
 from dataclasses import replace
 from pathlib import Path
 
-from model_store import calibration, golden, runtimes, variants
-from model_store.calibration import CalibrationSets
+from model_store import golden, picture_sets, runtimes, variants
 from model_store.card import ModelCard
+from model_store.picture_sets import PictureSets
 from model_store.reports import Report
 from model_store.store import ModelStore
 from model_store.variants import Bench
@@ -19,7 +19,7 @@ def publish(
     directory: Path,
     draft: ModelCard,
     *,
-    sets: CalibrationSets | None = None,
+    sets: PictureSets | None = None,
     report: Report,
 ) -> ModelCard:
     """Make the variants and the golden pictures of a SavedModel directory, and publish it.
@@ -37,7 +37,7 @@ def publish(
         ModelFormatError: the card breaks its schema, or the SavedModel cannot be used.
         RuntimeUnavailableError: TensorFlow is not installed.
     """
-    sets = sets or calibration.choose(draft, None, report)
+    sets = sets or picture_sets.choose(draft, None, report)
     report("Measuring the SavedModel")
     saved_model = runtimes.find(runtimes.REFERENCE).load(directory, draft, threads=1)
     pictures = golden.write(directory, draft.preprocessing, saved_model.predict)

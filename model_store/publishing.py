@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from model_store import objects as store_objects
 from model_store.card import ModelCard
 from model_store.errors import ModelFormatError
 from model_store.objects import Objects
@@ -43,13 +42,24 @@ def check_artifacts(card: ModelCard, files: Mapping[str, str]) -> None:
 
 def claimed_versions(objects: Objects, name: str) -> list[int]:
     """Return the version numbers that any publisher ever claimed, ascending."""
-    return sorted(int(text) for text in store_objects.folders(objects, name) if text.isdecimal())
+    return sorted(int(text) for text in objects.folders(name) if text.isdecimal())
+
+
+def is_visible(objects: Objects, name: str, version: int) -> bool:
+    """Tell whether a version is there for everyone: its card is written, and not withdrawn."""
+    return objects.exists(f"{name}/{version}/{CARD}")
+
+
+def visible_versions(objects: Objects, name: str) -> tuple[int, ...]:
+    """Return the visible versions of a model, ascending; none for an unknown name."""
+    claimed = claimed_versions(objects, name)
+    return tuple(version for version in claimed if is_visible(objects, name, version))
 
 
 def claim(objects: Objects, name: str) -> int:
     """Return the next version number, which is the caller's alone from now on."""
     version = max(claimed_versions(objects, name), default=0) + 1
-    while not store_objects.create(objects, f"{name}/{version}/{CLAIM}", b"claimed\n"):
+    while not objects.create(f"{name}/{version}/{CLAIM}", b"claimed\n"):
         version += 1
     return version
 
@@ -59,10 +69,10 @@ def upload(objects: Objects, directory: Path, card: ModelCard) -> None:
     folder = f"{card.name}/{card.version}"
     # TensorFlow Serving loads a folder once saved_model.pb is there, so that comes after the rest.
     for path in sorted(card.files, key=lambda path: path == SAVED_MODEL):
-        store_objects.upload(objects, f"{folder}/{path}", directory / path)
+        objects.write(f"{folder}/{path}", directory / path)
     text = card.to_json().encode()
-    store_objects.create(objects, f"{folder}/{CARD_DIGEST}", checksum(text))
-    store_objects.create(objects, f"{folder}/{CARD}", text)
+    objects.create(f"{folder}/{CARD_DIGEST}", checksum(text))
+    objects.create(f"{folder}/{CARD}", text)
     logger.info("version published", extra={"model": card.ref, "files": len(card.files)})
 
 
@@ -72,10 +82,10 @@ def withdraw(objects: Objects, name: str, version: int) -> None:
     The claim stays: a number that was used is never given out again.
     """
     folder = f"{name}/{version}"
-    store_objects.delete(objects, f"{folder}/{CARD}")
-    for path in store_objects.tree(objects, folder):
+    objects.delete(f"{folder}/{CARD}")
+    for path in objects.tree(folder):
         if path != f"{folder}/{CLAIM}":
-            store_objects.delete(objects, path)
+            objects.delete(path)
     logger.info("version removed", extra={"model": name, "version": version})
 
 

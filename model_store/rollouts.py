@@ -1,20 +1,19 @@
 """Trials of a version beside production: which share of the pictures, until which verdict.
 
-Kept like an alias, as a log that is only ever appended to: `<name>/rollouts/<number>.json`.
-The last entry holds. Beginning and ending are conditional creates of the next number, so of
-many workers that end a trial at once exactly one does.
+Kept like an alias, as a log `<name>/rollouts/`, whose last entry holds: a trial, its decided
+promotion, or its end. Each is a conditional create of the next number, so of many workers that
+judge a trial at once exactly one does it.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from model_store import objects as store_objects
+from model_store.log import Log
 from model_store.objects import Objects
 
 Kind = Literal["canary", "shadow"]
+PROMOTING, ENDED = "promoting", "ended"
 
 
 @dataclass(frozen=True)
@@ -46,38 +45,81 @@ class Rollout:
     number: int = 0
 
 
+@dataclass(frozen=True)
+class Promotion:
+    """The promotion that a trial was decided to end with, and that may not be done yet.
+
+    Attributes:
+        number: Its place in the log; its end is the next one.
+        rollout: Number of the trial.
+        version: What becomes production.
+        outcome: How the trial ends once that is done.
+        production_move: Number of the move that made production what it was at the verdict.
+    """
+
+    number: int
+    rollout: int
+    version: int
+    outcome: str
+    production_move: int
+
+
 def current(objects: Objects, name: str) -> Rollout | None:
-    """Return the trial that runs now, or None."""
-    numbers = _numbers(objects, name)
-    if not numbers:
-        return None
-    entry = json.loads(store_objects.read(objects, _path(name, numbers[-1])))
-    return _rollout(entry, numbers[-1]) if entry["kind"] != "ended" else None
+    """Return the trial that runs now, or None; it runs until its end is written."""
+    log = _log(objects, name)
+    number, entry = log.last()
+    if entry.get("kind") == PROMOTING:
+        number = entry["rollout"]
+        entry = log.read(number)
+    return None if entry.get("kind", ENDED) == ENDED else _rollout(entry, number)
 
 
 def begin(objects: Objects, name: str, rollout: Rollout) -> Rollout:
     """Start a trial in place of one that may be running; returns it with its number."""
-    number = max(_numbers(objects, name), default=0) + 1
-    while not store_objects.create(objects, _path(name, number), _entry(**asdict(rollout))):
-        number += 1
+    number = _log(objects, name).append(_entry(**asdict(rollout)))
     return _rollout(asdict(rollout), number)
 
 
-def end(objects: Objects, name: str, number: int, *, outcome: str) -> bool:
-    """End the trial with this number; tells whether this call did it."""
-    if (now := current(objects, name)) is None or now.number != number:
-        return False
-    entry = _entry(kind="ended", rollout=number, outcome=outcome)
-    return store_objects.create(objects, _path(name, number + 1), entry)
+def decide(
+    objects: Objects, name: str, rollout: Rollout, *, outcome: str, production_move: int
+) -> bool:
+    """Note that a trial ends with a promotion, before it is done; tells whether this call did it.
+
+    Only the first verdict on a trial is written.
+    """
+    entry = _entry(
+        kind=PROMOTING,
+        rollout=rollout.number,
+        version=rollout.version,
+        outcome=outcome,
+        production_move=production_move,
+    )
+    return _log(objects, name).add(rollout.number + 1, entry)
+
+
+def decided(objects: Objects, name: str) -> Promotion | None:
+    """Return the promotion that is decided and whose end is not written yet, or None."""
+    number, entry = _log(objects, name).last()
+    if entry.get("kind") != PROMOTING:
+        return None
+    return Promotion(
+        number, entry["rollout"], entry["version"], entry["outcome"], entry["production_move"]
+    )
+
+
+def end(objects: Objects, name: str, number: int, *, outcome: str, after: int) -> bool:
+    """End the trial with this number; tells whether this call did it.
+
+    `after` is the entry that holds: the trial's own, or its decided promotion.
+    """
+    entry = _entry(kind=ENDED, rollout=number, outcome=outcome)
+    return _log(objects, name).add(after + 1, entry)
 
 
 def last_outcome(objects: Objects, name: str) -> str:
     """Return how the last trial ended; empty when none ever ended or one runs."""
-    numbers = _numbers(objects, name)
-    if not numbers:
-        return ""
-    entry = json.loads(store_objects.read(objects, _path(name, numbers[-1])))
-    return str(entry.get("outcome", ""))
+    _, entry = _log(objects, name).last()
+    return str(entry["outcome"]) if entry.get("kind") == ENDED else ""
 
 
 def _rollout(entry: dict[str, Any], number: int) -> Rollout:
@@ -85,15 +127,9 @@ def _rollout(entry: dict[str, Any], number: int) -> Rollout:
     return Rollout(entry["kind"], entry["version"], entry["percent"], gate, number)
 
 
-def _entry(**members: Any) -> bytes:
-    written_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return json.dumps({**members, "written_at": written_at}).encode()
+def _entry(**members: Any) -> dict[str, Any]:
+    return {**members, "written_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
-def _numbers(objects: Objects, name: str) -> list[int]:
-    entries = store_objects.entries(objects, f"{name}/rollouts")
-    return sorted(int(PurePosixPath(entry).stem) for entry in entries)
-
-
-def _path(name: str, number: int) -> str:
-    return f"{name}/rollouts/{number:08}.json"
+def _log(objects: Objects, name: str) -> Log:
+    return Log(objects, f"{name}/rollouts")

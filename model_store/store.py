@@ -8,10 +8,9 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from model_store import aliases, publishing, rollouts, verification
-from model_store import objects as store_objects
+from model_store import aliases, promotions, publishing, rollouts, verification
 from model_store.aliases import AliasChange
 from model_store.card import ModelCard
 from model_store.errors import (
@@ -27,6 +26,11 @@ from model_store.publishing import CARD, CARD_DIGEST
 from model_store.references import PREVIOUS, PRODUCTION, ModelReference, is_name
 from model_store.rollouts import Rollout
 
+if TYPE_CHECKING:
+    from model_store.settings import ModelSettings
+
+CALLED = "the model store"
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,24 +40,30 @@ class ModelStore:
     Every method may raise `StoreUnavailableError` when the directory or bucket cannot be reached.
     """
 
-    def __init__(
-        self, objects: Objects, *, cache_directory: Path, directory: Path | None = None
-    ) -> None:
-        """Use `objects`; `directory` is their place on this machine, when they have one."""
+    def __init__(self, objects: Objects, *, cache_directory: Path) -> None:
+        """Use `objects`; see `open` for URLs."""
         self._objects = objects
         self._cache_directory = cache_directory
-        self._directory = directory
         self._verified: dict[str, Path] = {}
 
     @classmethod
     def open(cls, url: str, *, cache_directory: Path = Path("var/model-cache")) -> Self:
         """Return the store at a directory path, `s3://bucket/path` or `memory:`.
 
-        A missing directory is made. Credentials of a bucket come from its usual variables
-        (`AWS_ACCESS_KEY_ID`, …), never from the URL.
+        A missing directory is an empty store, and is made by the first write. Credentials of a
+        bucket come from its usual variables (`AWS_ACCESS_KEY_ID`, …), never from the URL.
         """
-        objects, directory = store_objects.open_url(url)
-        return cls(objects, cache_directory=cache_directory, directory=directory)
+        return cls(Objects.open(url, called=CALLED), cache_directory=cache_directory)
+
+    @classmethod
+    def of(cls, settings: "ModelSettings") -> Self:
+        """Return the store that the settings name."""
+        return cls.open(settings.store_url, cache_directory=settings.cache_directory)
+
+    @property
+    def place(self) -> str:
+        """Where the store is, for people: the full path of its directory, or its URL."""
+        return self._objects.place
 
     @property
     def cache_directory(self) -> Path:
@@ -62,13 +72,12 @@ class ModelStore:
 
     def names(self) -> tuple[str, ...]:
         """Return the names that have at least one visible version, sorted."""
-        folders = store_objects.folders(self._objects)
+        folders = self._objects.folders()
         return tuple(sorted(name for name in folders if is_name(name) and self.versions(name)))
 
     def versions(self, name: str) -> tuple[int, ...]:
         """Return the visible versions of a model, ascending; none for an unknown name."""
-        claimed = publishing.claimed_versions(self._objects, name)
-        return tuple(version for version in claimed if self._visible(name, version))
+        return publishing.visible_versions(self._objects, name)
 
     def aliases(self, name: str) -> dict[str, int]:
         """Return what each alias of a model means now.
@@ -109,8 +118,8 @@ class ModelStore:
         """
         folder = f"{name}/{version}"
         try:
-            text = store_objects.read(self._objects, f"{folder}/{CARD}")
-            checksum = store_objects.read(self._objects, f"{folder}/{CARD_DIGEST}")
+            text = self._objects.read(f"{folder}/{CARD}")
+            checksum = self._objects.read(f"{folder}/{CARD_DIGEST}")
         except FileNotFoundError as exc:
             raise self._unknown(ModelReference(name, str(version))) from exc
         if checksum != publishing.checksum(text):
@@ -149,12 +158,11 @@ class ModelStore:
         if not self._visible(name, version):
             raise self._unknown(ModelReference(name, str(version)))
         if alias == PRODUCTION:
-            # The history has to begin with the version that was production without being set.
-            aliases.begin(self._objects, name, alias, version=self.versions(name)[0])
+            promotions.begun(self._objects, name)
         aliases.append(self._objects, name, alias, version=version)
         logger.info("alias moved", extra={"model": name, "alias": alias, "version": version})
 
-    def promote(self, name: str, version: int) -> int | None:
+    def promote(self, name: str, version: int) -> int:
         """Make `version` production and the former production `previous`; return the former.
 
         Promoting what is production already changes nothing, so `previous` stays of use.
@@ -163,13 +171,7 @@ class ModelStore:
             UnknownModelError, UnknownVersionError: the version is not visible.
         """
         self.resolve(ModelReference(name, str(version)))
-        former = self._alias(name, PRODUCTION)
-        if former != version:
-            # In this order: killed in between, a rollback changes nothing instead of going too far.
-            if former is not None and self._visible(name, former):
-                self.set_alias(name, PREVIOUS, former)
-            self.set_alias(name, PRODUCTION, version)
-        return former
+        return promotions.promote(self._objects, name, version)
 
     def rollback(self, name: str) -> int:
         """Make `previous` production again and return it; what was production becomes `previous`.
@@ -203,7 +205,7 @@ class ModelStore:
 
     def names_on_trial(self) -> tuple[str, ...]:
         """Return the models on which a trial runs now, sorted; costs a listing for each model."""
-        folders = store_objects.folders(self._objects)
+        folders = self._objects.folders()
         return tuple(sorted(name for name in folders if is_name(name) and self.rollout(name)))
 
     def begin_rollout(self, name: str, rollout: Rollout) -> Rollout:
@@ -213,11 +215,28 @@ class ModelStore:
             UnknownModelError, UnknownVersionError: the version is not visible.
         """
         self.resolve(ModelReference(name, str(rollout.version)))
+        promotions.complete(self._objects, name)
         return rollouts.begin(self._objects, name, rollout)
 
     def end_rollout(self, name: str, number: int, *, outcome: str) -> bool:
         """End the trial with this number; tells whether this call did it."""
-        return rollouts.end(self._objects, name, number, outcome=outcome)
+        return self.conclude_rollout(name, number, outcome=outcome, promote=False)
+
+    def conclude_rollout(self, name: str, number: int, *, outcome: str, promote: bool) -> bool:
+        """End the trial with this number by its verdict; tells whether this call did it.
+
+        Of many that conclude a trial the first verdict holds. With `promote` the trial runs on
+        until its version is production: a kill in between leaves that to the next call for this
+        trial, whatever its own verdict.
+
+        Args:
+            name: The model.
+            number: Of the trial.
+            outcome: What `last_rollout_outcome` says from then on.
+            promote: Whether the version becomes production, as `promote` does it. If production
+                was moved by hand since the verdict, it stays so and the outcome says it.
+        """
+        return promotions.conclude(self._objects, name, number, outcome=outcome, promote=promote)
 
     def last_rollout_outcome(self, name: str) -> str:
         """Return how the last trial of a model ended; empty when none did, or one runs."""
@@ -244,26 +263,27 @@ class ModelStore:
         Raises:
             CorruptVersionError: a file is missing or its SHA-256 is wrong; the message names it.
         """
-        if self._directory is None:
+        if self._objects.directory is None:
             return verification.cached_copy(self._objects, card, self._cache_directory)
-        directory = self._directory / card.name / str(card.version)
+        directory = self._objects.directory / card.name / str(card.version)
         verification.check(directory, card.files, ref=card.ref)
         return directory
 
     def _visible(self, name: str, version: int) -> bool:
-        return store_objects.exists(self._objects, f"{name}/{version}/{CARD}")
+        return publishing.is_visible(self._objects, name, version)
 
     def _alias(self, name: str, alias: str) -> int | None:
-        version = aliases.current(self._objects, name, alias)
-        if version is None and alias == PRODUCTION:
-            return next(iter(self.versions(name)), None)
-        return version
+        if alias == PRODUCTION:
+            return promotions.production(self._objects, name)
+        return aliases.current(self._objects, name, alias)
 
     def _unknown(self, reference: ModelReference) -> ModelStoreError:
         versions = self.versions(reference.name)
         if not versions:
-            known = ", ".join(self.names()) or "none yet"
-            return UnknownModelError(f"no model {reference.name!r}; this store has: {known}")
+            known = ", ".join(self.names())
+            # An empty store is most often one that was looked for in the wrong folder.
+            there = f"this store has: {known}" if known else f"there are none in {self.place} yet"
+            return UnknownModelError(f"no model {reference.name!r}; {there}")
         choices = [*map(str, versions), *self.aliases(reference.name)]
         return UnknownVersionError(
             f"{reference.name} has no {reference.selector!r}; it has: {', '.join(choices)}"

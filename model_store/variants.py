@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from model_store import agreement, choosing, golden, runtimes
 from model_store.agreement import FLOAT32, INT8, Agreement
-from model_store.calibration import CalibrationSets, Pictures
 from model_store.card import ModelCard, Variant
 from model_store.errors import ModelStoreError
+from model_store.picture_sets import Pictures, PictureSets
 from model_store.reports import Report
 from model_store.runtimes import REFERENCE, LoadedArtifact, Quantizer
 
@@ -43,13 +43,13 @@ class Bench:
 
     directory: Path
     draft: ModelCard
-    sets: CalibrationSets
+    sets: PictureSets
     pictures: Pictures
     reference: Measurement
 
     @classmethod
     def build(
-        cls, directory: Path, draft: ModelCard, sets: CalibrationSets, saved_model: LoadedArtifact
+        cls, directory: Path, draft: ModelCard, sets: PictureSets, saved_model: LoadedArtifact
     ) -> "Bench":
         """Return the bench of a SavedModel that is loaded already."""
         drawn = Pictures.unlabelled(golden.images(directory))

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from model_store import objects as store_objects
 from model_store.card import ModelCard
 from model_store.errors import CorruptVersionError
 from model_store.objects import Objects
@@ -67,7 +66,7 @@ def _download(objects: Objects, card: ModelCard, copy: Path) -> None:
 
 def _download_file(objects: Objects, path: str, destination: Path) -> None:
     try:
-        store_objects.download(objects, path, destination)
+        objects.download(path, destination)
     except FileNotFoundError as exc:
         raise CorruptVersionError(f"file {path} is missing; publish the version again") from exc
 

@@ -30,19 +30,22 @@ def compare(
     then told.
     """
     with errors_as_lines(), progress() as report:
-        store, serving = open_store(), heavy.load("model_store.serving")
-        models = []
-        for reference in (first, second):
+        heavy.prepare()
+        from model_store import comparison, serving  # noqa: PLC0415 - NumPy, perhaps TensorFlow
+
+        store = open_store()
+
+        def load(reference: str) -> serving.ServedModel:
             report(f"Loading {reference}")
-            models.append(serving.load(store, reference, runtime=runtime, threads=threads))
+            return serving.load(store, reference, runtime=runtime, threads=threads)
+
+        models = load(first), load(second)
         report(f"Classifying the pictures in {images}")
-        comparison = heavy.load("model_store.comparison").compare(
-            *models, images, report=report.update
-        )
+        found = comparison.compare(*models, images, report=report.update)
     if as_json:
-        print_json(_document(comparison))
+        print_json(_document(found))
     else:
-        models_tables.print_comparison(comparison)
+        models_tables.print_comparison(found)
 
 
 def _document(comparison: "Comparison") -> dict[str, Any]:

@@ -42,8 +42,7 @@ class Progress:
 
 def open_store() -> ModelStore:
     """Return the store that the settings name."""
-    settings = ModelSettings()
-    return ModelStore.open(settings.store_url, cache_directory=settings.cache_directory)
+    return ModelStore.of(ModelSettings())
 
 
 @contextmanager

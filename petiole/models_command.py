@@ -34,7 +34,7 @@ def list_models(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"models": models})
     else:
-        models_tables.print_models(models)
+        models_tables.print_models(models, place=store.place)
 
 
 @app.command()
@@ -61,7 +61,7 @@ def promote(
     with errors_as_lines():
         store, (name, version) = open_store(), _exact(reference, "promote")
         if alias == PRODUCTION:
-            former = store.promote(name, version)
+            former: int | None = store.promote(name, version)
         else:
             former = store.aliases(name).get(alias)
             store.set_alias(name, alias, version)

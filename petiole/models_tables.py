@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -20,13 +21,16 @@ CHANGES_SHOWN = 5
 PAIRS_SHOWN = 20
 
 
-def print_models(models: Sequence[dict[str, Any]]) -> None:
-    """Print the names with their versions and aliases."""
+def print_models(models: Sequence[dict[str, Any]], *, place: str) -> None:
+    """Print the names with their versions and aliases; without any, where they were looked for."""
+    if not models:
+        typer.echo(f"No models in {place} yet; try: petiole models install imagenet")
+        return
     table = _table("model", "versions", "aliases")
     for model in models:
         aliases = (f"{alias} → {version}" for alias, version in model["aliases"].items())
         table.add_row(model["name"], _versions(model["versions"]), ", ".join(aliases))
-    Console().print(table if models else "No models yet; try: petiole models install imagenet")
+    Console().print(table)
 
 
 def show_card(store: ModelStore, card: ModelCard, *, as_json: bool) -> None:

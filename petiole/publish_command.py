@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from model_store import heavy, importers, installers
-from model_store.card import ChannelOrder, ModelCard, Resample
+from model_store import importers, installers
+from model_store.card import ChannelOrder, Channels, ModelCard, Resample
 from model_store.errors import ImportOptionError
-from model_store.importers import Channels, ImportOptions
+from model_store.importers import ImportOptions
 from petiole.console import AsJson, Progress, errors_as_lines, open_store, progress
 from petiole.models_tables import show_card
 
@@ -143,10 +143,10 @@ def _publish(
     with progress() as report, tempfile.TemporaryDirectory(prefix="petiole-") as place:
         directory = Path(place) / "model"
         draft = importers.import_model(source, options, directory, report=report)
-        sets = heavy.load("model_store.calibration").choose(draft, pictures, report)
-        card: ModelCard = heavy.load("model_store.pipeline").publish(
-            store, directory, draft, sets=sets, report=report
-        )
+        from model_store import picture_sets, pipeline  # noqa: PLC0415 - NumPy
+
+        sets = picture_sets.choose(draft, pictures, report)
+        card = pipeline.publish(store, directory, draft, sets=sets, report=report)
         if promote:
             store.promote(card.name, card.version)
         _say_what_is_served(report, card, store.resolve(card.name)[1])

@@ -162,7 +162,7 @@ def check_model() -> None:
     if parts.is_path(url) and not Path(url).is_dir():
         raise StartError(f"the model store {url} does not exist; {_remedy(name)}")
     try:
-        ModelStore.open(url, cache_directory=settings.cache_directory).resolve(name)
+        ModelStore.of(settings).resolve(name)
     except StoreUnavailableError:
         return
     except ModelStoreError as exc:

@@ -4,16 +4,27 @@ Messages and job records carry only the key.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Self
 
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
-
+from model_store.errors import StoreUnavailableError
+from model_store.objects import Limits, Objects
 from tasks.errors import ServiceUnavailableError, UploadMissingError
+
+CALLED = "the image store"
+
+# A client waits meanwhile, and one of the API's threads with it: a server that takes the call and
+# says nothing costs one silence and no second try. A picture of 10 MB goes out in two parts, which
+# have that time together: 2 MB a second suffice.
+LIMITS = Limits(
+    connect_seconds=2, silence_seconds=5, request_seconds=30, retries=2, retry_seconds=3
+)
+# `/readyz` promises its answer within three seconds, and a probe is two requests.
+PROBE_LIMITS = Limits(
+    connect_seconds=1, silence_seconds=1.25, request_seconds=1.25, retries=0, retry_seconds=0
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,18 +36,19 @@ class ImageStore:
     uses this store must not fork afterwards (measured: the child hangs in its first call).
     """
 
-    def __init__(self, store: ObjectStore) -> None:
-        """Wrap an obstore store; see `open` for URLs."""
-        self._store = store
+    def __init__(self, objects: Objects) -> None:
+        """Keep uploads in `objects`; see `open` for URLs."""
+        self._objects, self._probed = objects, objects.within(PROBE_LIMITS)
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Return the store at `memory://`, at an object store's URL or in a directory."""
-        if url == "memory://":
-            return cls(MemoryStore())
-        if "://" in url:
-            return cls(from_url(url))
-        return cls(LocalStore(Path(url).resolve(), mkdir=True))
+        """Return the store at `memory://`, at an object store's URL or in a directory.
+
+        Raises:
+            ServiceUnavailableError: there cannot be one.
+        """
+        with _translated("open"):
+            return cls(Objects.open(url, called=CALLED, limits=LIMITS))
 
     def put(self, key: str, upload: bytes) -> None:
         """Store one upload, replacing an older one under the same key.
@@ -44,10 +56,8 @@ class ImageStore:
         Raises:
             ServiceUnavailableError: the store cannot be written.
         """
-        try:
-            obstore.put(self._store, key, upload)
-        except (BaseError, OSError) as exc:
-            raise _unavailable("take the upload", exc) from exc
+        with _translated("take the upload"):
+            self._objects.write(key, upload)
 
     def get(self, key: str) -> bytes:
         """Return the bytes of one upload.
@@ -57,42 +67,50 @@ class ImageStore:
             ServiceUnavailableError: the store cannot be read.
         """
         try:
-            return bytes(obstore.get(self._store, key).bytes())
+            with _translated("answer"):
+                return self._objects.read(key)
         except FileNotFoundError as exc:
             raise UploadMissingError("the picture's bytes are gone; send it again") from exc
-        except (BaseError, OSError) as exc:
-            raise _unavailable("answer", exc) from exc
 
     def delete(self, key: str) -> None:
-        """Remove one upload; a missing one is fine."""
-        try:
-            obstore.delete(self._store, key)
-        except FileNotFoundError:
-            return
-        except (BaseError, OSError) as exc:
-            raise _unavailable("delete the upload", exc) from exc
+        """Remove one upload; a missing one is fine.
+
+        Raises:
+            ServiceUnavailableError: the store cannot be written.
+        """
+        with _translated("delete the upload"):
+            self._objects.delete(key)
 
     def probe(self) -> None:
-        """Check that the store can be written.
+        """Check that the store can be written, giving up within three seconds.
 
         Raises:
             ServiceUnavailableError: it cannot.
         """
-        self.put("probe", b"")
-        self.delete("probe")
+        with _translated("take the upload"):
+            self._probed.write("probe", b"")
+            self._probed.delete("probe")
 
     def sweep(self, *, older_than_seconds: float, is_wanted: Callable[[str], bool]) -> int:
-        """Delete uploads of some age that nothing wants any more; returns how many."""
+        """Delete uploads of some age that nothing wants any more; returns how many.
+
+        Raises:
+            ServiceUnavailableError: the store cannot be read or written.
+        """
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
-        listed = (meta for batch in obstore.list(self._store) for meta in batch)
-        old = [meta["path"] for meta in listed if meta["last_modified"] < limit]
+        with _translated("list the uploads"):
+            old = self._objects.tree(before=limit)
         unwanted = [key for key in old if not is_wanted(key)]
         for key in unwanted:
             self.delete(key)
         return len(unwanted)
 
 
-def _unavailable(what: str, exc: Exception) -> ServiceUnavailableError:
-    """Return the error for clients; paths and addresses of the store go to the log only."""
-    logger.warning("image store failed", extra={"reason": str(exc)})
-    return ServiceUnavailableError(f"the image store did not {what}; try again shortly")
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Raise the error for clients; paths and addresses of the store go to the log only."""
+    try:
+        yield
+    except StoreUnavailableError as exc:
+        logger.warning("image store failed", extra={"reason": str(exc)})
+        raise ServiceUnavailableError(f"the image store did not {what}; try again shortly") from exc

@@ -59,7 +59,7 @@ class LoadedModels:
         """Open the store; nothing is loaded yet."""
         self._settings = settings
         self._threads = settings.threads_of_child(children)
-        self._store = ModelStore.open(settings.store_url, cache_directory=settings.cache_directory)
+        self._store = ModelStore.of(settings)
         self._answering: dict[str, Version] = {}
         self._models: OrderedDict[Version, tuple[ServedModel, int]] = OrderedDict()
         self._refused: dict[Version, Refusal] = {}

@@ -212,6 +212,5 @@ def _judge(name: str, rollout: Rollout, counts: Mapping[str, float]) -> None:
     )
     outcome = f"{PROMOTED if passed else ROLLED_BACK}: {seen}"
     store = loaded_models.of_this_process().store
-    if store.end_rollout(name, rollout.number, outcome=outcome) and passed:
-        store.promote(name, rollout.version)
-    logger.info("trial over", extra={"model": f"{name}@{rollout.version}", "outcome": outcome})
+    if store.conclude_rollout(name, rollout.number, outcome=outcome, promote=passed):
+        logger.info("trial over", extra={"model": f"{name}@{rollout.version}", "outcome": outcome})

@@ -13,15 +13,18 @@ os.environ |= {
     "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
 }
 
+import logging
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import redis
+import requests
 from PIL import Image
 
 from petiole import parts
@@ -77,6 +80,42 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield url
     server.terminate()
     server.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of a real S3 protocol server with the bucket `bucket`."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    requests.put(f"{address}/bucket", timeout=10).raise_for_status()
+    yield address
+    server.stop()
+
+
+@pytest.fixture
+def bucket_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty place in a bucket, reached as the environment says."""
+    return _place_in_bucket(s3_endpoint, monkeypatch)
+
+
+@pytest.fixture
+def silent_bucket_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of a bucket whose server takes every call and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield _place_in_bucket(f"http://127.0.0.1:{server.getsockname()[1]}", monkeypatch)
+
+
+def _place_in_bucket(address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    return f"s3://bucket/{uuid4().hex}"
 
 
 def free_port() -> int:

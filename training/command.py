@@ -73,9 +73,7 @@ def _run(settings: TrainingSettings, journal: Journal) -> int:
     if settings.check:
         print(answer.of_check(run.check(settings, journal)))  # noqa: T201 - the command's answer
         return SUCCEEDED
-    places = ModelSettings()
-    store = ModelStore.open(places.store_url, cache_directory=places.cache_directory)
-    outcome = run.train(settings, store, journal)
+    outcome = run.train(settings, ModelStore.of(ModelSettings()), journal)
     print(answer.of_run(outcome, settings))  # noqa: T201 - the command's answer
     return SUCCEEDED if outcome.verdict.passed else FAILED
 

@@ -13,7 +13,7 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 
 from model_store.card import PreprocessingSpec
-from model_store.runtimes.tensorflow import SIGNATURE
+from model_store.graphs import SIGNATURE
 from training.backbones import Backbone
 from training.dense import Dense
 

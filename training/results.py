@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from model_store import ModelCard, ModelStore, Origin, heavy, pipeline
-from model_store.calibration import CalibrationSets
 from model_store.errors import CorruptVersionError, ModelFormatError
+from model_store.picture_sets import PictureSets
 from model_store.publishing import SAVED_MODEL
 from training import whole
 from training.errors import SettingsError, TrainingError
@@ -63,7 +63,7 @@ def publish(
     store: ModelStore,
     name: str,
     trained: Trained,
-    sets: CalibrationSets,
+    sets: PictureSets,
     *,
     run: str,
     report: Callable[[str], None],

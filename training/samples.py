@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from model_store import preprocessing
-from model_store.calibration import LARGEST_SET, CalibrationSets, Pictures
 from model_store.card import PreprocessingSpec
+from model_store.picture_sets import LARGEST_SET, Pictures, PictureSets
 from training import sources
 from training.data import Picture
 from training.phases import Prepared
@@ -15,14 +15,14 @@ from training.phases import Prepared
 ENOUGH_FOR_FLOAT32 = 32
 
 
-def choose(prepared: Prepared, spec: PreprocessingSpec, *, int8: bool) -> CalibrationSets:
+def choose(prepared: Prepared, spec: PreprocessingSpec, *, int8: bool) -> PictureSets:
     """Return test pictures to judge variants on and, for int8, training pictures to calibrate on.
 
     Each is at most `LARGEST_SET` pictures, evenly taken from the split.
     """
     judged = LARGEST_SET if int8 else ENOUGH_FOR_FLOAT32
     calibrated = LARGEST_SET if int8 else 0
-    return CalibrationSets(
+    return PictureSets(
         calibration=_pictures(prepared, _some(prepared.split.training, calibrated), spec),
         judged=_pictures(prepared, _some(prepared.split.testing, judged), spec),
         real=True,

@@ -69,9 +69,7 @@ def _run(settings: TrainingSettings, journal: Journal) -> "Outcome":
     # Imported here: who only sends the task needs neither NumPy nor a runtime.
     from training import run  # noqa: PLC0415
 
-    places = ModelSettings()
-    store = ModelStore.open(places.store_url, cache_directory=places.cache_directory)
-    return run.train(settings, store, journal)
+    return run.train(settings, ModelStore.of(ModelSettings()), journal)
 
 
 class _Teller:

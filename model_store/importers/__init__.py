@@ -6,14 +6,16 @@ Importing this package loads neither NumPy nor TensorFlow.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
 
 from model_store import heavy
-from model_store.card import ChannelOrder, ModelCard, PreprocessingSpec, Resample
+from model_store.card import ChannelOrder, Channels, ModelCard, PreprocessingSpec, Resample
 from model_store.errors import ImportOptionError, ModelFormatError
 from model_store.references import is_name
 from model_store.reports import Report
 
-Channels = tuple[float, float, float]
+if TYPE_CHECKING:
+    from model_store.importers.networks import Network
 
 HUB_PREFIX = "hub:"
 ACCEPTED = (
@@ -74,6 +76,19 @@ class ImportOptions:
         )
 
 
+class Importer(Protocol):
+    """A module here that reads the sources of one kind."""
+
+    def read(self, source: str, options: ImportOptions) -> "Network":
+        """Return the classifier in a source, as it was found.
+
+        Raises:
+            ModelFormatError: there is none that can be served; the message says why.
+            ImportOptionError: an option is missing, or does not fit the source.
+        """
+        ...
+
+
 def import_model(
     source: str, options: ImportOptions, directory: Path, *, report: Report
 ) -> ModelCard:
@@ -92,11 +107,10 @@ def import_model(
         )
     importer = importer_of(source)
     report(f"Reading {source}")
-    network = heavy.load(f"model_store.importers.{importer}").read(source, options)
-    card: ModelCard = heavy.load("model_store.importers.drafts").draft(
-        network, options, directory, report=report
-    )
-    return card
+    found = cast(Importer, heavy.load(f"model_store.importers.{importer}"))
+    from model_store.importers import drafts  # noqa: PLC0415 - TensorFlow
+
+    return drafts.draft(found.read(source, options), options, directory, report=report)
 
 
 def importer_of(source: str) -> str:

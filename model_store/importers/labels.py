@@ -1,12 +1,11 @@
 """Labels of an imported model: one a line, in class order."""
 
-from importlib import resources
 from pathlib import Path
 
 from model_store.errors import ImportOptionError, ModelFormatError
+from model_store.pretrained import imagenet_classes
 
 IMAGENET = "imagenet"
-BACKGROUND = "background"
 FILE = "labels.txt"
 
 
@@ -23,7 +22,8 @@ def find(wanted: str | None, beside: Path | None, *, classes: int) -> tuple[str,
         ModelFormatError: the file cannot be read, repeats a label, or has another number of them.
     """
     if wanted == IMAGENET:
-        return _counted(imagenet(background=classes == len(imagenet()) + 1), IMAGENET, classes)
+        background = classes == len(imagenet_classes.labels()) + 1
+        return _counted(imagenet_classes.labels(background=background), IMAGENET, classes)
     path = Path(wanted) if wanted else (beside / FILE if beside else None)
     if path is None or not (wanted or path.exists()):
         raise ImportOptionError(
@@ -31,16 +31,6 @@ def find(wanted: str | None, beside: Path | None, *, classes: int) -> tuple[str,
             f"line in class order (or --labels {IMAGENET})"
         )
     return _counted(read(path), str(path), classes)
-
-
-def imagenet(*, background: bool = False) -> tuple[str, ...]:
-    """Return the 1,000 labels of ILSVRC-2012 in class order.
-
-    With `background` a class 0 of that name precedes them, as in the networks of TF-Slim.
-    """
-    text = resources.files("model_store.installers").joinpath("imagenet_labels.txt")
-    labels = tuple(text.read_text("utf-8").splitlines())
-    return (BACKGROUND, *labels) if background else labels
 
 
 def read(path: Path) -> tuple[str, ...]:

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
 
-from model_store.card import Origin
+from model_store import graphs
+from model_store.card import Channels, Origin
 from model_store.errors import ImportOptionError, ModelFormatError
-from model_store.importers import Channels
 
 CHANNELS = 3
 EXPECTED = "expected one batch of pictures, uint8 or float32 [N, height, width, 3]"
@@ -45,14 +42,12 @@ class Network:
 def freeze(call: Callable[[tf.Tensor], tf.Tensor], *, input_size: int, dtype: tf.DType) -> Any:
     """Return `call` as a function of a batch of any size, its variables being constants.
 
-    Constants, because OpenVINO cannot read the variables of TF1 SavedModels.
-
     Raises:
         ModelFormatError: it cannot take such a batch.
     """
     batch = tf.TensorSpec((None, input_size, input_size, CHANNELS), dtype)
     try:
-        return convert_variables_to_constants_v2(tf.function(call).get_concrete_function(batch))
+        return graphs.frozen(tf.function(call).get_concrete_function(batch))
     except (TypeError, ValueError, tf.errors.OpError) as exc:
         raise ModelFormatError(
             f"the network does not take pictures {batch.shape} of {dtype.name}: {_short(exc)}"

@@ -5,16 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
 
-from model_store import verification
-from model_store.card import Origin
+from model_store import graphs, verification
+from model_store.card import Channels, Origin
 from model_store.errors import ModelFormatError
-from model_store.importers import Channels, ImportOptions
+from model_store.importers import ImportOptions
 from model_store.importers.networks import Network, freeze, refuse_fixed_batch, side
-from model_store.runtimes.tensorflow import SIGNATURE
 
 ROWS_RANK = 2
 
@@ -76,15 +72,15 @@ def _call(signature: Any, taken: str, given: str) -> Callable[[tf.Tensor], tf.Te
         return lambda pixels: signature(**{taken: pixels})[given]
     # TF1's reference variables lose their values when a function calls the signature, so they are
     # made constants first, and the order of the outputs is all that is left of their names.
-    frozen = convert_variables_to_constants_v2(signature)
+    frozen = graphs.frozen(signature)
     name = signature.structured_outputs[given].name
     position = [tensor.name for tensor in signature.outputs].index(name)
     return lambda pixels: frozen(pixels)[position]
 
 
 def _signature(signatures: dict[str, Any]) -> str:
-    if SIGNATURE in signatures:
-        return SIGNATURE
+    if graphs.SIGNATURE in signatures:
+        return graphs.SIGNATURE
     # Old hub modules name it so; their other signatures give features.
     for name in ("image_classification", "default"):
         if name in signatures:
@@ -92,7 +88,9 @@ def _signature(signatures: dict[str, Any]) -> str:
     if len(signatures) == 1:
         return next(iter(signatures))
     found = ", ".join(map(repr, sorted(signatures))) or "none"
-    raise ModelFormatError(f"the SavedModel has the signatures {found}; expected {SIGNATURE!r}")
+    raise ModelFormatError(
+        f"the SavedModel has the signatures {found}; expected {graphs.SIGNATURE!r}"
+    )
 
 
 def _inputs(signature: Any) -> dict[str, tf.TensorSpec]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from model_store import graphs
 from model_store.card import PreprocessingSpec
-from model_store.runtimes.tensorflow import SIGNATURE
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Graph:
         """Return the network's own float32 answers [N, classes] on uint8 images [N, H, W, 3]."""
         if self.dtype == tf.uint8:
             return tf.cast(self.predict(images), tf.float32)
-        normalised = (tf.cast(images, tf.float32) - self.spec.mean) / self.spec.scale
+        normalised = graphs.normalised(images, self.spec)
         return tf.cast(self.predict(normalised), tf.float32)
 
 
@@ -53,4 +53,4 @@ def write(graph: Graph, directory: Path, *, logits: bool) -> None:
     size = graph.spec.input_size
     images = tf.TensorSpec((None, size, size, 3), tf.uint8, name="images")
     signature = tf.function(serve, input_signature=[images])
-    tf.saved_model.save(module, str(directory), signatures={SIGNATURE: signature})
+    tf.saved_model.save(module, str(directory), signatures={graphs.SIGNATURE: signature})

@@ -9,7 +9,7 @@ from pathlib import Path
 from model_store import heavy
 from model_store.card import ModelCard
 from model_store.errors import UnknownInstallerError
-from model_store.installers import applications
+from model_store.pretrained import applications
 from model_store.references import PRODUCTION
 from model_store.reports import Report
 from model_store.store import ModelStore
@@ -17,11 +17,12 @@ from model_store.store import ModelStore
 __all__ = ["Given", "Report", "install", "model_name", "names"]
 
 IMAGENET = "imagenet"
+KERAS_PREFIX = "keras:"
 
 
 def names() -> tuple[str, ...]:
     """Return what can be installed, sorted."""
-    return (IMAGENET, *(f"{applications.PREFIX}{name}" for name in applications.names()))
+    return (IMAGENET, *(f"{KERAS_PREFIX}{name}" for name in applications.names()))
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,14 @@ def model_name(name: str) -> str:
     Raises:
         UnknownInstallerError: nothing of that name can be installed.
     """
-    if name.startswith(applications.PREFIX):
-        application = name.removeprefix(applications.PREFIX)
+    if name.startswith(KERAS_PREFIX):
+        application = name.removeprefix(KERAS_PREFIX)
         applications.find(application)
         return application.lower()
     if name != IMAGENET:
         raise UnknownInstallerError(
             f"cannot install {name!r}; what can be installed: {IMAGENET}, "
-            f"{applications.PREFIX}MobileNetV2 and the other Keras Applications"
+            f"{KERAS_PREFIX}MobileNetV2 and the other Keras Applications"
         )
     return IMAGENET
 
@@ -94,14 +95,16 @@ def model_name(name: str) -> str:
 def _publish(
     store: ModelStore, name: str, *, model: str, given: Given, report: Report
 ) -> ModelCard:
-    card: ModelCard
-    if name.startswith(applications.PREFIX):
-        installer = heavy.load("model_store.installers.keras_applications")
-        application = name.removeprefix(applications.PREFIX)
-        card = installer.publish(store, application, name=model, given=given, report=report)
-        return card
+    heavy.prepare()
+    if name.startswith(KERAS_PREFIX):
+        from model_store.installers import keras_applications  # noqa: PLC0415 - Keras
+
+        application = name.removeprefix(KERAS_PREFIX)
+        return keras_applications.publish(
+            store, application, name=model, given=given, report=report
+        )
     if given.weights is not None:
-        raise UnknownInstallerError(f"--weights is for {applications.PREFIX}NAME; leave it out")
-    installer = heavy.load("model_store.installers.imagenet")
-    card = installer.publish(store, pictures=given.calibration, report=report)
-    return card
+        raise UnknownInstallerError(f"--weights is for {KERAS_PREFIX}NAME; leave it out")
+    from model_store.installers import imagenet  # noqa: PLC0415 - TensorFlow
+
+    return imagenet.publish(store, pictures=given.calibration, report=report)

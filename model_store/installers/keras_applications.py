@@ -6,20 +6,16 @@ The weights are downloaded by Keras into its own cache, or come from a file.
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
-import keras
-
-from model_store import calibration, downloads, pipeline, verification
+from model_store import picture_sets, pipeline, verification
 from model_store.card import ModelCard, Origin
-from model_store.errors import ModelFormatError, WeightsUnavailableError
+from model_store.errors import WeightsUnavailableError
 from model_store.importers import ImportOptions, drafts, keras_file
-from model_store.installers import Given, applications
+from model_store.installers import KERAS_PREFIX, Given
+from model_store.pretrained import applications, keras_applications
 from model_store.reports import Report
 from model_store.store import ModelStore
-
-# Source: keras.io/api/applications, where the top-1 of each is given for the central crop.
-CROP_FRACTION = 0.875
-LICENCE = "that of the network's authors, see keras.io/api/applications"
 
 
 def publish(
@@ -34,7 +30,7 @@ def publish(
     with tempfile.TemporaryDirectory(prefix="petiole-install-") as place:
         directory = Path(place) / name
         card = draft(application, directory, name=name, weights=given.weights, report=report)
-        sets = calibration.choose(card, given.calibration, report)
+        sets = picture_sets.choose(card, given.calibration, report)
         return pipeline.publish(store, directory, card, sets=sets, report=report)
 
 
@@ -49,63 +45,40 @@ def draft(
     """
     pixels, _ = applications.find(application)
     report(f"Loading {application} with {weights or 'weights that Keras downloads'}")
-    model = load(application, weights)
+    model = _loaded(application, weights)
     network = keras_file.network(model, ImportOptions(name), _origin(application, weights))
     options = ImportOptions(
         name=name,
         labels="imagenet",
         mean=pixels.mean,
         scale=pixels.scale,
-        crop_fraction=CROP_FRACTION,
+        crop_fraction=applications.CROP_FRACTION,
         channel_order=pixels.channel_order,
-        licence=LICENCE,
+        licence=applications.LICENCE,
     )
     return drafts.draft(network, options, directory, report=report)
 
 
-def load(application: str, weights: Path | None) -> keras.Model:
-    """Return the network with the weights of a file, or with those that Keras downloads.
-
-    Raises:
-        WeightsUnavailableError: no file was given and the weights cannot be fetched from here.
-        ModelFormatError: the file does not hold the weights of this network.
-    """
-    if weights is None:
-        return _downloaded(application)
-    if not weights.is_file():
-        raise ModelFormatError(f"there is no file {weights}")
+def _loaded(application: str, weights: Path | None) -> Any:
     try:
-        return getattr(keras.applications, application)(weights=str(weights))
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        reason = str(exc).partition("\n")[0]
-        raise ModelFormatError(f"{weights} has no weights for {application}: {reason}") from exc
-
-
-def _downloaded(application: str) -> keras.Model:
-    # Else a progress bar goes to stdout, where the card is printed.
-    keras.utils.disable_interactive_logging()
-    try:
-        with downloads.limited():
-            return getattr(keras.applications, application)(weights="imagenet")
-    # `keras.utils.get_file` raises plain `Exception` when it cannot fetch.
-    except Exception as exc:
-        raise WeightsUnavailableError(_advice(application, str(exc))) from exc
+        return keras_applications.load(application, weights)
+    except WeightsUnavailableError as exc:
+        raise WeightsUnavailableError(f"{exc}{_advice(application, str(exc))}") from exc
 
 
 def _advice(application: str, message: str) -> str:
     address = re.search(r"https?://[^\s:]+", message)
     if address is None:
-        return f"the weights of {application} cannot be fetched from here ({message})"
+        return ""
     file = address.group().rpartition("/")[2]
     return (
-        f"the weights of {application} cannot be fetched from here ({message}); where there is "
-        f"internet, fetch {address.group()}, then: petiole models install "
-        f"{applications.PREFIX}{application} --weights {file}"
+        f"; where there is internet, fetch {address.group()}, then: petiole models install "
+        f"{KERAS_PREFIX}{application} --weights {file}"
     )
 
 
 def _origin(application: str, weights: Path | None) -> Origin:
-    source = f"keras.applications.{application}, Keras {keras.__version__}"
+    source = keras_applications.source(application)
     if weights is None:
         return Origin("keras", source)
     return Origin("keras", source, file=weights.name, sha256=verification.file_digest(weights))

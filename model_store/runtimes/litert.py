@@ -1,6 +1,5 @@
 """LiteRT, formerly TensorFlow Lite: small, quick to load, and free of TensorFlow to predict."""
 
-import importlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from model_store import heavy
 from model_store.card import ModelCard
 from model_store.errors import ModelFormatError
 
@@ -84,17 +84,16 @@ class LiteRTRuntime:
             raise ModelFormatError(f"LiteRT cannot quantize {saved_model}: {exc}") from exc
 
 
-def _tensorflow() -> Any:
-    # Only converting needs TensorFlow; a worker that predicts must not load it.
-    return importlib.import_module("tensorflow")
-
-
 def _converter(saved_model: Path) -> Any:
-    return _tensorflow().lite.TFLiteConverter.from_saved_model(str(saved_model))
+    heavy.prepare()
+    import tensorflow as tf  # noqa: PLC0415 - a worker that predicts must not load it
+
+    return tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
 
 
 def _quantized(converter: Any, images: NDArray[np.uint8]) -> bytes:
-    lite = _tensorflow().lite
+    from tensorflow import lite  # noqa: PLC0415 - as above
+
     converter.optimizations = [lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([image[None]] for image in images)
     options = lite.experimental.QuantizationDebugOptions(denylisted_ops=list(KEPT_IN_FLOAT32))

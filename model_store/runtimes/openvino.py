@@ -1,7 +1,6 @@
 """OpenVINO, the fastest runtime on x86 CPUs; it reads SavedModels itself, without TensorFlow."""
 
 import contextlib
-import importlib
 import io
 import logging
 import sys
@@ -85,10 +84,10 @@ class OpenVINORuntime:
 
 
 def _nncf() -> Any:
-    """Return the library that quantizes, silent; it is large, and workers do not need it."""
+    """Return the library that quantizes, silent."""
     logger_class = logging.getLoggerClass()
     try:
-        nncf = importlib.import_module("nncf")
+        import nncf  # noqa: PLC0415 - large, and a worker that predicts does not need it
     except ImportError as exc:
         raise RuntimeUnavailableError(f"NNCF cannot be imported ({exc}); install nncf") from exc
     finally:

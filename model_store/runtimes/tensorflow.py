@@ -1,8 +1,6 @@
 """TensorFlow, the reference: it runs the SavedModel that every other artifact is made from."""
 
 import logging
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,28 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store import graphs
 from model_store.card import ModelCard
 from model_store.errors import ModelFormatError
 
-# Read once, when TensorFlow is imported: warnings and errors only.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-# Keras, which TensorFlow imports, wraps its models for scikit-learn where that can be imported:
-# nobody here asks for it, and it is a quarter of the time.
-_hidden = "sklearn" not in sys.modules
-if _hidden:
-    sys.modules["sklearn"] = None  # type: ignore[assignment]
-try:
-    import tensorflow as tf
-finally:
-    if _hidden:
-        del sys.modules["sklearn"]
-
-from tensorflow.python.framework.convert_to_constants import (  # noqa: E402
-    convert_variables_to_constants_v2,
-)
-
-SIGNATURE = "serving_default"
+# isort: split
+# Second, because the first import of TensorFlow is the one that `graphs` makes short.
+import tensorflow as tf
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +28,10 @@ class TensorFlowArtifact:
         Reading variables at each call costs half the time: 36 ms a picture against 19 with
         constants. Where there are only constants, freezing would take a second and change nothing.
         """
-        signature = model.signatures[SIGNATURE]
+        signature = model.signatures[graphs.SIGNATURE]
         self._model = model  # owns what the signature calls
         self._function = (
-            convert_variables_to_constants_v2(signature)
-            if signature.captured_inputs
-            else _by_position(signature)
+            graphs.frozen(signature) if signature.captured_inputs else _by_position(signature)
         )
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -73,7 +54,7 @@ class TensorFlowRuntime:
             return TensorFlowArtifact(tf.saved_model.load(str(artifact)))
         except (OSError, KeyError, ValueError) as exc:
             raise ModelFormatError(
-                f"{card.ref}: {artifact} is no SavedModel with {SIGNATURE!r}: {exc}"
+                f"{card.ref}: {artifact} is no SavedModel with {graphs.SIGNATURE!r}: {exc}"
             ) from exc
 
     def convert(self, saved_model: Path, destination: Path) -> Path:

@@ -1,21 +1,16 @@
 """Fixtures of the model store's tests: pictures drawn in code, stores, a tiny network."""
 
 import io
-import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from uuid import uuid4
 
 import numpy as np
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
-from obstore.store import MemoryStore
 from PIL import Image
 
 from model_store import ModelCard, ModelStore, Origin, PreprocessingSpec, Variant
@@ -80,29 +75,6 @@ def files(tmp_path: Path) -> Path:
     return directory
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """The address of a real S3 protocol server with the bucket `models`."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line for each request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    requests.put(f"{address}/models", timeout=10).raise_for_status()
-    yield address
-    server.stop()
-
-
-@pytest.fixture
-def bucket_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of an empty place in a bucket, reached as the environment says."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
-    return f"s3://models/{uuid4().hex}"
-
-
 @pytest.fixture(params=["directory", "bucket"])
 def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store of each kind that several processes can use."""
@@ -116,10 +88,8 @@ def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ModelStore:
     """An empty store of each kind."""
     cache = tmp_path / "cache"
-    if request.param == "memory":
-        return ModelStore(MemoryStore(), cache_directory=cache)
-    bucket = request.param == "bucket"
-    url = request.getfixturevalue("bucket_url") if bucket else str(tmp_path / "store")
+    urls = {"directory": str(tmp_path / "store"), "memory": "memory:"}
+    url = urls.get(request.param) or request.getfixturevalue("bucket_url")
     return ModelStore.open(url, cache_directory=cache)
 
 
@@ -172,13 +142,13 @@ def tiny_store(
     pictures_directory: Path,
 ) -> ModelStore:
     """A store with `tiny@1`, published with pictures, and `tiny@2`, published without."""
-    from model_store import calibration, pipeline
+    from model_store import picture_sets, pipeline
 
     place = tmp_path_factory.mktemp("tiny-store")
     store = ModelStore.open(str(place / "store"), cache_directory=place / "cache")
     for i, pictures in enumerate((pictures_directory, None)):
         directory = Path(shutil.copytree(tiny_saved_model, place / f"tiny{i}"))
-        sets = calibration.choose(tiny_draft, pictures, lambda _: None)
+        sets = picture_sets.choose(tiny_draft, pictures, lambda _: None)
         pipeline.publish(store, directory, tiny_draft, sets=sets, report=lambda _: None)
     return store
 

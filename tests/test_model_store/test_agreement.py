@@ -5,7 +5,7 @@ import pytest
 
 from model_store import agreement
 from model_store.agreement import Agreement
-from model_store.calibration import UNKNOWN
+from model_store.picture_sets import UNKNOWN
 
 REFERENCE = np.array([[0.6, 0.4], [0.6, 0.4], [0.3, 0.7], [0.3, 0.7]], np.float32)
 OTHER = np.array([[0.6, 0.4], [0.4, 0.6], [0.3, 0.7], [0.3, 0.7]], np.float32)

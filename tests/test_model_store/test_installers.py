@@ -1,6 +1,5 @@
 """What can be installed, and the network that `imagenet` is."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,10 @@ import pytest
 
 from model_store import ModelCard, ModelStore, installers
 from model_store.errors import ModelFormatError, UnknownInstallerError
+from model_store.pretrained import imagenet_classes, lite_sizes
 from tests import colour_model
+
+LITE0 = lite_sizes.SIZES["efficientnet-lite0"]
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(store: ModelStore) -> None:
@@ -41,7 +43,7 @@ def test_a_version_without_golden_pictures_is_replaced(
             """Publish the next version."""
             return colour_model.publish(tmp_path, name="imagenet")
 
-    monkeypatch.setitem(sys.modules, "model_store.installers.imagenet", Installer)
+    monkeypatch.setattr(installers, "imagenet", Installer, raising=False)
     store = ModelStore.open(str(tmp_path))
     store.publish(files, replace(draft, name="imagenet"))
 
@@ -64,19 +66,18 @@ def test_the_installed_card_says_what_it_is(imagenet_store: ModelStore) -> None:
 def test_the_network_has_the_published_number_of_parameters() -> None:
     """4,694,024 with the statistics of batch normalisation, as in the weights."""
     pytest.importorskip("tensorflow")
-    from model_store.installers import efficientnet_lite
+    from model_store.pretrained import efficientnet_lite
 
-    assert efficientnet_lite.build(classes=1000).count_params() == 4_694_024
+    assert efficientnet_lite.build(LITE0, classes=1000).count_params() == 4_694_024
 
 
 def test_the_backbone_has_the_weights_of_the_whole_network() -> None:
     """Without its last layer the network gives 1,280 features, from the same weights."""
     pytest.importorskip("tensorflow")
-    from model_store.installers import efficientnet_lite, imagenet, legacy_torch
+    from model_store.pretrained import efficientnet_lite, legacy_torch
 
-    state = legacy_torch.read_state_dict(imagenet.weights_file())
-    backbone = efficientnet_lite.build(classes=None)
-    efficientnet_lite.load_weights(backbone, state)
+    state = legacy_torch.read_state_dict(lite_sizes.weights_file(LITE0))
+    backbone = efficientnet_lite.load(LITE0, classes=None)
 
     assert backbone.output_shape == (None, 1280)
     assert backbone.count_params() == 4_694_024 - 1280 * 1000 - 1000
@@ -87,18 +88,15 @@ def test_the_backbone_has_the_weights_of_the_whole_network() -> None:
 def test_weights_that_do_not_fit_are_refused() -> None:
     """The message names the layer."""
     pytest.importorskip("tensorflow")
-    from model_store.installers import efficientnet_lite
+    from model_store.pretrained import efficientnet_lite
 
     with pytest.raises(ModelFormatError, match="layer stem_conv"):
-        efficientnet_lite.load_weights(efficientnet_lite.build(classes=None), {})
+        efficientnet_lite.load_weights(efficientnet_lite.build(LITE0, classes=None), {})
 
 
 def test_labels_are_told_apart() -> None:
     """The classes that share a WordNet name got names of their own."""
-    pytest.importorskip("tensorflow")
-    from model_store.installers import imagenet
-
-    labels = imagenet.labels()
+    labels = imagenet_classes.labels()
 
     assert len(set(labels)) == 1000
     assert (labels[134], labels[517]) == ("crane (bird)", "crane (machine)")

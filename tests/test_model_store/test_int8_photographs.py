@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, drawings, preprocessing, runtimes
-from model_store.calibration import DRAWN_TO_CALIBRATE
 from model_store.golden import one_by_one
+from model_store.picture_sets import DRAWN_TO_CALIBRATE
 
 ROOT = Path(__file__).parents[2]
 PHOTOGRAPHS = Path(os.environ.get("PETIOLE_TEST_IMAGENET", ROOT.parent / "shared/data/imagenet"))

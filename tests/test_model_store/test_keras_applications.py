@@ -8,7 +8,7 @@ import pytest
 
 from model_store import ModelStore, installers
 from model_store.errors import ModelFormatError, UnknownInstallerError, WeightsUnavailableError
-from model_store.installers import applications
+from model_store.pretrained import applications
 from tests.conftest import free_port
 
 # Keras computes in float32 on numbers up to 255: seven digits, so 1e-4 with room.

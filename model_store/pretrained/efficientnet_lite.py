@@ -1,13 +1,12 @@
-"""EfficientNet-Lite0 in Keras, and how the names of its PyTorch weights map to the layers here.
+"""EfficientNet-Lite in Keras, and how the names of its PyTorch weights map to the layers here.
 
 Lite means: no squeeze-and-excitation, ReLU6 instead of swish, stem and head of fixed width.
 
-Source: Tan and Le 2019 (EfficientNet), table 1; the Lite changes as in tensorflow/tpu,
-`models/official/efficientnet/lite`.
+Source: see `lite_sizes`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -16,9 +15,9 @@ from keras import layers
 from numpy.typing import NDArray
 
 from model_store.errors import ModelFormatError
+from model_store.pretrained import legacy_torch, lite_sizes
+from model_store.pretrained.lite_sizes import STEM_CHANNELS, LiteSize, Stage
 
-INPUT_SIZE = 224
-STEM_CHANNELS = 32
 FEATURES = 1280
 NORM_EPSILON = 1e-3
 DROPOUT_RATE = 0.2
@@ -26,70 +25,35 @@ DROPOUT_RATE = 0.2
 StateDict = Mapping[str, NDArray[Any]]
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A row of equal blocks; only the first one strides and changes the channels."""
+def load(size: LiteSize, *, classes: int | None) -> keras.Model:
+    """Return the network of that size with its ImageNet weights; see `build`.
 
-    repeats: int
-    kernel: int
-    stride: int
-    expand: int
-    channels_in: int
-    channels_out: int
-
-
-STAGES = (
-    Stage(1, 3, 1, 1, 32, 16),
-    Stage(2, 3, 2, 6, 16, 24),
-    Stage(2, 5, 2, 6, 24, 40),
-    Stage(3, 3, 2, 6, 40, 80),
-    Stage(3, 5, 1, 6, 80, 112),
-    Stage(4, 5, 2, 6, 112, 192),
-    Stage(1, 3, 1, 6, 192, 320),
-)
-
-
-def scaled(repeats: Sequence[int], channels: Sequence[int]) -> tuple[Stage, ...]:
-    """Return the stages of a larger Lite network.
-
-    Args:
-        repeats: Blocks in each of the seven stages.
-        channels: Channels that leave each of them.
+    Raises:
+        WeightsUnavailableError: the package with the weights is not installed.
+        ModelFormatError: its weights are not the expected ones.
     """
-    entering = (STEM_CHANNELS, *channels[:-1])
-    sizes = zip(STAGES, repeats, entering, channels, strict=True)
-    return tuple(
-        replace(stage, repeats=n, channels_in=before, channels_out=after)
-        for stage, n, before, after in sizes
-    )
+    state = legacy_torch.read_state_dict(lite_sizes.weights_file(size))
+    model = build(size, classes=classes)
+    load_weights(model, state)
+    return model
 
 
-def blocks(stages: Sequence[Stage] = STAGES) -> Iterator[Stage]:
-    """Yield the blocks in order, each as a stage of one; sixteen for Lite0."""
-    for stage in stages:
-        yield replace(stage, repeats=1)
-        rest = replace(stage, repeats=1, stride=1, channels_in=stage.channels_out)
-        yield from [rest] * (stage.repeats - 1)
-
-
-def build(
-    *, classes: int | None, input_size: int = INPUT_SIZE, stages: Sequence[Stage] = STAGES
-) -> keras.Model:
+def build(size: LiteSize, *, classes: int | None) -> keras.Model:
     """Return the untrained network for images [N, input_size, input_size, 3], normalised.
 
     With `classes` it ends in logits [N, classes]; with None it is a backbone that ends in features
     [N, 1280].
     """
-    images = keras.Input((input_size, input_size, 3), name="normalised_images")
+    images = keras.Input((size.spec.input_size, size.spec.input_size, 3), name="normalised_images")
     x = _convolution(images, STEM_CHANNELS, kernel=3, stride=2, name="stem")
-    for i, block in enumerate(blocks(stages)):
+    for i, block in enumerate(_blocks(size.stages)):
         x = _block(x, block, name=f"block{i}")
     x = _convolution(x, FEATURES, kernel=1, stride=1, name="head")
     x = layers.GlobalAveragePooling2D(name="features")(x)
     if classes is not None:
         x = layers.Dropout(DROPOUT_RATE, name="dropout")(x)
         x = layers.Dense(classes, name="logits")(x)
-    return keras.Model(images, x, name="efficientnet_lite0")
+    return keras.Model(images, x, name="efficientnet_lite")
 
 
 def load_weights(model: keras.Model, state: StateDict) -> None:
@@ -101,6 +65,14 @@ def load_weights(model: keras.Model, state: StateDict) -> None:
     for layer in model.layers:
         if layer.weights:
             _load_layer(layer, state)
+
+
+def _blocks(stages: Sequence[Stage]) -> Iterator[Stage]:
+    """Yield the blocks in order, each as a stage of one; sixteen for Lite0."""
+    for stage in stages:
+        yield replace(stage, repeats=1)
+        rest = replace(stage, repeats=1, stride=1, channels_in=stage.channels_out)
+        yield from [rest] * (stage.repeats - 1)
 
 
 def _block(x: Any, block: Stage, *, name: str) -> Any:

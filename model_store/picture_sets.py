@@ -54,7 +54,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class CalibrationSets:
+class PictureSets:
     """Pictures to calibrate on, others to judge on, and whether somebody took the latter.
 
     Without pictures to calibrate on no int8 variant is made.
@@ -64,13 +64,8 @@ class CalibrationSets:
     judged: Pictures
     real: bool
 
-    @property
-    def suffices(self) -> bool:
-        """Whether an int8 variant that was judged on these may serve."""
-        return self.real and len(self.judged) >= FEWEST_JUDGED
 
-
-def choose(draft: ModelCard, directory: Path | None, report: Report) -> CalibrationSets:
+def choose(draft: ModelCard, directory: Path | None, report: Report) -> PictureSets:
     """Return what to calibrate on and what to judge on.
 
     Of enough given pictures every second one is for calibration. Of fewer all are for judging,
@@ -88,11 +83,11 @@ def choose(draft: ModelCard, directory: Path | None, report: Report) -> Calibrat
     textures = Pictures.unlabelled(drawings.textures(DRAWN_TO_CALIBRATE, input_size=size))
     if directory is None:
         judged = drawings.textures(DRAWN_TO_JUDGE, input_size=size, seed=1)
-        return CalibrationSets(textures, Pictures.unlabelled(judged), real=False)
+        return PictureSets(textures, Pictures.unlabelled(judged), real=False)
     given = read(directory, draft, report)
     if len(given) < 2 * FEWEST_JUDGED:
-        return CalibrationSets(textures, given, real=True)
-    return CalibrationSets(given[1::2], given[::2], real=True)
+        return PictureSets(textures, given, real=True)
+    return PictureSets(given[1::2], given[::2], real=True)
 
 
 def read(directory: Path, draft: ModelCard, report: Report) -> Pictures:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_store import ModelCard, calibration, drawings
-from model_store.calibration import UNKNOWN
+from model_store import ModelCard, drawings, picture_sets
 from model_store.errors import CalibrationError
+from model_store.picture_sets import UNKNOWN
 
 
 def _ignore(_: str) -> None:
@@ -19,7 +19,7 @@ def test_pictures_are_read_through_the_real_preprocessing(
     pictures_directory: Path, tiny_draft: ModelCard
 ) -> None:
     """Sixty of them, the first five of which show the five classes."""
-    pictures = calibration.read(pictures_directory, tiny_draft, _ignore)
+    pictures = picture_sets.read(pictures_directory, tiny_draft, _ignore)
 
     assert ((60, 32, 32, 3), np.uint8) == (pictures.images.shape, pictures.images.dtype)
     assert np.bincount(pictures.class_indices).tolist() == [12] * 5
@@ -28,7 +28,7 @@ def test_pictures_are_read_through_the_real_preprocessing(
 def test_bad_files_are_skipped_and_named(pictures_directory: Path, tiny_draft: ModelCard) -> None:
     """One line for each, with the reason."""
     lines: list[str] = []
-    calibration.read(pictures_directory, tiny_draft, lines.append)
+    picture_sets.read(pictures_directory, tiny_draft, lines.append)
 
     skipped = [line for line in lines if line.startswith("Skipped")]
     assert [line.partition(":")[0] for line in skipped] == ["Skipped notes.txt", "Skipped half.png"]
@@ -38,7 +38,7 @@ def test_folders_that_are_no_labels_say_nothing(tmp_path: Path, tiny_draft: Mode
     """Such pictures are compared, but nobody knows what they show."""
     Image.new("RGB", (40, 40)).save(tmp_path / "one.png")
 
-    assert calibration.read(tmp_path, tiny_draft, _ignore).class_indices.tolist() == [UNKNOWN]
+    assert picture_sets.read(tmp_path, tiny_draft, _ignore).class_indices.tolist() == [UNKNOWN]
 
 
 def test_a_directory_without_a_picture_is_refused(tmp_path: Path, tiny_draft: ModelCard) -> None:
@@ -46,12 +46,12 @@ def test_a_directory_without_a_picture_is_refused(tmp_path: Path, tiny_draft: Mo
     (tmp_path / "notes.txt").write_text("no picture")
 
     with pytest.raises(CalibrationError, match="has 1 files, but no picture"):
-        calibration.choose(tiny_draft, tmp_path, _ignore)
+        picture_sets.choose(tiny_draft, tmp_path, _ignore)
 
 
 def test_without_pictures_drawn_ones_are_used(tiny_draft: ModelCard) -> None:
     """They are calibrated on and compared on, but do not suffice."""
-    sets = calibration.choose(tiny_draft, None, _ignore)
+    sets = picture_sets.choose(tiny_draft, None, _ignore)
 
     assert (len(sets.calibration), len(sets.judged), sets.real) == (100, 32, False)
 
@@ -60,7 +60,7 @@ def test_too_few_pictures_for_two_halves_are_for_judging(
     pictures_directory: Path, tiny_draft: ModelCard
 ) -> None:
     """Drawn ones are for calibration then."""
-    sets = calibration.choose(tiny_draft, pictures_directory, _ignore)
+    sets = picture_sets.choose(tiny_draft, pictures_directory, _ignore)
 
     assert (len(sets.calibration), len(sets.judged), sets.real) == (100, 60, True)
 
@@ -69,7 +69,7 @@ def test_no_picture_is_in_both_halves(tmp_path: Path, tiny_draft: ModelCard) -> 
     """Of very many pictures 400 are taken, evenly, and every second one is for calibration."""
     for i, image in enumerate(drawings.textures(410, input_size=32)):
         Image.fromarray(image).save(tmp_path / f"{i:03}.bmp")
-    sets = calibration.choose(tiny_draft, tmp_path, _ignore)
+    sets = picture_sets.choose(tiny_draft, tmp_path, _ignore)
 
     images = np.concatenate([sets.calibration.images, sets.judged.images])
     assert (len(sets.calibration), len(sets.judged)) == (200, 200)

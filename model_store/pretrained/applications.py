@@ -5,11 +5,12 @@ Source: `keras.applications.<family>.preprocess_input` and the default input sha
 
 from dataclasses import dataclass
 
-from model_store.card import ChannelOrder
+from model_store.card import ChannelOrder, Channels, PreprocessingSpec
 from model_store.errors import UnknownInstallerError
-from model_store.importers import Channels
 
-PREFIX = "keras:"
+# Source: keras.io/api/applications, where the top-1 of each is given for the central crop.
+CROP_FRACTION = 0.875
+LICENCE = "that of the network's authors, see keras.io/api/applications"
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,19 @@ def find(name: str) -> tuple[Pixels, int]:
             f"Keras Applications have no {name!r}; there are: {', '.join(names())}"
         )
     return _APPLICATIONS[name]
+
+
+def spec(name: str, *, input_size: int | None = None) -> PreprocessingSpec:
+    """Return how pictures reach a network of Keras, by default at its usual size in pixels.
+
+    Raises:
+        UnknownInstallerError: Keras has no classifier of that name; the message lists them.
+    """
+    pixels, usual_size = find(name)
+    return PreprocessingSpec(
+        input_size=input_size or usual_size,
+        crop_fraction=CROP_FRACTION,
+        mean=pixels.mean,
+        scale=pixels.scale,
+        channel_order=pixels.channel_order,
+    )
