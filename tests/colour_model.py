@@ -17,7 +17,7 @@ MODEL = "openvino/float32/model.xml"
 
 
 def publish(
-    store_directory: Path, *, name: str = "colours", order: tuple[int, int, int] = (0, 1, 2)
+    store_url: Path | str, *, name: str = "colours", order: tuple[int, int, int] = (0, 1, 2)
 ) -> ModelCard:
     """Publish the network as the next version of `name` and return its card.
 
@@ -26,7 +26,7 @@ def publish(
     with TemporaryDirectory() as directory:
         _save(Path(directory) / MODEL, order)
         card = _with_golden_pictures(_card(name), Path(directory))
-        return ModelStore.open(str(store_directory)).publish(Path(directory), card)
+        return ModelStore.open(str(store_url)).publish(Path(directory), card)
 
 
 def _with_golden_pictures(card: ModelCard, directory: Path) -> ModelCard:

@@ -1,0 +1,63 @@
+"""A TCP proxy in front of a real server: a network that is away for a while, and comes back."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread
+
+PIECE_BYTES = 65_536
+
+
+class Doorway:
+    """Listens on a port of its own and hands connections on, but for the first few."""
+
+    def __init__(self, port: int, *, closed_for: int) -> None:
+        """Lead to `port` of this machine; close the first `closed_for` connections at once."""
+        self.turned_away = 0
+        self._target, self._closed_for = port, closed_for
+        self._connections: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def serve(self) -> None:
+        """Take connections until the doorway is closed."""
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                Thread(target=self._take, args=(client,), daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more connections, and end those that are open."""
+        for each in (self._listener, *self._connections):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _take(self, client: socket.socket) -> None:
+        if self.turned_away < self._closed_for:
+            self.turned_away += 1
+            client.close()
+            return
+        server = socket.create_connection(("127.0.0.1", self._target))
+        self._connections += [client, server]
+        for one, other in ((client, server), (server, client)):
+            Thread(target=_pump, args=(one, other), daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := source.recv(PIECE_BYTES):
+            sink.sendall(piece)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def doorway(address: str, *, closed_for: int) -> Iterator[Doorway]:
+    """Give a doorway to the server at an address such as `http://127.0.0.1:80`."""
+    made = Doorway(int(address.rpartition(":")[2]), closed_for=closed_for)
+    Thread(target=made.serve, daemon=True).start()
+    try:
+        yield made
+    finally:
+        made.close()
