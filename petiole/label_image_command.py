@@ -96,7 +96,7 @@ def _from_graph(options: argparse.Namespace) -> Classify:
         raise SettingsError("input_std is 0, and pixels are divided by it; 255 gives 0 to 1")
     from model_store import heavy  # noqa: PLC0415 - TensorFlow, only for old graphs
 
-    frozen_graph = heavy.load("training.frozen_graph")
+    frozen_graph = heavy.load("training.publishing.frozen_graph")
     names = ("input_layer", "output_layer", "input_height", "input_width", "input_mean")
     conventions = frozen_graph.Conventions(
         **{name: getattr(options, name) for name in (*names, "input_std")}

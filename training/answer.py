@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from model_store import ModelReference
 from training.cross_validation import CrossValidation
-from training.intervals import Estimate
+from training.judging.intervals import Estimate
 from training.phases import Prepared
+from training.pictures.split import SPLITS
 from training.run import Outcome
 from training.settings import TrainingSettings
-from training.split import SPLITS
 
 
 def of_check(prepared: Prepared) -> str:

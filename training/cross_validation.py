@@ -13,14 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from training import calibration, evaluation, folds, gate, phases, record, whole
+from training import phases, whole
 from training import run as runs
-from training.backbones import Backbone
 from training.errors import SettingsError
-from training.evaluation import Evaluation, TestSet
-from training.gate import Verdict
 from training.journal import Journal
+from training.judging import evaluation, gate
+from training.judging.evaluation import Evaluation, TestSet
+from training.judging.gate import Verdict
+from training.judging.reliability import expected_calibration_error
+from training.judging.temperature import softmax
+from training.learning.backbones import Backbone
 from training.phases import Prepared
+from training.pictures import folds
+from training.reporting import record
 from training.run import Start
 from training.settings import TrainingSettings
 
@@ -166,9 +171,7 @@ def _finished(
             mean=float(np.mean(shares)),
             deviation=float(np.std(shares, ddof=1)),
             pooled=pooled,
-            error_before_temperature=calibration.expected_calibration_error(
-                calibration.softmax(plain.logits), plain.truth
-            ),
+            error_before_temperature=expected_calibration_error(softmax(plain.logits), plain.truth),
             verdict=gate.judge(start.settings, pooled, None),
             document=start.directory / JSON,
         )

@@ -5,25 +5,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training import calibration, evaluation, extractors, features, fine_tuning, head
-from training.augmentation import Augmentation
-from training.backbones import Backbone
-from training.data import DataSet, Picture
-from training.dense import Examples, Matrix, counting
-from training.evaluation import Evaluation, TestSet
-from training.extractors import Extractor
-from training.features import View
-from training.fine_tuning import Tuned
-from training.head import Curves, Descent, Head
 from training.journal import Journal
+from training.judging import evaluation
+from training.judging.evaluation import Evaluation, TestSet
+from training.judging.temperature import fit_temperature
+from training.learning import extractors, features, fine_tuning, head
+from training.learning.backbones import Backbone
+from training.learning.dense import Examples, Matrix, counting
+from training.learning.extractors import Extractor
+from training.learning.features import View
+from training.learning.fine_tuning import Tuned
+from training.learning.head import Curves, Descent, Head
+from training.pictures.augmentation import Augmentation
+from training.pictures.data import DataSet, Picture
+from training.pictures.sources import Source
+from training.pictures.split import Split
 from training.settings import (
     DEFAULT_BATCH_SIZE,
     DEFAULT_LEARNING_RATE,
     DEFAULT_STEPS,
     TrainingSettings,
 )
-from training.sources import Source
-from training.split import Split
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _validation_losses(learned: Learned) -> NDArray[np.float32]:
     logits = learned.head.dense.logits(validation.features)
     if not np.isfinite(logits).all():
         return np.full(len(logits), np.inf, np.float32)
-    temperature = calibration.fit_temperature(logits, validation.truth)
+    temperature = fit_temperature(logits, validation.truth)
     return validation.losses(logits / np.float32(temperature))
 
 
@@ -213,9 +215,7 @@ def evaluate(prepared: Prepared, sets: Sets, trained: Head) -> tuple[Evaluation,
 def answer(prepared: Prepared, sets: Sets, trained: Head) -> TestSet:
     """Return what the head says about the test pictures, with the temperature from validation."""
     validation, testing = sets.validation, sets.testing
-    temperature = calibration.fit_temperature(
-        trained.dense.logits(validation.features), validation.truth
-    )
+    temperature = fit_temperature(trained.dense.logits(validation.features), validation.truth)
     return TestSet(
         labels=prepared.data.labels,
         paths=tuple(picture.path for picture in prepared.split.testing),

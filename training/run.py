@@ -12,29 +12,22 @@ from typing import Any
 
 from model_store import ModelStore, heavy
 from model_store.references import is_name
-from training import (
-    backbones,
-    data,
-    gate,
-    inspection,
-    phases,
-    record,
-    report,
-    results,
-    samples,
-    sources,
-    split,
-)
-from training.backbones import Backbone, Request
+from training import phases
 from training.errors import SettingsError
-from training.evaluation import Evaluation
-from training.gate import Verdict
-from training.head import Curves, Head
 from training.journal import EventFile, Journal
+from training.judging import gate
+from training.judging.evaluation import Evaluation
+from training.judging.gate import Verdict
+from training.learning import backbones
+from training.learning.backbones import Backbone, Request
+from training.learning.head import Curves, Head
 from training.phases import Prepared
-from training.record import Run
+from training.pictures import data, inspection, sources, split
+from training.publishing import results, samples
+from training.publishing.trained import Trained
+from training.reporting import record, report
+from training.reporting.record import Run
 from training.settings import TrainingSettings
-from training.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -267,7 +260,7 @@ def _report(
 def _summarise(start: Start, prepared: Prepared, evaluation: Evaluation, head: Head) -> None:
     if start.settings.summaries_dir is not None:
         directory = start.settings.summaries_dir / start.directory.name
-        summaries = heavy.load("training.summaries")
+        summaries = heavy.load("training.reporting.summaries")
         summaries.write(directory, head.dense, head.curves)
         worst = evaluation.worst_mistakes
         summaries.write_mistakes(directory, worst, pictures=prepared.source.read)

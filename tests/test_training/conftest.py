@@ -14,10 +14,10 @@ from PIL import Image
 
 from tests.drawn_reports import Write, drawn
 from tests.report_page import Page
-from training import data, inspection, sources
-from training.data import DataSet
-from training.evaluation import TestSet, evaluate
-from training.record import Run
+from training.judging.evaluation import TestSet, evaluate
+from training.pictures import data, inspection, sources
+from training.pictures.data import DataSet
+from training.reporting.record import Run
 
 ROOT = Path(__file__).parents[2]
 TINY_SIZE = 32
@@ -178,7 +178,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, hub_folder: Path) -> 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Writes a report into an empty directory and opens it."""
-    from training import report
+    from training.reporting import report
 
     def opened(run: Run, test: TestSet, pictures: Callable[[str], bytes] = drawn) -> Page:
         return Page(report.write(tmp_path / "made", run, evaluate(test), pictures=pictures))

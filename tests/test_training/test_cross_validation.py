@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from tests.test_training.conftest import COLOURS, FinishedRun, check, draw, encode, fill
-from training import backbones, cross_validation, folds
-from training.backbones import Request
+from training import cross_validation
 from training.errors import DataError, SettingsError
 from training.journal import Journal
+from training.learning import backbones
+from training.learning.backbones import Request
+from training.pictures import folds
+from training.pictures.split import SPLITS, Split
 from training.settings import TrainingSettings
-from training.split import SPLITS, Split
 
 
 def _folds(folder: Path, k: int = 4, percentage: int = 20) -> tuple[Split, ...]:

@@ -15,14 +15,15 @@ import pytest
 
 from model_store.card import Origin, PreprocessingSpec
 from tests.test_training.conftest import ROOT, check, fill
-from training import backbones, command, fine_tuning, phases
-from training.backbones import Backbone, Request
-from training.dense import Dense, Examples
+from training import command, phases
 from training.errors import BackboneUnavailableError
-from training.fine_tuning import Tuned
-from training.fine_tuning_worker import Trainer, rate_of
-from training.head import Curves, Head
 from training.journal import Journal
+from training.learning import backbones, fine_tuning
+from training.learning.backbones import Backbone, Request
+from training.learning.dense import Dense, Examples
+from training.learning.fine_tuning import Tuned
+from training.learning.fine_tuning_worker import Trainer, rate_of
+from training.learning.head import Curves, Head
 from training.phases import Learned, Sets
 from training.settings import TrainingSettings
 
@@ -110,7 +111,7 @@ def _tuned(settings: TrainingSettings, backbone: Backbone) -> Tuned:
 def _killed_after_the_first_epoch(settings: TrainingSettings) -> None:
     """Start the same job as `_tuned` does, and kill it with signal 9 in its second epoch."""
     (job,) = (settings.bottleneck_dir / "fine-tuning").iterdir()
-    command = [sys.executable, "-m", "training.fine_tuning_worker", str(job)]
+    command = [sys.executable, "-m", "training.learning.fine_tuning_worker", str(job)]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
     ) as process:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.test_training.conftest import ROOT
-from training import backbones, phases, run
-from training.backbones import Request
+from training import phases, run
 from training.journal import Journal
+from training.learning import backbones
+from training.learning.backbones import Request
 from training.settings import TrainingSettings
 
 PLACE = Path(os.environ.get("PETIOLE_TEST_FLOWERS", ROOT.parent / "shared" / "data" / "flowers"))

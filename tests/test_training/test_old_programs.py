@@ -14,14 +14,16 @@ from scipy.special import softmax
 from model_store import PreprocessingSpec
 from tests.drawn_reports import a_test_set
 from tests.test_training.conftest import FinishedRun, check, draw, encode
-from training import answer, augmentation, backbones, phases, run, split
-from training.augmentation import Augmentation
-from training.backbones import Request
-from training.dense import Examples, counting
-from training.evaluation import evaluate
-from training.gate import Verdict
+from training import answer, phases, run
 from training.journal import Journal
+from training.judging.evaluation import evaluate
+from training.judging.gate import Verdict
+from training.learning import backbones
+from training.learning.backbones import Request
+from training.learning.dense import Examples, counting
 from training.phases import Sets
+from training.pictures import augmentation, split
+from training.pictures.augmentation import Augmentation
 from training.settings import TrainingSettings
 
 RARE = 0.1

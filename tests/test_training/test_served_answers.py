@@ -11,12 +11,13 @@ from scipy.special import softmax
 
 from model_store import ModelStore, serving
 from tests.test_training.conftest import FinishedRun, draw, encode
-from training import backbones, extractors, features, phases, run
-from training.backbones import Backbone, Request
-from training.data import Picture
+from training import phases, run
 from training.journal import Journal
+from training.learning import backbones, extractors, features
+from training.learning.backbones import Backbone, Request
+from training.pictures.data import Picture
+from training.pictures.sources import FolderSource
 from training.settings import TrainingSettings
-from training.sources import FolderSource
 
 
 def _turned(orientation: int) -> bytes:

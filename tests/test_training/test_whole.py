@@ -10,8 +10,8 @@ import pytest
 
 from tests.test_training.test_features import backbone
 from training import whole
-from training.dense import Dense
-from training.trained import Trained
+from training.learning.dense import Dense
+from training.publishing.trained import Trained
 
 
 def test_a_file_is_the_old_one_until_it_is_the_new_one(tmp_path: Path) -> None:
