@@ -59,6 +59,7 @@ def prepare(backbone: Backbone, directory: Path, *, report: Callable[[str], None
     if (known := _known(backbone, place)) is not None:
         return known
     with whole.folder(directory, "partial-") as partial:
+        whole.set_aside(place, partial)
         made = _make(backbone, partial / place.name / _SAVED_MODEL, report)
         artifact = str(made.artifact.relative_to(partial / place.name))
         note = {"runtime": made.runtime, "artifact": artifact, "sha256": _digest(made.saved_model)}
