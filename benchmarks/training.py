@@ -23,7 +23,7 @@ from benchmarks import report
 from model_store import preprocessing
 from model_store.settings import available_cores
 from training.learning import backbones, extractors, features
-from training.learning.backbones import Backbone, Request
+from training.learning.backbone import Backbone, Request
 from training.learning.extractors import Extractor
 from training.pictures import data, inspection, sources
 from training.pictures.data import DataSet

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from model_store import ModelStoreError
+from model_store import ModelStoreError, heavy
 from model_store.settings import ModelSettings
 from petiole.console import USAGE_ERRORS, open_store, progress
 from training.errors import SettingsError, TrainingError
@@ -94,9 +94,9 @@ def _from_graph(options: argparse.Namespace) -> Classify:
         raise SettingsError("labels is missing; give --labels FILE with one label a line")
     if options.input_std == 0:
         raise SettingsError("input_std is 0, and pixels are divided by it; 255 gives 0 to 1")
-    from model_store import heavy  # noqa: PLC0415 - TensorFlow, only for old graphs
+    heavy.load("tensorflow")
+    from training.publishing import frozen_graph  # noqa: PLC0415 - TensorFlow
 
-    frozen_graph = heavy.load("training.publishing.frozen_graph")
     names = ("input_layer", "output_layer", "input_height", "input_width", "input_mean")
     conventions = frozen_graph.Conventions(
         **{name: getattr(options, name) for name in (*names, "input_std")}

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model_store.references import is_name
 from training.errors import SettingsError
 
 Percentage = Annotated[int, Field(ge=1, le=80)]
@@ -260,6 +261,21 @@ def settings_of(values: Mapping[str, Any]) -> TrainingSettings:
         return TrainingSettings(**values)
     except ValidationError as exc:
         raise SettingsError(_sentence(exc)) from exc
+
+
+def name_of(settings: TrainingSettings) -> str:
+    """Return the model's name: what was said, or the name of the pictures' folder.
+
+    Raises:
+        SettingsError: that is no name that the store takes.
+    """
+    name = settings.name or settings.image_dir.resolve().stem.lower()
+    if not is_name(name):
+        raise SettingsError(
+            f"name is {name!r}; give --name with at most 64 lower-case letters, digits, dots, "
+            "dashes and underscores"
+        )
+    return name
 
 
 def _sentence(exc: ValidationError) -> str:

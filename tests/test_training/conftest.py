@@ -21,6 +21,9 @@ from training.reporting.record import Run
 
 ROOT = Path(__file__).parents[2]
 TINY_SIZE = 32
+# Not the port of the settings' default: what a run prints has to be what is set.
+API_PORT = "8123"
+SERVICE = f"http://127.0.0.1:{API_PORT}"
 COLOURS = {"красный": (200, 40, 40), "玫瑰": (40, 200, 40), "blue sky": (40, 40, 200)}
 
 Draw = Callable[..., Image.Image]
@@ -157,7 +160,8 @@ class DrawnRun:
     def train(self, *flags: str) -> subprocess.CompletedProcess[str]:
         """Run the same training again with more flags."""
         arguments = ("petiole", "train", *self.flags, *flags)
-        return run_program(*arguments, PETIOLE_MODELS_STORE_URL=self.store_url)
+        places = {"PETIOLE_MODELS_STORE_URL": self.store_url, "PETIOLE_API_PORT": API_PORT}
+        return run_program(*arguments, **places)
 
 
 class FinishedRun(DrawnRun):

@@ -14,7 +14,7 @@ from model_store import ModelStore, PreprocessingSpec
 from tests.test_training.conftest import ROOT, check, draw, encode, fill
 from training.errors import DataError
 from training.learning import features
-from training.learning.backbones import Backbone
+from training.learning.backbone import Backbone
 from training.learning.extractors import Extractor
 from training.learning.features import View
 from training.pictures import sources

@@ -7,10 +7,10 @@ import numpy as np
 
 from model_store import ModelStore, serving
 from model_store.errors import UnknownModelError
+from training.journal import Advance
 from training.judging.evaluation import Evaluation
 from training.pictures import sources
 from training.pictures.data import Picture
-from training.pictures.inspection import Advance
 from training.pictures.sources import Source
 from training.settings import TrainingSettings
 

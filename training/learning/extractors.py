@@ -16,7 +16,7 @@ from model_store.errors import RuntimeUnavailableError
 from model_store.publishing import SAVED_MODEL
 from model_store.runtimes import REFERENCE, LoadedArtifact
 from training import whole
-from training.learning.backbones import Backbone
+from training.learning.backbone import Backbone
 
 # By speed on x86 CPUs: 10 ms a picture, 13 ms, 19 ms (EfficientNet-Lite0, one thread).
 PREFERENCE = ("openvino", "litert", REFERENCE)
@@ -92,7 +92,10 @@ def _digest(saved_model: Path) -> str:
 
 def _make(backbone: Backbone, saved_model: Path, report: Callable[[str], None]) -> Extractor:
     report(f"Preparing {backbone.name} (kept for later runs)")
-    heavy.load("training.learning.graphs").save_features(backbone, saved_model)
+    heavy.load("tensorflow")
+    from training.learning import graphs  # noqa: PLC0415 - TensorFlow
+
+    graphs.save_features(backbone, saved_model)
     card = _card(backbone)
     images = drawings.textures(CHECKED_PICTURES, input_size=backbone.spec.input_size)
     reference = Extractor(REFERENCE, saved_model, card, saved_model)

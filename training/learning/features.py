@@ -20,12 +20,12 @@ from model_store.errors import ImageError
 from model_store.runtimes import LoadedArtifact
 from model_store.settings import available_cores
 from training.errors import DataError
-from training.learning.backbones import Backbone
+from training.journal import Advance
+from training.learning.backbone import Backbone
 from training.learning.extractors import Extractor
 from training.pictures import augmentation, sources
 from training.pictures.augmentation import Augmentation
 from training.pictures.data import Picture
-from training.pictures.inspection import Advance
 from training.pictures.row_cache import RowCache
 from training.pictures.sources import Source
 

@@ -21,24 +21,24 @@ from numpy.typing import NDArray
 
 from training import whole
 from training.errors import BackboneUnavailableError, TrainingError
-from training.learning.backbones import Backbone
+from training.journal import Advance
+from training.learning.backbone import Backbone, Weights
 from training.learning.dense import Dense, counting
 from training.pictures.data import Picture
-from training.pictures.inspection import Advance
 from training.settings import TrainingSettings
 
-JOB, HEAD, CHECKPOINT, FINISHED = "job.json", "head.npz", "checkpoint.npz", "finished.npz"
+RECIPE, HEAD, CHECKPOINT, FINISHED = "recipe.json", "head.npz", "checkpoint.npz", "finished.npz"
 
 # What the names of the backbone's weights begin with.
 WEIGHTS = "backbone_"
 
-# Counts up when an equal job would end with other weights than before.
+# Counts up when an equal recipe would end with other weights than before.
 _RECIPE_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Job:
-    """All that decides the result of fine-tuning; equal jobs end with equal weights.
+class Recipe:
+    """All that decides the result of fine-tuning; equal ones end with equal weights.
 
     Attributes:
         image_dir: Where the pictures are; the only field that does not matter to the result.
@@ -75,8 +75,8 @@ class Job:
     seed: int
 
     @classmethod
-    def read(cls, path: Path) -> "Job":
-        """Return the job of a folder."""
+    def read(cls, path: Path) -> "Recipe":
+        """Return what a file says."""
         document = json.loads(path.read_text("utf-8"))
         pictures = tuple((path, digest, int(index)) for path, digest, index in document["pictures"])
         weights = tuple(document["label_weights"])
@@ -88,13 +88,13 @@ class Tuned:
     """What fine-tuning ends with.
 
     Attributes:
-        backbone: The backbone with its new weights.
+        weights: The backbone's new weights, in Keras' order.
         dense: The head that learned along with it.
         losses: Mean loss of each epoch, in nats, with smoothed labels and weighted.
         accuracies: Share of the pieces that each epoch got right.
     """
 
-    backbone: Backbone
+    weights: Weights
     dense: Dense
     losses: list[float]
     accuracies: list[float]
@@ -109,36 +109,32 @@ def tuned(
     *,
     advance: Advance,
 ) -> Tuned:
-    """Return the backbone after its last layers learned from the training pictures, with its head.
+    """Return what the last layers and the head are after they learned from the training pictures.
 
     Args:
         settings: How to.
-        backbone: Where to start; its Keras model gets the new weights.
+        backbone: Where to start; it stays as it is. One that `refuse_closed` lets pass.
         pictures: The training pictures, and no others.
         truth: The class index of each.
         dense: The head that was trained on the frozen backbone, to start from.
         advance: Called with the number of steps that are done and of all.
 
     Raises:
-        BackboneUnavailableError: see `weights_of`.
         TrainingError: the process ended early.
     """
-    weights_of(backbone)
-    job = _job(settings, backbone, pictures, truth, classes=len(dense.bias))
-    directory = _prepare(settings.bottleneck_dir / "fine-tuning", job, dense)
+    recipe = _recipe(settings, backbone, pictures, truth, classes=len(dense.bias))
+    directory = _prepare(settings.bottleneck_dir / "fine-tuning", recipe, dense)
     if not (directory / FINISHED).exists():
         _run(directory, advance)
     with np.load(directory / FINISHED) as arrays:
         weights = [arrays[name] for name in sorted(arrays) if name.startswith(WEIGHTS)]
         head = Dense(arrays["weights"], arrays["bias"])
         losses, accuracies = arrays["curves"].T.tolist()
-    backbone.keras_model.set_weights(weights)
-    name, identity = f"{backbone.name} fine-tuned", _identity(weights)
-    return Tuned(replace(backbone, name=name, identity=identity), head, losses, accuracies)
+    return Tuned(weights, head, losses, accuracies)
 
 
-def weights_of(backbone: Backbone) -> list[NDArray[np.float32]]:
-    """Return copies of the backbone's weights, in Keras' order.
+def refuse_closed(backbone: Backbone) -> None:
+    """Make sure that the backbone can be fine-tuned.
 
     Raises:
         BackboneUnavailableError: it is no Keras model, so its layers cannot be changed.
@@ -147,22 +143,20 @@ def weights_of(backbone: Backbone) -> list[NDArray[np.float32]]:
         raise BackboneUnavailableError(
             f"{backbone.name} cannot be fine-tuned; use efficientnet-lite0 or keras:NAME"
         )
-    weights: list[NDArray[np.float32]] = backbone.keras_model.get_weights()
-    return weights
 
 
-def _job(
+def _recipe(
     settings: TrainingSettings,
     backbone: Backbone,
     pictures: Sequence[Picture],
     truth: NDArray[np.int64],
     *,
     classes: int,
-) -> Job:
+) -> Recipe:
     weights = np.zeros(classes)
     weights[truth] = counting(truth, classes=classes, balance=settings.class_balance)
     rows = zip(pictures, truth, strict=True)
-    return Job(
+    return Recipe(
         image_dir=str(settings.image_dir),
         reference=settings.backbone_reference,
         input_size=settings.input_size,
@@ -182,15 +176,15 @@ def _job(
     )
 
 
-def _prepare(root: Path, job: Job, dense: Dense) -> Path:
-    facts = asdict(replace(job, image_dir="", weights=""))
+def _prepare(root: Path, recipe: Recipe, dense: Dense) -> Path:
+    facts = asdict(replace(recipe, image_dir="", weights=""))
     facts["recipe"] = _RECIPE_VERSION
-    facts["pictures"] = [[digest, index] for _, digest, index in job.pictures]
+    facts["pictures"] = [[digest, index] for _, digest, index in recipe.pictures]
     digest = hashlib.sha256(json.dumps(facts).encode())
     digest.update(dense.weights.tobytes() + dense.bias.tobytes())
     directory = root / digest.hexdigest()[:16]
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / JOB).write_text(json.dumps(asdict(job)), "utf-8")
+    whole.write(directory / RECIPE, json.dumps(asdict(recipe)).encode())
     save(directory / HEAD, {"weights": dense.weights, "bias": dense.bias})
     return directory
 
@@ -224,10 +218,3 @@ def save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     stream = io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
     whole.write(path, stream.getvalue())
-
-
-def _identity(weights: Sequence[NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for array in weights:
-        digest.update(array.tobytes())
-    return digest.hexdigest()

@@ -17,9 +17,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from model_store.settings import available_cores
-from training.learning import backbones
-from training.learning.backbones import Backbone, Request
-from training.learning.fine_tuning import CHECKPOINT, FINISHED, HEAD, JOB, WEIGHTS, Job, save
+from training.learning import backbones, graphs
+from training.learning.backbone import Backbone, Request
+from training.learning.fine_tuning import CHECKPOINT, FINISHED, HEAD, RECIPE, WEIGHTS, Recipe, save
 from training.pictures import augmentation, sources
 from training.pictures.augmentation import Pieces
 
@@ -39,16 +39,18 @@ class Trainer:
     Source: Kingma and Ba 2015, "Adam", the order of computation at the end of section 2.
     """
 
-    def __init__(self, job: Job, backbone: Backbone, head: dict[str, NDArray[np.float32]]) -> None:
+    def __init__(
+        self, recipe: Recipe, backbone: Backbone, head: dict[str, NDArray[np.float32]]
+    ) -> None:
         """Start from the backbone and from a head that was trained on it."""
-        self._spec = backbone.spec
+        self._backbone = backbone
         self._model = backbone.keras_model
         self._head = [tf.Variable(head["weights"]), tf.Variable(head["bias"])]
-        self._changing = [*_last_variables(self._model, job.layers), *self._head]
+        self._changing = [*_last_variables(self._model, recipe.layers), *self._head]
         self._means = [tf.Variable(tf.zeros_like(variable)) for variable in self._changing]
         self._squares = [tf.Variable(tf.zeros_like(variable)) for variable in self._changing]
-        self._smoothing = job.label_smoothing
-        self._label_weights = tf.constant(job.label_weights, tf.float32)
+        self._smoothing = recipe.label_smoothing
+        self._label_weights = tf.constant(recipe.label_weights, tf.float32)
         self.curves: list[NDArray[np.float32]] = []
 
     @property
@@ -80,8 +82,7 @@ class Trainer:
         return tf.stack([loss, tf.reduce_mean(tf.cast(is_right, tf.float32))])
 
     def _logits(self, images: tf.Tensor) -> tf.Tensor:
-        normalised = (tf.cast(images, tf.float32) - self._spec.mean) / self._spec.scale
-        features = self._model(normalised, training=False)
+        features = graphs.features(self._backbone.network, self._backbone, images)
         return features @ self._head[0] + self._head[1]
 
     def _loss(self, logits: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
@@ -99,32 +100,32 @@ class Trainer:
 
 
 def main(directory: Path) -> None:
-    """Do the job of a folder, from its last checkpoint if there is one."""
+    """Follow the recipe of a folder, from its last checkpoint if there is one."""
     tf.config.experimental.enable_op_determinism()
-    job = Job.read(directory / JOB)
-    weights = Path(job.weights) if job.weights else None
-    backbone = backbones.find(Request(job.reference, job.input_size, weights))
+    recipe = Recipe.read(directory / RECIPE)
+    weights = Path(recipe.weights) if recipe.weights else None
+    backbone = backbones.find(Request(recipe.reference, recipe.input_size, weights))
     with np.load(directory / HEAD) as arrays:
-        trainer = Trainer(job, backbone, dict(arrays))
+        trainer = Trainer(recipe, backbone, dict(arrays))
     _restore(trainer, directory / CHECKPOINT)
-    for epoch in range(len(trainer.curves), job.epochs):
-        found, sizes = zip(*_steps(trainer, job, backbone, epoch), strict=True)
+    for epoch in range(len(trainer.curves), recipe.epochs):
+        found, sizes = zip(*_steps(trainer, recipe, backbone, epoch), strict=True)
         trainer.curves.append(np.average(found, axis=0, weights=sizes))
         _keep(trainer, directory / CHECKPOINT)
     save(directory / FINISHED, trainer.result())
 
 
 def _steps(
-    trainer: Trainer, job: Job, backbone: Backbone, epoch: int
+    trainer: Trainer, recipe: Recipe, backbone: Backbone, epoch: int
 ) -> Iterator[tuple[NDArray[np.float32], int]]:
     """Take all steps of an epoch, and yield what each returns and how many pictures it took."""
-    steps = math.ceil(len(job.pictures) / job.batch_size)
-    for i, (images, truth) in enumerate(_batches(job, backbone, epoch), start=epoch * steps):
-        rate = rate_of(i, job.learning_rate, warm_up=steps, steps=job.epochs * steps)
+    steps = math.ceil(len(recipe.pictures) / recipe.batch_size)
+    for i, (images, truth) in enumerate(_batches(recipe, backbone, epoch), start=epoch * steps):
+        rate = rate_of(i, recipe.learning_rate, warm_up=steps, steps=recipe.epochs * steps)
         numbers = (tf.constant(number, tf.float32) for number in (rate, i + 1))
         yield trainer.step(tf.constant(images), tf.constant(truth), *numbers).numpy(), len(truth)
         # Fails when the reader is gone, which ends this process as well.
-        print(i + 1, job.epochs * steps, flush=True)  # noqa: T201
+        print(i + 1, recipe.epochs * steps, flush=True)  # noqa: T201
 
 
 def rate_of(step: int, highest: float, *, warm_up: int, steps: int) -> float:
@@ -143,27 +144,27 @@ def _last_variables(model: Any, layers: int) -> list[Any]:
     return [v.value for layer in model.layers[-layers:] for v in layer.trainable_weights]
 
 
-def _batches(job: Job, backbone: Backbone, epoch: int) -> Iterator[Batch]:
+def _batches(recipe: Recipe, backbone: Backbone, epoch: int) -> Iterator[Batch]:
     """Yield every picture once in an order of this epoch's own, each as a piece of its own.
 
     The next batch is made while the last one is learned from.
     """
-    source = sources.open_source(Path(job.image_dir))
-    pieces = Pieces(job.least_area, job.flip_left_right, job.seed)
-    order = np.random.default_rng([job.seed, epoch]).permutation(len(job.pictures))
+    source = sources.open_source(Path(recipe.image_dir))
+    pieces = Pieces(recipe.least_area, recipe.flip_left_right, recipe.seed)
+    order = np.random.default_rng([recipe.seed, epoch]).permutation(len(recipe.pictures))
 
     def image(i: int) -> NDArray[np.uint8]:
-        path, digest, _ = job.pictures[i]
+        path, digest, _ = recipe.pictures[i]
         upload = sources.read_unchanged(source, path, digest)
         return augmentation.piece(upload, backbone.spec, pieces, epoch)
 
-    batches = [order[i : i + job.batch_size] for i in range(0, len(order), job.batch_size)]
+    batches = [order[i : i + recipe.batch_size] for i in range(0, len(order), recipe.batch_size)]
     with ThreadPoolExecutor(available_cores()) as pool:
         ahead = pool.map(image, batches[0])
         for i, batch in enumerate(batches):
             images = np.stack(list(ahead))
             ahead = pool.map(image, batches[i + 1] if i + 1 < len(batches) else ())
-            yield images, np.array([job.pictures[j][2] for j in batch])
+            yield images, np.array([recipe.pictures[j][2] for j in batch])
 
 
 def _restore(trainer: Trainer, path: Path) -> None:

@@ -4,35 +4,32 @@ Normalisation, head and temperature are inside the graph, so every runtime serve
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (
-    convert_variables_to_constants_v2,
-)
 
 from model_store.card import PreprocessingSpec
+from model_store.importers import saving
+from model_store.importers.networks import freeze
+from model_store.importers.saving import Graph
 from model_store.runtimes.tensorflow import SIGNATURE
-from training.learning.backbones import Backbone
+from training.learning.backbone import Backbone, Network
 from training.learning.dense import Dense
 
 
 def save_features(backbone: Backbone, directory: Path) -> None:
     """Write a SavedModel that takes uint8 `images` [N, H, W, 3] and gives float32 `features`."""
-
-    def serve(images: tf.Tensor) -> tf.Tensor:
-        return features(backbone, images)
-
-    images = _images(backbone.spec)
-    # Constants are saved four times faster than a Keras model with its variables, and OpenVINO
-    # cannot read the variables of TF1 modules.
-    traced = tf.function(serve, input_signature=[images], autograph=False).get_concrete_function()
-    frozen = convert_variables_to_constants_v2(traced)
+    size = backbone.spec.input_size
+    with backbone.worn() as network:
+        # Constants are saved four times faster than a Keras model with its variables.
+        frozen = freeze(
+            lambda images: features(network, backbone, images), input_size=size, dtype=tf.uint8
+        )
+    images = tf.TensorSpec((None, size, size, 3), tf.uint8, name="images")
     signature = tf.function(
         lambda images: {"features": frozen(images)[0]}, input_signature=[images]
     )
-    _write(signature, directory)
+    tf.saved_model.save(tf.Module(), str(directory), signatures={SIGNATURE: signature})
 
 
 def save_classifier(
@@ -45,33 +42,25 @@ def save_classifier(
     """
     model = tf.saved_model.load(str(features))
 
-    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def predict(images: tf.Tensor) -> tf.Tensor:
         found = model.signatures[SIGNATURE](images=images)["features"]
-        return {"probabilities": _probabilities(found, dense, temperature)}
+        return logits(found, dense, temperature=temperature)
 
-    _write(tf.function(serve, input_signature=[_images(spec)]), directory)
-
-
-def features(backbone: Backbone, images: tf.Tensor) -> tf.Tensor:
-    """Return the features [N, width] of uint8 images [N, H, W, 3], while a graph is traced."""
-    normalised = (tf.cast(images, tf.float32) - backbone.spec.mean) / backbone.spec.scale
-    return tf.reshape(backbone.network(normalised), (-1, backbone.width))
+    saving.write(Graph(predict, tf.uint8, spec), directory, logits=True)
 
 
-def probabilities(
-    backbone: Backbone, dense: Dense, images: tf.Tensor, *, temperature: float
-) -> tf.Tensor:
-    """Return the calibrated probabilities [N, classes] of uint8 images, while tracing."""
-    return _probabilities(features(backbone, images), dense, temperature)
+def features(network: Network, backbone: Backbone, images: tf.Tensor) -> tf.Tensor:
+    """Return the features [N, width] of images [N, H, W, 3] on the scale 0 to 255, while tracing.
+
+    Args:
+        network: That of the backbone, with the weights that are wanted.
+        backbone: Says how it takes pictures.
+        images: In the order of channels that the backbone takes.
+    """
+    rows = Graph(network, tf.float32, backbone.spec).rows(images)
+    return tf.reshape(rows, (-1, backbone.width))
 
 
-def _probabilities(found: tf.Tensor, dense: Dense, temperature: float) -> tf.Tensor:
-    return tf.nn.softmax((found @ dense.weights + dense.bias) / np.float32(temperature))
-
-
-def _images(spec: PreprocessingSpec) -> tf.TensorSpec:
-    return tf.TensorSpec((None, spec.input_size, spec.input_size, 3), tf.uint8, name="images")
-
-
-def _write(signature: Any, directory: Path) -> None:
-    tf.saved_model.save(tf.Module(), str(directory), signatures={SIGNATURE: signature})
+def logits(features: tf.Tensor, dense: Dense, *, temperature: float) -> tf.Tensor:
+    """Return the logits [N, classes] of features [N, width] over the temperature, while tracing."""
+    return (features @ dense.weights + dense.bias) / np.float32(temperature)

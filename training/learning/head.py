@@ -14,6 +14,12 @@ from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
 from training.learning.dense import Dense, Examples, Matrix, Scaling
+from training.settings import (
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_LEARNING_RATE,
+    DEFAULT_STEPS,
+    TrainingSettings,
+)
 
 # L2 penalties on the weights for scaled features; the bias is free. Flowers choose 0.003 to
 # 0.03; the ends are ten thousand times apart, and the path stops early on the weak side.
@@ -64,6 +70,26 @@ class Head:
 
 # Called with a step, the layer then, and its logits of the training pictures.
 Look = Callable[[int, Dense, Matrix], None]
+
+
+def train(
+    settings: TrainingSettings, training: Examples, validation: Examples, *, classes: int
+) -> Head:
+    """Return the last layer, solved exactly or, where steps were asked for, by descent."""
+    if not settings.descends:
+        return solve(training, validation, classes=classes)
+    how = Descent(
+        steps=settings.how_many_training_steps or DEFAULT_STEPS,
+        learning_rate=settings.learning_rate or DEFAULT_LEARNING_RATE,
+        batch_size=settings.train_batch_size or DEFAULT_BATCH_SIZE,
+        eval_step_interval=settings.eval_step_interval,
+        draws_classes_equally=settings.class_balance == "uniform",
+        seed=settings.seed,
+    )
+    if how.draws_classes_equally:
+        # Drawn equally already, so weighting as well would count small classes twice.
+        training = replace(training, weights=np.ones_like(training.weights))
+    return descend(training, validation, classes=classes, how=how)
 
 
 # The matrices are thin: a second BLAS thread costs more than it brings, ten times as much where

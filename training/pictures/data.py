@@ -12,9 +12,10 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from training.journal import Advance
 from training.pictures import fingerprints
 from training.pictures.fingerprints import Groups
-from training.pictures.inspection import Advance, Inspected, inspect_all
+from training.pictures.inspection import Inspected, inspect_all
 from training.pictures.row_cache import RowCache
 from training.pictures.sources import Source
 

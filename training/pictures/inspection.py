@@ -1,7 +1,7 @@
 """One file of a data set: read, decoded and fingerprinted, or the reason why it cannot be used."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,14 +13,12 @@ from model_store import preprocessing
 from model_store.errors import ImageError
 from model_store.headers import read_header
 from model_store.settings import available_cores
+from training.journal import Advance
 from training.pictures import fingerprints
 from training.pictures.row_cache import RowCache
 from training.pictures.sources import Entry, Source
 
 MIN_SIDE_PIXELS = 32
-
-Advance = Callable[[int, int], None]
-"""Called with how much is done and how much there is to do."""
 
 # A large JPEG is decoded no smaller than twice this, which the thumbnail's averages do not notice.
 _FINGERPRINT_SIDE_PIXELS = 64

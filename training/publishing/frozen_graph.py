@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from PIL import Image
 from tensorflow.python.framework.convert_to_constants import (
@@ -18,13 +17,14 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 
 from model_store import preprocessing
+from model_store.errors import ModelFormatError
+from model_store.importers.frozen_graph import INPUT_LAYER, parse
 from training import whole
 from training.errors import SettingsError
 from training.learning import graphs
-from training.learning.backbones import Backbone
+from training.learning.backbone import Backbone
 from training.learning.dense import Dense
 
-PLACEHOLDER = "Placeholder"
 BRIGHTEST = 255.0
 # No network of the tutorials takes more than 331; beyond this a mistyped number fills the memory.
 MAX_SIDE_PIXELS = 4096
@@ -61,17 +61,18 @@ def write(
 ) -> None:
     """Write the model as a frozen graph from `Placeholder` to `output_name`."""
     size = backbone.spec.input_size
-    placeholder = tf.TensorSpec((None, size, size, 3), tf.float32, name=PLACEHOLDER)
+    placeholder = tf.TensorSpec((None, size, size, 3), tf.float32, name=INPUT_LAYER)
+    with backbone.worn() as network:
 
-    @tf.function(input_signature=[placeholder])  # type: ignore[untyped-decorator]
-    def classify(images: tf.Tensor) -> tf.Tensor:
-        ordered = images if backbone.spec.channel_order == "RGB" else images[..., ::-1]
-        answers = graphs.probabilities(
-            backbone, dense, ordered * BRIGHTEST, temperature=temperature
-        )
-        return tf.identity(answers, name=output_name)
+        @tf.function(input_signature=[placeholder])  # type: ignore[untyped-decorator]
+        def classify(images: tf.Tensor) -> tf.Tensor:
+            ordered = images if backbone.spec.channel_order == "RGB" else images[..., ::-1]
+            found = graphs.features(network, backbone, ordered * BRIGHTEST)
+            answers = tf.nn.softmax(graphs.logits(found, dense, temperature=temperature))
+            return tf.identity(answers, name=output_name)
 
-    frozen = convert_variables_to_constants_v2(classify.get_concrete_function())
+        # Not `networks.freeze`: what counts in this file is the names of both ends.
+        frozen = convert_variables_to_constants_v2(classify.get_concrete_function())
     whole.write(path, frozen.graph.as_graph_def().SerializeToString())
 
 
@@ -82,11 +83,10 @@ def read(path: Path, conventions: Conventions) -> Any:
         SettingsError: the file is no frozen graph, a layer is not in it, or its input has another
             size.
     """
-    definition = tf.compat.v1.GraphDef()
     try:
-        definition.ParseFromString(path.read_bytes())
-    except (OSError, DecodeError) as exc:
-        raise SettingsError(f"graph is {path}, which is no frozen graph: {exc}") from exc
+        definition = parse(path)
+    except ModelFormatError as exc:
+        raise SettingsError(f"graph is {path}, which cannot be used: {exc}") from exc
     wrapped = tf.compat.v1.wrap_function(
         lambda: tf.compat.v1.import_graph_def(definition, name=""), []
     )

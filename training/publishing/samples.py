@@ -7,9 +7,9 @@ import numpy as np
 from model_store import preprocessing
 from model_store.calibration import LARGEST_SET, CalibrationSets, Pictures
 from model_store.card import PreprocessingSpec
-from training.phases import Prepared
 from training.pictures import sources
 from training.pictures.data import Picture
+from training.pictures.prepared import Prepared
 
 # Float32 variants differ by rounding alone, which few pictures show; int8 ones change answers.
 ENOUGH_FOR_FLOAT32 = 32

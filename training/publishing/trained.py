@@ -5,7 +5,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from training.learning.backbones import Backbone
+from model_store import heavy
+from training.learning.backbone import Backbone
 from training.learning.dense import Dense
 
 
@@ -39,3 +40,12 @@ class Trained:
             "int8": self.int8,
         }
         return json.dumps(facts, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+    def save(self, directory: Path) -> None:
+        """Write a SavedModel: uint8 `images` in, `probabilities` out."""
+        heavy.load("tensorflow")
+        from training.learning import graphs  # noqa: PLC0415 - TensorFlow
+
+        graphs.save_classifier(
+            self.features, self.backbone.spec, self.dense, directory, temperature=self.temperature
+        )

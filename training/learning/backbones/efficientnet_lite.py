@@ -9,7 +9,7 @@ from model_store.card import Origin, PreprocessingSpec
 from model_store.installers import efficientnet_lite, imagenet, legacy_torch
 from model_store.installers.efficientnet_lite import Stage
 from training.errors import BackboneUnavailableError
-from training.learning.backbones import Backbone, Request
+from training.learning.backbone import Backbone, Request
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from model_store.errors import UnknownInstallerError
 from model_store.installers import applications
 from model_store.installers.keras_applications import CROP_FRACTION, LICENCE
 from training.errors import BackboneUnavailableError
-from training.learning.backbones import Backbone, Request
+from training.learning.backbone import Backbone, Request
 
 
 def load(request: Request, name: str) -> Backbone:

@@ -16,7 +16,7 @@ from model_store.errors import ModelStoreError, WeightsUnavailableError
 from model_store.importers import ImportOptions, hub_module, saved_model
 from model_store.importers.networks import freeze
 from training.errors import BackboneUnavailableError
-from training.learning.backbones import Backbone, Request
+from training.learning.backbone import Backbone, Request
 
 RANK = 2
 
