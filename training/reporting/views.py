@@ -11,8 +11,7 @@ from training.judging.evaluation import ClassScores, Evaluation
 
 # More cells than this have no room for their number on a page.
 MOST_MATRIX_CLASSES = 50
-# Up to here the columns have labels too, and classes stay in class order.
-FEW_CLASSES = 8
+# Of more classes the worst come first.
 IN_CLASS_ORDER = 20
 MOST_SET_ASIDE_ROWS = 500
 
