@@ -7,12 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_store.references import is_name
 from training.errors import SettingsError
 
+
+def _no_address(value: Any) -> Any:
+    # Before it is a Path, which makes one slash of two.
+    if "://" in str(value):
+        raise ValueError("it is an address; give a folder, .zip or .csv of this machine")
+    return value
+
+
+Pictures = Annotated[Path, BeforeValidator(_no_address)]
 Percentage = Annotated[int, Field(ge=1, le=80)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Balance = Literal["uniform", "weights", "none"]
@@ -39,7 +48,7 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image_dir: Path = Field(
+    image_dir: Pictures = Field(
         description=(
             "Folder with one folder of pictures for each label (folders inside those are read "
             "too), a zip archive of such a folder, or a CSV file with the columns path, label "
