@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from model_store import heavy, verification
+from model_store import verification
 from model_store.card import Origin, PreprocessingSpec
 from model_store.errors import ModelStoreError, WeightsUnavailableError
 from model_store.importers import ImportOptions, hub_module, saved_model
@@ -34,9 +34,12 @@ def load(request: Request, name: str) -> Backbone:
         raise BackboneUnavailableError(f"hub:{name} has its own weights; give no file")
     directory = _fetched(name)
     identity = _identity(directory)
+    # Here, because `hub_module` has imported it by now without its warning.
+    import tensorflow_hub  # noqa: PLC0415
+
     try:
         # The module owns the variables, so it has to live until they are constants.
-        module = heavy.load("tensorflow_hub").load(str(directory))
+        module = tensorflow_hub.load(str(directory))
         function, size = _frozen(module, request.input_size or _size_in(name))
     except (OSError, ValueError, KeyError, tf.errors.OpError, ModelStoreError) as exc:
         raise BackboneUnavailableError(f"hub:{name} cannot be used as a backbone: {exc}") from exc
