@@ -91,18 +91,23 @@ def test_the_built_in_network_is_the_same_as_a_hub_module(tmp_path: Path) -> Non
     assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
 
 
-def test_tuned_weights_are_in_every_graph_and_not_in_the_network(tmp_path: Path) -> None:
-    """Both graphs answer as the tuned weights do; the network has those that it was loaded with."""
+def _tiny() -> Backbone:
+    """Return a network with two numbers from the mean colour of 8 x 8 pixels."""
     import keras
-
-    from training.learning import graphs
-    from training.publishing import frozen_graph
 
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
     model.add(keras.layers.Dense(2, use_bias=False))
     spec = PreprocessingSpec(8, 1.0, mean=(0.0,) * 3, scale=(255.0,) * 3)
-    loaded = Backbone("tiny", spec, 2, "", Origin("file", ""), "", model, keras_model=model)
-    (kernel,) = model.get_weights()
+    return Backbone("tiny", spec, 2, "", Origin("file", ""), "", model, keras_model=model)
+
+
+def test_tuned_weights_are_in_every_graph_and_not_in_the_network(tmp_path: Path) -> None:
+    """Both graphs answer as the tuned weights do; the network has those that it was loaded with."""
+    from training.learning import graphs
+    from training.publishing import frozen_graph
+
+    loaded = _tiny()
+    (kernel,) = loaded.keras_model.get_weights()
     tuned = loaded.tuned([3 * kernel])
     graphs.save_features(tuned, tmp_path / "features")
     head = Dense(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
@@ -112,7 +117,7 @@ def test_tuned_weights_are_in_every_graph_and_not_in_the_network(tmp_path: Path)
     expected = 3 * kernel.sum(axis=0)
     assert features == pytest.approx(expected, rel=1e-5)
     assert probabilities == pytest.approx(softmax(expected), rel=1e-5)
-    assert (model.get_weights()[0] == kernel).all()
+    assert (loaded.keras_model.get_weights()[0] == kernel).all()
 
 
 def _answers_to_white(place: Path) -> tuple[np.ndarray, np.ndarray]:
