@@ -22,11 +22,12 @@ from pathlib import Path
 from benchmarks import report
 from model_store import preprocessing
 from model_store.settings import available_cores
-from training import backbones, data, extractors, features, inspection, sources
-from training.backbones import Backbone, Request
-from training.data import DataSet
-from training.extractors import Extractor
-from training.sources import Source
+from training.learning import backbones, extractors, features
+from training.learning.backbone import Backbone, Request
+from training.learning.extractors import Extractor
+from training.pictures import data, inspection, sources
+from training.pictures.data import DataSet
+from training.pictures.sources import Source
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "training.md"
 MARK = "train-bench"

@@ -9,16 +9,15 @@ from api.settings import ApiSettings
 from petiole import parts
 from tasks import publisher, training_jobs
 from tasks.errors import ServiceUnavailableError
-from training import run
 from training.command import FAILED, SUCCEEDED, WRONG_USAGE
 from training.errors import SettingsError
-from training.settings import TrainingSettings
+from training.settings import TrainingSettings, name_of
 
 
 def enqueue(settings: TrainingSettings) -> int:
     """Queue a training, print its id and its address, and return the exit code."""
     try:
-        name = run.name_of(settings)
+        name = name_of(settings)
         pictures = settings.image_dir.resolve().name
         task_id = training_jobs.submit(document(settings, name=name), model=name, pictures=pictures)
     except SettingsError as exc:

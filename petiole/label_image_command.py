@@ -6,6 +6,7 @@ cannot be classified is one line on stderr. Exit codes: 0 done, 1 failed, 2 wron
 
 import argparse
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,19 @@ from typing import Any
 
 import typer
 
-from model_store import ModelStoreError
+from model_store import ModelStoreError, heavy
 from model_store.settings import ModelSettings
 from petiole.console import USAGE_ERRORS, open_store, progress
 from training.errors import SettingsError, TrainingError
 
 SUCCEEDED, FAILED, WRONG_USAGE = 0, 1, 2
 PROGRAM = "petiole label_image"
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SAVE_IT = (
+    "is an address, and label_image takes files; save it first, or let a running service fetch it "
+    "(GET /classify?image_url=ADDRESS)"
+)
 
 Ranked = list[tuple[str, float]]
 """Labels with their scores, best first."""
@@ -28,43 +35,43 @@ Classify = Callable[[bytes], Ranked]
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _Labelled:
     """What came of one picture: labels, or the reason why there are none."""
 
-    path: Path
+    path: str
     ranked: Ranked
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for `--json`."""
         if self.problem:
-            return {"path": str(self.path), "error": self.problem}
+            return {"path": self.path, "error": self.problem}
         predictions = [{"label": label, "probability": score} for label, score in self.ranked]
-        return {"path": str(self.path), "predictions": predictions}
+        return {"path": self.path, "predictions": predictions}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the arguments say and return the exit code."""
     options = _parser().parse_args(arguments)
-    paths = [*options.pictures, *filter(None, [options.image])]
+    pictures = [*options.pictures, *filter(None, [options.image])]
     try:
-        if not paths:
+        if not pictures:
             raise SettingsError("no picture is given; name one or more files")
         with progress():
             classify = _from_graph(options) if options.graph else _from_store(options)
-            answers = [_answer(path, classify) for path in paths]
+            labelled = [_label(picture, classify) for picture in pictures]
     except (SettingsError, *USAGE_ERRORS) as exc:
         return _refuse(str(exc), WRONG_USAGE)
     except (ModelStoreError, TrainingError) as exc:
         return _refuse(str(exc), FAILED)
-    return _print(answers, as_json=options.as_json)
+    return _print(labelled, as_json=options.as_json)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(PROGRAM, description=__doc__, allow_abbrev=False)
     add = parser.add_argument
-    add("pictures", nargs="*", type=Path, metavar="PICTURE")
-    add("--image", type=Path, help="One more picture, as label_image.py had it.")
+    add("pictures", nargs="*", metavar="PICTURE")
+    add("--image", help="One more picture, as label_image.py had it.")
     add("--model", default=ModelSettings().default_model, help="name, name@version or name@alias.")
     add("--top_k", "--top-k", type=int, default=5, help="How many labels (default: 5).")
     add("--json", action="store_true", dest="as_json", help="Print one JSON document.")
@@ -94,9 +101,9 @@ def _from_graph(options: argparse.Namespace) -> Classify:
         raise SettingsError("labels is missing; give --labels FILE with one label a line")
     if options.input_std == 0:
         raise SettingsError("input_std is 0, and pixels are divided by it; 255 gives 0 to 1")
-    from model_store import heavy  # noqa: PLC0415 - TensorFlow, only for old graphs
+    heavy.prepare()
+    from training.publishing import frozen_graph  # noqa: PLC0415 - TensorFlow
 
-    frozen_graph = heavy.load("training.frozen_graph")
     names = ("input_layer", "output_layer", "input_height", "input_width", "input_mean")
     conventions = frozen_graph.Conventions(
         **{name: getattr(options, name) for name in (*names, "input_std")}
@@ -116,33 +123,36 @@ def _from_graph(options: argparse.Namespace) -> Classify:
     return classify
 
 
-def _answer(path: Path, classify: Classify) -> _Answer:
+def _label(picture: str, classify: Classify) -> _Labelled:
+    if _ADDRESS.match(picture):
+        return _Labelled(picture, [], _SAVE_IT)
+    path = Path(picture)
     try:
-        return _Answer(path, classify(path.read_bytes()))
+        return _Labelled(str(path), classify(path.read_bytes()))
     except OSError as exc:
-        return _Answer(path, [], f"cannot be read: {exc.strerror}")
+        return _Labelled(str(path), [], f"cannot be read: {exc.strerror}")
     except ModelStoreError as exc:
-        return _Answer(path, [], str(exc))
+        return _Labelled(str(path), [], str(exc))
 
 
-def _print(answers: Sequence[_Answer], *, as_json: bool) -> int:
+def _print(labelled: Sequence[_Labelled], *, as_json: bool) -> int:
     if as_json:
-        documents = [answer.to_dict() for answer in answers]
+        documents = [each.to_dict() for each in labelled]
         typer.echo(json.dumps({"pictures": documents}, indent=2, ensure_ascii=False))
     else:
-        for line in _lines(answers):
+        for line in _lines(labelled):
             typer.echo(line)
-    problems = [answer for answer in answers if answer.problem]
-    for answer in problems:
-        _refuse(f"{answer.path}: {answer.problem}", FAILED)
+    problems = [each for each in labelled if each.problem]
+    for each in problems:
+        _refuse(f"{each.path}: {each.problem}", FAILED)
     return FAILED if problems else SUCCEEDED
 
 
-def _lines(answers: Sequence[_Answer]) -> Iterator[str]:
-    for answer in answers:
-        if len(answers) > 1 and answer.ranked:
-            yield f"{answer.path}:"
-        yield from (f"{label} {score}" for label, score in answer.ranked)
+def _lines(labelled: Sequence[_Labelled]) -> Iterator[str]:
+    for each in labelled:
+        if len(labelled) > 1 and each.ranked:
+            yield f"{each.path}:"
+        yield from (f"{label} {score}" for label, score in each.ranked)
 
 
 def _refuse(text: str, code: int) -> int:

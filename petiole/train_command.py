@@ -22,7 +22,14 @@ def train(context: typer.Context) -> None:
     # Imported here: the other commands need none of it.
     from training import command  # noqa: PLC0415
 
-    raise typer.Exit(command.main(context.args, enqueue=_enqueue))
+    raise typer.Exit(command.main(context.args, enqueue=_enqueue, api_url=_api_url))
+
+
+def _api_url() -> str:
+    from api.settings import ApiSettings  # noqa: PLC0415 - as above
+    from petiole import parts  # noqa: PLC0415 - as above
+
+    return parts.url_of(ApiSettings().host, ApiSettings().port)
 
 
 def _enqueue(settings: "TrainingSettings") -> int:

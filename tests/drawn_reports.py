@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from tests.report_page import Page
-from training.evaluation import TestSet
-from training.record import Run
+from training.judging.evaluation import TestSet
+from training.reporting.record import Run
 
 Write = Callable[..., Page]
 

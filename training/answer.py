@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from model_store import ModelReference
 from training.cross_validation import CrossValidation
-from training.intervals import Estimate
-from training.phases import Prepared
+from training.judging.intervals import Estimate
+from training.pictures.prepared import Prepared
+from training.pictures.split import SPLITS
+from training.publishing.publication import Published
 from training.run import Outcome
 from training.settings import TrainingSettings
-from training.split import SPLITS
 
 
 def of_check(prepared: Prepared) -> str:
@@ -24,9 +24,15 @@ def of_check(prepared: Prepared) -> str:
     return "\n".join([*lines, total])
 
 
-def of_run(outcome: Outcome, settings: TrainingSettings) -> str:
-    """Return the lines that a run ends with."""
-    return "\n".join(_lines(outcome, settings))
+def of_run(outcome: Outcome, settings: TrainingSettings, *, api_url: str = "") -> str:
+    """Return the lines that a run ends with.
+
+    Args:
+        outcome: What came of it.
+        settings: Those of the run.
+        api_url: Where a service of this machine answers; empty when none is known.
+    """
+    return "\n".join(_lines(outcome, settings, api_url))
 
 
 def of_cross_validation(found: CrossValidation) -> str:
@@ -65,28 +71,42 @@ def _recalls(found: CrossValidation) -> Iterator[str]:
 
 
 def _interval(share: Estimate) -> str:
-    low, high = 100 * share.low, 100 * share.high
-    return f"{100 * share.value:.1f}%, 95% interval {low:.1f}% to {high:.1f}%"
+    return f"{100 * share.value:.1f}%, {_ends(share)}"
 
 
-def _lines(outcome: Outcome, settings: TrainingSettings) -> Iterator[str]:
+def _ends(share: Estimate) -> str:
+    return f"95% interval {100 * share.low:.1f}% to {100 * share.high:.1f}%"
+
+
+def _lines(outcome: Outcome, settings: TrainingSettings, api_url: str) -> Iterator[str]:
     top1, n = outcome.evaluation.top1, outcome.evaluation.pictures
     if settings.print_misclassified_test_images:
         for mistake in outcome.evaluation.mistakes:
             # The form of retrain.py.
             yield f"{mistake.path:>70}  {mistake.predicted_label}"
     yield f"Final test accuracy = {100 * top1.value:.1f}% (N={n})"
+    yield f"  {_ends(top1)}"
     if outcome.verdict.text:
         yield f"Gate {outcome.verdict.text}"
     for path in outcome.written:
         yield f"Wrote {path}"
     yield f"Report: {outcome.report.resolve().as_uri()}"
-    if outcome.version is None:
+    if outcome.published is None:
         yield "Nothing was published."
-        return
-    reference = ModelReference(outcome.name, str(outcome.version))
-    yield f"Published {reference}. It classifies with:"
+    else:
+        yield from _published(outcome.published, api_url)
+
+
+def _published(published: Published, api_url: str) -> Iterator[str]:
+    reference = published.reference
+    if published.is_new:
+        yield f"Published {reference}. It classifies with:"
+    else:
+        yield f"{reference} is this model already; nothing new was published. It classifies with:"
     yield f"  petiole label_image picture.jpg --model {reference}"
-    yield (
-        f"  curl -F image=@picture.jpg 'http://127.0.0.1:8000/classify?wait=10&model={reference}'"
-    )
+    if api_url:
+        yield f"  curl -F image=@picture.jpg '{api_url}/classify?wait=10&model={reference}'"
+    if published.production != published.version:
+        in_production = f"{published.name}@{published.production}"
+        yield f"In production is still {in_production}. To put {reference} there:"
+        yield f"  petiole models promote {reference}"

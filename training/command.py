@@ -19,10 +19,15 @@ SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 Enqueue = Callable[[TrainingSettings], int]
+ApiUrl = Callable[[], str]
 
 
 def main(
-    arguments: Sequence[str], *, program: str = "petiole train", enqueue: Enqueue | None = None
+    arguments: Sequence[str],
+    *,
+    program: str = "petiole train",
+    enqueue: Enqueue | None = None,
+    api_url: ApiUrl | None = None,
 ) -> int:
     """Do what the arguments say and return the exit code.
 
@@ -30,6 +35,7 @@ def main(
         arguments: The command line.
         program: What the command is called in messages.
         enqueue: Hands the run to a training worker; None where there is no way to.
+        api_url: Tells where this machine's service answers; None where nobody knows.
     """
     from training import flags  # noqa: PLC0415 - keeps `petiole --help` quick
 
@@ -45,7 +51,7 @@ def main(
         return enqueue(said.settings)
     with quiet_libraries() as stderr:
         try:
-            return _run(said.settings, Journal(Terminal(stderr)))
+            return _run(said.settings, Journal(Terminal(stderr)), api_url)
         except SettingsError as exc:
             return _say(stderr, f"{program}: {exc}", WRONG_USAGE)
         except (TrainingError, ModelStoreError) as exc:
@@ -63,18 +69,21 @@ def _refuse_enqueueing(settings: TrainingSettings, *, possible: bool, asked: boo
             raise SettingsError(f"{name} is answered here and now; leave out enqueue")
 
 
-def _run(settings: TrainingSettings, journal: Journal) -> int:
-    from training import answer, cross_validation, run  # noqa: PLC0415 - `--help` needs none of it
+def _run(settings: TrainingSettings, journal: Journal, api_url: ApiUrl | None) -> int:
+    # `--help` needs none of it.
+    from training import answer, beginning, cross_validation, run  # noqa: PLC0415
 
     if settings.cross_validate is not None:
         found = cross_validation.run(settings, journal)
         print(answer.of_cross_validation(found))  # noqa: T201 - the command's answer
         return SUCCEEDED if found.verdict.passed else FAILED
     if settings.check:
-        print(answer.of_check(run.check(settings, journal)))  # noqa: T201 - the command's answer
+        print(answer.of_check(beginning.check(settings, journal)))  # noqa: T201 - the command's answer
         return SUCCEEDED
+    # Looked up first: a bad setting of the service is not found out after the work.
+    address = api_url() if api_url else ""
     outcome = run.train(settings, ModelStore.of(ModelSettings()), journal)
-    print(answer.of_run(outcome, settings))  # noqa: T201 - the command's answer
+    print(answer.of_run(outcome, settings, api_url=address))  # noqa: T201 - the command's answer
     return SUCCEEDED if outcome.verdict.passed else FAILED
 
 

@@ -5,23 +5,26 @@ published; what was measured is left in the run's folder as `cross_validation.js
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training import calibration, evaluation, folds, gate, phases, record, whole
-from training import run as runs
-from training.backbones import Backbone
+from training import beginning, lesson, whole
+from training.beginning import Start
 from training.errors import SettingsError
-from training.evaluation import Evaluation, TestSet
-from training.gate import Verdict
 from training.journal import Journal
-from training.phases import Prepared
-from training.run import Start
+from training.judging import evaluation, gate
+from training.judging.evaluation import Evaluation, TestSet
+from training.judging.gate import Verdict
+from training.judging.reliability import expected_calibration_error
+from training.judging.temperature import softmax
+from training.learning.backbone import Backbone
+from training.pictures import folds
+from training.pictures.prepared import Prepared
+from training.reporting import record
 from training.settings import TrainingSettings
 
 JSON = "cross_validation.json"
@@ -94,18 +97,17 @@ def run(settings: TrainingSettings, journal: Journal) -> CrossValidation:
         BackboneUnavailableError: the backbone cannot be had here.
     """
     refuse(settings)
-    start = runs.begin(settings, journal)
-    prepared = runs.check(settings, journal)
+    start = beginning.begin(settings, journal)
+    prepared = beginning.check(settings, journal)
     splits = folds.assign(
         prepared.data,
         folds=settings.cross_validate or 0,
         validation_percentage=settings.validation_percentage,
     )
-    backbone = runs.load_backbone(settings, journal)
+    backbone = beginning.load_backbone(settings, journal)
     found = []
     for number, split in enumerate(splits, start=1):
-        with _restored(backbone):
-            found.append(_fold(settings, replace(prepared, split=split), backbone, journal))
+        found.append(_fold(settings, replace(prepared, split=split), backbone, journal))
         _tell(found[-1], number, len(splits), journal)
     return _finished(start, prepared, found, journal)
 
@@ -128,24 +130,14 @@ def refuse(settings: TrainingSettings) -> None:
 def _fold(
     settings: TrainingSettings, prepared: Prepared, backbone: Backbone, journal: Journal
 ) -> Fold:
-    learned = phases.learn(settings, prepared, backbone, journal)
+    learned = lesson.learn(settings, prepared, backbone, journal)
     split = prepared.split
     return Fold(
-        answers=phases.answer(prepared, learned.sets, learned.head),
+        answers=learned.answers(prepared),
         trained_on=len(split.training),
         chosen_on=len(split.validation),
         chosen=learned.head.chosen,
     )
-
-
-@contextmanager
-def _restored(backbone: Backbone) -> Iterator[None]:
-    """Give the backbone its weights back afterwards, which fine-tuning changes."""
-    model = backbone.keras_model
-    weights = None if model is None else model.get_weights()
-    yield
-    if model is not None:
-        model.set_weights(weights)
 
 
 def _tell(fold: Fold, number: int, total: int, journal: Journal) -> None:
@@ -166,9 +158,7 @@ def _finished(
             mean=float(np.mean(shares)),
             deviation=float(np.std(shares, ddof=1)),
             pooled=pooled,
-            error_before_temperature=calibration.expected_calibration_error(
-                calibration.softmax(plain.logits), plain.truth
-            ),
+            error_before_temperature=expected_calibration_error(softmax(plain.logits), plain.truth),
             verdict=gate.judge(start.settings, pooled, None),
             document=start.directory / JSON,
         )

@@ -122,7 +122,8 @@ def _options(field: FieldInfo) -> dict[str, Any]:
         return {"action": argparse.BooleanOptionalAction, "help": text}
     if get_origin(kind) is Literal:
         return {"choices": get_args(kind), "help": text}
-    return {"type": kind, "metavar": kind.__name__.upper(), "help": text}
+    # A Path is made by the settings, which see what was written.
+    return {"type": str if kind is Path else kind, "metavar": kind.__name__.upper(), "help": text}
 
 
 def _default(field: FieldInfo) -> str:

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,9 @@ EVENTS = "events.jsonl"
 
 # Counts are told to machines no more often than this, else they are most of the file.
 SECONDS_BETWEEN_COUNTS = 2.0
+
+Advance = Callable[[int, int], None]
+"""Called with how much is done and how much there is to do."""
 
 
 class Listener(Protocol):

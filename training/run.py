@@ -4,144 +4,43 @@ The same call after a kill goes on where the first one was: fingerprints, extrac
 are kept as they are made, and everything after them takes seconds and is deterministic.
 """
 
-import os
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from model_store import ModelStore, heavy
-from model_store.references import is_name
-from training import (
-    backbones,
-    data,
-    gate,
-    inspection,
-    phases,
-    record,
-    report,
-    results,
-    samples,
-    sources,
-    split,
-)
-from training.backbones import Backbone, Request
+from training import beginning, lesson
+from training.beginning import Start
 from training.errors import SettingsError
-from training.evaluation import Evaluation
-from training.gate import Verdict
-from training.head import Curves, Head
-from training.journal import EventFile, Journal
-from training.phases import Prepared
-from training.record import Run
-from training.settings import TrainingSettings
-from training.trained import Trained
+from training.journal import Journal
+from training.judging import evaluation, gate
+from training.judging.evaluation import Evaluation
+from training.judging.gate import Verdict
+from training.learning.head import Head
+from training.lesson import Learned
+from training.pictures.prepared import Prepared
+from training.publishing import files, publication, samples
+from training.publishing.publication import Published
+from training.publishing.trained import Trained
+from training.reporting import record, report
+from training.reporting.record import Run
+from training.settings import TrainingSettings, name_of
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run ended with; `version` is None when nothing was published."""
+    """What a run ended with; `published` is None when nothing was."""
 
     name: str
-    version: int | None
+    published: Published | None
     report: Path
     evaluation: Evaluation
     verdict: Verdict
     written: tuple[Path, ...]
 
-
-@dataclass(frozen=True)
-class Start:
-    """What is known before anything is looked at; `directory` is the run's own folder."""
-
-    settings: TrainingSettings
-    name: str
-    started_at: str
-    directory: Path
-
-
-def check(settings: TrainingSettings, journal: Journal) -> Prepared:
-    """Return the usable pictures and their split, after telling everything odd about them.
-
-    Raises:
-        DataError: nothing could be learned from these pictures; the message says all reasons.
-    """
-    with journal.phase("Checking the pictures"):
-        source = sources.open_source(settings.image_dir)
-        cache = inspection.findings_cache(settings.bottleneck_dir / "fingerprints")
-        found = data.check(source, cache, advance=journal.count)
-    aside = _aside(found)
-    journal.event("data checked", counts=found.counts, set_aside=aside)
-    for one in aside:
-        journal.event("warning", text=f"Set aside {one['path']}: {one['reason']}")
-    for text in found.warnings:
-        journal.event("warning", text=text)
-    parts = split.assign(
-        found,
-        validation_percentage=settings.validation_percentage,
-        testing_percentage=settings.testing_percentage,
-    )
-    return Prepared(source, found, parts)
-
-
-def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Outcome:
-    """Train, judge and, if the gate lets it pass, publish; return what came of it.
-
-    Raises:
-        SettingsError: a setting cannot work; found before anything slow.
-        DataError: nothing could be learned from these pictures.
-        BackboneUnavailableError: the backbone cannot be had here.
-        ModelStoreError: the store cannot be written.
-    """
-    _refuse_other_commands(settings)
-    start = begin(settings, journal)
-    prepared = check(settings, journal)
-    backbone = load_backbone(settings, journal)
-    learned = phases.learn(settings, prepared, backbone, journal)
-    head = learned.head
-    journal.event("head trained", chosen=head.chosen)
-    with journal.phase("Evaluating"):
-        evaluation, temperature = phases.evaluate(prepared, learned.sets, head)
-        verdict = _judge(settings, store, prepared, evaluation, journal)
-    journal.event("evaluated", top1=evaluation.top1.value, gate=verdict.text)
-    extractor = phases.prepare_extractor(settings, learned.backbone, journal)
-    trained = Trained(
-        backbone=learned.backbone,
-        features=extractor.saved_model,
-        dense=head.dense,
-        labels=prepared.data.labels,
-        temperature=temperature,
-        metrics=_metrics(evaluation),
-        int8=settings.int8,
-    )
-    version = _publish(start, store, prepared, trained, verdict, journal)
-    with journal.phase("Writing the report"):
-        _summarise(start, prepared, evaluation, head)
-        page = _report(start, prepared, evaluation, head, _Ending(version, verdict, journal))
-    journal.event("report written", path=str(page), version=version)
-    written = _write_files(settings, trained, verdict, journal)
-    journal.event("run finished", version=version)
-    return Outcome(start.name, version, page, evaluation, verdict, written)
-
-
-def _refuse_other_commands(settings: TrainingSettings) -> None:
-    for name, said in (("check", settings.check), ("cross_validate", settings.cross_validate)):
-        if said:
-            raise SettingsError(f"{name} publishes nothing; leave it out to train")
-
-
-def name_of(settings: TrainingSettings) -> str:
-    """Return the model's name: what was said, or the name of the pictures' folder.
-
-    Raises:
-        SettingsError: that is no name that the store takes.
-    """
-    name = settings.name or settings.image_dir.resolve().stem.lower()
-    if not is_name(name):
-        raise SettingsError(
-            f"name is {name!r}; give --name with at most 64 lower-case letters, digits, dots, "
-            "dashes and underscores"
-        )
-    return name
+    @property
+    def version(self) -> int | None:
+        """The version that the model has in the store; None when it is not there."""
+        return self.published.version if self.published else None
 
 
 @dataclass(frozen=True)
@@ -153,42 +52,49 @@ class _Ending:
     journal: Journal
 
 
-def begin(settings: TrainingSettings, journal: Journal) -> Start:
-    """Return the name and the folder of a run; from now on its events are written there.
+def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Outcome:
+    """Train, judge and, if the gate lets it pass, publish; return what came of it.
 
     Raises:
-        SettingsError: a setting cannot work.
+        SettingsError: a setting cannot work; found before anything slow.
+        DataError: nothing could be learned from these pictures.
+        BackboneUnavailableError: the backbone cannot be had here.
+        ModelStoreError: the store cannot be written.
     """
-    now = datetime.now(UTC)
-    name = name_of(settings)
-    results.refuse_bad_places(settings)
-    # The process id tells apart two runs that start in one second.
-    directory = settings.runs_dir / f"{name}-{now:%Y%m%d-%H%M%S}-{os.getpid()}"
-    journal.listen(EventFile(directory))
-    journal.event("run started", settings=settings.model_dump(mode="json"))
-    return Start(settings, name, now.isoformat(timespec="seconds"), directory)
+    _refuse(settings)
+    start = beginning.begin(settings, journal)
+    prepared = beginning.check(settings, journal)
+    backbone = beginning.load_backbone(settings, journal)
+    learned = lesson.learn(settings, prepared, backbone, journal)
+    journal.event("head trained", chosen=learned.head.chosen)
+    with journal.phase("Evaluating"):
+        found = evaluation.evaluate(learned.answers(prepared))
+        verdict = _judge(settings, store, prepared, found, journal)
+    journal.event("evaluated", top1=found.top1.value, gate=verdict.text)
+    trained = _trained(learned, found, int8=settings.int8)
+    published = _publish(start, store, prepared, trained, verdict, journal)
+    version = published.version if published else None
+    with journal.phase("Writing the report"):
+        _summarise(start, prepared, found, learned.head)
+        page = _report(start, prepared, found, learned.head, _Ending(version, verdict, journal))
+    journal.event("report written", path=str(page), version=version)
+    written = _write_files(settings, trained, verdict, journal)
+    journal.event("run finished", version=version)
+    return Outcome(start.name, published, page, found, verdict, written)
 
 
-def load_backbone(settings: TrainingSettings, journal: Journal) -> Backbone:
-    """Return the backbone that the settings name, in memory.
-
-    Raises:
-        BackboneUnavailableError: it cannot be had here.
-    """
-    with journal.phase("Loading TensorFlow and the backbone"):
-        # One thread, like a worker child, so that the published times are the ones it will see.
-        heavy.load("model_store.runtimes.tensorflow").limit_threads(1)
-        request = Request(
-            settings.backbone_reference, settings.input_size, settings.backbone_weights
-        )
-        return backbones.find(request)
+def _refuse(settings: TrainingSettings) -> None:
+    for name, said in (("check", settings.check), ("cross_validate", settings.cross_validate)):
+        if said:
+            raise SettingsError(f"{name} publishes nothing; leave it out to train")
+    files.refuse_bad_places(settings)
 
 
 def _judge(
     settings: TrainingSettings,
     store: ModelStore,
     prepared: Prepared,
-    evaluation: Evaluation,
+    found: Evaluation,
     journal: Journal,
 ) -> Verdict:
     rival = None
@@ -200,7 +106,24 @@ def _judge(
             prepared.split.testing,
             advance=journal.count,
         )
-    return gate.judge(settings, evaluation, rival)
+    return gate.judge(settings, found, rival)
+
+
+def _trained(learned: Learned, found: Evaluation, *, int8: bool) -> Trained:
+    return Trained(
+        backbone=learned.backbone,
+        features=learned.extractor.saved_model,
+        dense=learned.head.dense,
+        labels=found.labels,
+        temperature=found.temperature,
+        metrics={
+            "top1": found.top1.value,
+            "macro_f1": found.macro_f1,
+            "expected_calibration_error": found.after.expected_calibration_error,
+            "test_pictures": found.pictures,
+        },
+        int8=int8,
+    )
 
 
 def _publish(
@@ -210,19 +133,19 @@ def _publish(
     trained: Trained,
     verdict: Verdict,
     journal: Journal,
-) -> int | None:
-    """Publish if that is wanted and the gate lets it pass; return the version."""
+) -> Published | None:
+    """Publish if that is wanted and the gate lets it pass."""
     if not (verdict.passed and start.settings.publish):
         return None
     with journal.phase("Publishing"):
-        if (card := results.published(store, start.name, trained)) is not None:
+        if (card := publication.find(store, start.name, trained)) is not None:
             journal.note(f"{card.ref} is this model already, so it is not published again")
-            return card.version
+            return Published.of(store, card, is_new=False)
         sets = samples.choose(prepared, trained.backbone.spec, int8=trained.int8)
         run = start.directory.name
-        card = results.publish(store, start.name, trained, sets, run=run, report=journal.note)
+        card = publication.publish(store, start.name, trained, sets, run=run, report=journal.note)
     journal.event("published", model=card.ref)
-    return card.version
+    return Published.of(store, card, is_new=True)
 
 
 def _write_files(
@@ -233,49 +156,35 @@ def _write_files(
     if not (verdict.passed and any(asked)):
         return ()
     with journal.phase("Writing the files"):
-        return tuple(results.write_files(settings, trained))
-
-
-def _metrics(evaluation: Evaluation) -> dict[str, float]:
-    return {
-        "top1": evaluation.top1.value,
-        "macro_f1": evaluation.macro_f1,
-        "expected_calibration_error": evaluation.after.expected_calibration_error,
-        "test_pictures": evaluation.pictures,
-    }
+        return tuple(files.write_files(settings, trained))
 
 
 def _report(
-    start: Start, prepared: Prepared, evaluation: Evaluation, head: Head, ending: _Ending
+    start: Start, prepared: Prepared, found: Evaluation, head: Head, ending: _Ending
 ) -> Path:
-    found = prepared.data
+    data = prepared.data
+    aside = [asdict(one) for one in data.set_aside]
     run = Run(
         name=start.name,
         version=ending.version,
         settings=start.settings.model_dump(mode="json"),
         versions=record.versions(),
-        data={"counts": prepared.split.counts(found.labels), "set_aside": _aside(found)},
+        data={"counts": prepared.split.counts(data.labels), "set_aside": aside},
         phases_seconds=dict(ending.journal.phases_seconds),
-        curves=_curves(head.curves),
-        data_fingerprint=found.fingerprint,
+        curves={name: list(values) for name, values in head.curves.values.items()},
+        data_fingerprint=data.fingerprint,
         started_at=start.started_at,
         gate=ending.verdict.text,
     )
-    return report.write(start.directory, run, evaluation, pictures=prepared.source.read)
+    return report.write(start.directory, run, found, pictures=prepared.source.read)
 
 
-def _summarise(start: Start, prepared: Prepared, evaluation: Evaluation, head: Head) -> None:
-    if start.settings.summaries_dir is not None:
-        directory = start.settings.summaries_dir / start.directory.name
-        summaries = heavy.load("training.summaries")
-        summaries.write(directory, head.dense, head.curves)
-        worst = evaluation.worst_mistakes
-        summaries.write_mistakes(directory, worst, pictures=prepared.source.read)
+def _summarise(start: Start, prepared: Prepared, found: Evaluation, head: Head) -> None:
+    if start.settings.summaries_dir is None:
+        return
+    heavy.prepare()
+    from training.reporting import summaries  # noqa: PLC0415 - TensorFlow
 
-
-def _curves(curves: Curves) -> dict[str, list[float]]:
-    return {name: list(values) for name, values in curves.values.items()}
-
-
-def _aside(found: data.DataSet) -> list[dict[str, Any]]:
-    return [{"path": one.path, "reason": one.reason} for one in found.set_aside]
+    directory = start.settings.summaries_dir / start.directory.name
+    summaries.write(directory, head.dense, head.curves)
+    summaries.write_mistakes(directory, found.worst_mistakes, pictures=prepared.source.read)

@@ -7,11 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from model_store.references import is_name
 from training.errors import SettingsError
 
+
+def _no_address(value: Any) -> Any:
+    # Before it is a Path, which makes one slash of two.
+    if "://" in str(value):
+        raise ValueError("it is an address; give a folder, .zip or .csv of this machine")
+    return value
+
+
+Pictures = Annotated[Path, BeforeValidator(_no_address)]
 Percentage = Annotated[int, Field(ge=1, le=80)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Balance = Literal["uniform", "weights", "none"]
@@ -38,7 +48,7 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image_dir: Path = Field(
+    image_dir: Pictures = Field(
         description=(
             "Folder with one folder of pictures for each label (folders inside those are read "
             "too), a zip archive of such a folder, or a CSV file with the columns path, label "
@@ -260,6 +270,21 @@ def settings_of(values: Mapping[str, Any]) -> TrainingSettings:
         return TrainingSettings(**values)
     except ValidationError as exc:
         raise SettingsError(_sentence(exc)) from exc
+
+
+def name_of(settings: TrainingSettings) -> str:
+    """Return the model's name: what was said, or the name of the pictures' folder.
+
+    Raises:
+        SettingsError: that is no name that the store takes.
+    """
+    name = settings.name or settings.image_dir.resolve().stem.lower()
+    if not is_name(name):
+        raise SettingsError(
+            f"name is {name!r}; give --name with at most 64 lower-case letters, digits, dots, "
+            "dashes and underscores"
+        )
+    return name
 
 
 def _sentence(exc: ValidationError) -> str:

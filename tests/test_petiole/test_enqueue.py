@@ -1,5 +1,7 @@
 """`petiole train --enqueue`: what is recorded and sent, and what is refused."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from typer.testing import CliRunner, Result
 from petiole import enqueue_command
 from petiole.cli import app
 from tasks import stores
-from tests.conftest import free_port
+from tests.conftest import ROOT, free_port
 from training.settings import TrainingSettings
 
 
@@ -29,6 +31,15 @@ def test_a_training_is_recorded_before_a_worker_takes_it() -> None:
         *("training", "PENDING"),
         *("roses", "Roses"),
     )
+
+
+def test_handing_a_training_over_imports_nothing_heavy() -> None:
+    """It needs the model's name and the broker; SciPy alone took three seconds."""
+    program = "import petiole.enqueue_command, sys; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, text=True).split()
+
+    assert not {"numpy", "scipy", "tensorflow", "keras"} & set(loaded)
+    assert "training.settings" in loaded
 
 
 def test_the_worker_is_told_what_was_said_and_no_more() -> None:

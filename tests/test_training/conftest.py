@@ -14,13 +14,16 @@ from PIL import Image
 
 from tests.drawn_reports import Write, drawn
 from tests.report_page import Page
-from training import data, inspection, sources
-from training.data import DataSet
-from training.evaluation import TestSet, evaluate
-from training.record import Run
+from training.judging.evaluation import TestSet, evaluate
+from training.pictures import data, inspection, sources
+from training.pictures.data import DataSet
+from training.reporting.record import Run
 
 ROOT = Path(__file__).parents[2]
 TINY_SIZE = 32
+# Not the port of the settings' default: what a run prints has to be what is set.
+API_PORT = "8123"
+SERVICE = f"http://127.0.0.1:{API_PORT}"
 COLOURS = {"красный": (200, 40, 40), "玫瑰": (40, 200, 40), "blue sky": (40, 40, 200)}
 
 Draw = Callable[..., Image.Image]
@@ -157,7 +160,8 @@ class DrawnRun:
     def train(self, *flags: str) -> subprocess.CompletedProcess[str]:
         """Run the same training again with more flags."""
         arguments = ("petiole", "train", *self.flags, *flags)
-        return run_program(*arguments, PETIOLE_MODELS_STORE_URL=self.store_url)
+        places = {"PETIOLE_MODELS_STORE_URL": self.store_url, "PETIOLE_API_PORT": API_PORT}
+        return run_program(*arguments, **places)
 
 
 class FinishedRun(DrawnRun):
@@ -178,7 +182,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, hub_folder: Path) -> 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
     """Writes a report into an empty directory and opens it."""
-    from training import report
+    from training.reporting import report
 
     def opened(run: Run, test: TestSet, pictures: Callable[[str], bytes] = drawn) -> Page:
         return Page(report.write(tmp_path / "made", run, evaluate(test), pictures=pictures))

@@ -9,7 +9,7 @@ from PIL import Image
 from model_store import PreprocessingSpec
 from model_store.preprocessing import prepare
 from tests.test_training.conftest import draw, encode
-from training.augmentation import Augmentation, Pieces, piece, view
+from training.pictures.augmentation import Augmentation, Pieces, piece, view
 
 SPEC = PreprocessingSpec(input_size=32, crop_fraction=0.875)
 

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
-from training import backbones, extractors
-from training.backbones import Request
+from model_store.card import Origin, PreprocessingSpec
 from training.errors import BackboneUnavailableError
+from training.learning import backbones, extractors
+from training.learning.backbone import Backbone, Request
+from training.learning.dense import Dense
 
 pytest.importorskip("tensorflow")
 
@@ -85,6 +88,51 @@ def test_the_built_in_network_is_the_same_as_a_hub_module(tmp_path: Path) -> Non
 
     # Dividing by 255 and multiplying again rounds once more.
     assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
+
+
+def _tiny() -> Backbone:
+    """Return a network with two numbers from the mean colour of 8 x 8 pixels."""
+    import keras
+
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()])
+    model.add(keras.layers.Dense(2, use_bias=False))
+    spec = PreprocessingSpec(8, 1.0, mean=(0.0,) * 3, scale=(255.0,) * 3)
+    return Backbone("tiny", spec, 2, "", Origin("file", ""), "", model, keras_model=model)
+
+
+def test_tuned_weights_are_in_every_graph_and_not_in_the_network(tmp_path: Path) -> None:
+    """Both graphs answer as the tuned weights do; the network has those that it was loaded with."""
+    from training.learning import graphs
+    from training.publishing import frozen_graph
+
+    loaded = _tiny()
+    (kernel,) = loaded.keras_model.get_weights()
+    tuned = loaded.tuned([3 * kernel])
+    graphs.save_features(tuned, tmp_path / "features")
+    head = Dense(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
+    frozen_graph.write(tuned, head, tmp_path / "graph.pb", temperature=1.0, output_name="answer")
+
+    features, probabilities = _answers_to_white(tmp_path)
+    expected = 3 * kernel.sum(axis=0)
+    assert features == pytest.approx(expected, rel=1e-5)
+    assert probabilities == pytest.approx(softmax(expected), rel=1e-5)
+    assert (loaded.keras_model.get_weights()[0] == kernel).all()
+
+
+def _answers_to_white(place: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a SavedModel of features and a frozen graph say to a white picture."""
+    import tensorflow as tf
+
+    from training.publishing import frozen_graph
+    from training.publishing.frozen_graph import Conventions
+
+    signature = tf.saved_model.load(str(place / "features")).signatures["serving_default"]
+    white = np.full((1, 8, 8, 3), 255, np.uint8)
+    function = frozen_graph.read(
+        place / "graph.pb", Conventions("Placeholder", "answer", 8, 8, 0, 255)
+    )
+    probabilities = function(tf.constant(white / np.float32(255))).numpy()
+    return signature(images=tf.constant(white))["features"].numpy()[0], probabilities[0]
 
 
 def test_an_extractor_is_made_once(hub_folder: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ import numpy as np
 import pytest
 
 from tests.test_training.conftest import COLOURS, FinishedRun, check, draw, encode, fill
-from training import backbones, cross_validation, folds
-from training.backbones import Request
+from training import cross_validation
 from training.errors import DataError, SettingsError
 from training.journal import Journal
+from training.pictures import folds
+from training.pictures.split import SPLITS, Split
 from training.settings import TrainingSettings
-from training.split import SPLITS, Split
 
 
 def _folds(folder: Path, k: int = 4, percentage: int = 20) -> tuple[Split, ...]:
@@ -199,31 +198,6 @@ def test_the_gate_judges_all_answers(
     said = capfd.readouterr().out
     assert code == 1
     assert re.search(r"Gate failed: top-1 accuracy is 0.*at_least is 0.9; recall of .* is 0", said)
-
-
-class _Network:
-    """What a Keras model is to cross-validation: weights that can be read and set."""
-
-    def __init__(self) -> None:
-        self.weights = [np.zeros(3, np.float32)]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies, as Keras does."""
-        return [array.copy() for array in self.weights]
-
-    def set_weights(self, weights: list[np.ndarray]) -> None:
-        """Take others."""
-        self.weights = weights
-
-
-def test_a_fold_does_not_start_where_the_last_one_was_tuned(hub_folder: Path) -> None:
-    """Fine-tuning changes the network in place; the next fold's pictures may have trained it."""
-    backbone = backbones.find(Request(f"hub:{hub_folder}"))
-    network = _Network()
-    with cross_validation._restored(replace(backbone, keras_model=network)):
-        network.weights[0] += 1
-
-    assert network.weights[0].tolist() == [0, 0, 0]
 
 
 class _Interruption:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.test_training.conftest import check, draw, encode, fill
-from training import inspection
+from training.pictures import inspection
 
 STORED_AS = {6: Image.Transpose.ROTATE_90, 3: Image.Transpose.ROTATE_180}
 

@@ -11,8 +11,8 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from training.evaluation import TestSet, evaluate
-from training.intervals import Estimate, f1_scores, wilson
+from training.judging.evaluation import TestSet, evaluate
+from training.judging.intervals import Estimate, f1_scores, wilson
 
 
 def draw(classes: int, pictures: int, *, temperature: float = 1.5) -> TestSet:

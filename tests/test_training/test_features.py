@@ -12,18 +12,19 @@ import pytest
 
 from model_store import ModelStore, PreprocessingSpec
 from tests.test_training.conftest import ROOT, check, draw, encode, fill
-from training import features, sources
-from training.augmentation import Augmentation
-from training.backbones import Backbone
 from training.errors import DataError
-from training.extractors import Extractor
-from training.features import View
+from training.learning import features
+from training.learning.backbone import Backbone
+from training.learning.extractors import Extractor
+from training.learning.features import View
+from training.pictures import sources
+from training.pictures.augmentation import Augmentation
 
 SLOW_PROGRAM = """
 import sys, time
 from pathlib import Path
 from tests.test_training import test_features as tests
-from training import sources
+from training.pictures import sources
 
 class Slow(sources.FolderSource):
     def read(self, path):

@@ -15,15 +15,18 @@ import pytest
 
 from model_store.card import Origin, PreprocessingSpec
 from tests.test_training.conftest import ROOT, check, fill
-from training import backbones, command, fine_tuning, phases
-from training.backbones import Backbone, Request
-from training.dense import Dense, Examples
+from training import beginning, command, lesson
 from training.errors import BackboneUnavailableError
-from training.fine_tuning import Tuned
-from training.fine_tuning_worker import Trainer, rate_of
-from training.head import Curves, Head
 from training.journal import Journal
-from training.phases import Learned, Sets
+from training.learning import backbones, fine_tuning
+from training.learning.backbone import Backbone, Request
+from training.learning.dense import Dense, Examples
+from training.learning.examples import HeldOut
+from training.learning.extractors import Extractor
+from training.learning.fine_tuning import Tuned
+from training.learning.fine_tuning_worker import Trainer, rate_of
+from training.learning.head import Curves, Head
+from training.lesson import Learned
 from training.settings import TrainingSettings
 
 pytest.importorskip("tensorflow")
@@ -66,8 +69,8 @@ def _learned(chosen: str, sharpness: float, *, seed: int = 0) -> Learned:
     features = np.stack([-feature, feature], axis=1).astype(np.float32)
     examples = Examples(features, truth, np.ones(40, np.float32))
     dense = Dense(np.eye(2, dtype=np.float32), np.zeros(2, np.float32))
-    sets = Sets(examples, examples, examples)
-    return Learned(DRAWN, sets, Head(dense, chosen, Curves()))
+    extractor = Extractor("none", Path(), None, Path())
+    return Learned(DRAWN, extractor, HeldOut(examples, examples), Head(dense, chosen, Curves()))
 
 
 @pytest.fixture(scope="module")
@@ -108,17 +111,17 @@ def _tuned(settings: TrainingSettings, backbone: Backbone) -> Tuned:
 
 
 def _killed_after_the_first_epoch(settings: TrainingSettings) -> None:
-    """Start the same job as `_tuned` does, and kill it with signal 9 in its second epoch."""
-    (job,) = (settings.bottleneck_dir / "fine-tuning").iterdir()
-    command = [sys.executable, "-m", "training.fine_tuning_worker", str(job)]
+    """Start the same process as `_tuned` does, and kill it with signal 9 in its second epoch."""
+    (folder,) = (settings.bottleneck_dir / "fine-tuning").iterdir()
+    command = [sys.executable, "-m", "training.learning.fine_tuning_worker", str(folder)]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
     ) as process:
         for _ in range(3):
             process.stdout.readline()
         process.send_signal(signal.SIGKILL)
-    assert not (job / fine_tuning.FINISHED).exists()
-    assert (job / fine_tuning.CHECKPOINT).exists()
+    assert not (folder / fine_tuning.FINISHED).exists()
+    assert (folder / fine_tuning.CHECKPOINT).exists()
 
 
 def test_a_killed_run_ends_with_the_same_weights(place: Path) -> None:
@@ -126,13 +129,14 @@ def test_a_killed_run_ends_with_the_same_weights(place: Path) -> None:
     settings = _settings(place, "one")
     backbone = _backbone(settings)
     straight = _tuned(settings, backbone)
-    (job,) = (place / "one" / "fine-tuning").iterdir()
+    (folder,) = (place / "one" / "fine-tuning").iterdir()
     for name in (fine_tuning.FINISHED, fine_tuning.CHECKPOINT):
-        (job / name).unlink()
+        (folder / name).unlink()
     _killed_after_the_first_epoch(settings)
 
     again = _tuned(settings, backbone)
-    assert again.backbone.identity == straight.backbone.identity != backbone.identity
+    identities = [backbone.tuned(each.weights).identity for each in (straight, again)]
+    assert identities[0] == identities[1] != backbone.identity
     assert (again.dense.weights == straight.dense.weights).all()
     assert again.losses == straight.losses
 
@@ -154,7 +158,7 @@ def test_only_the_last_layers_change(place: Path) -> None:
     backbone = _backbone(settings)
     names = [variable.path for variable in backbone.keras_model.weights]
     before = backbone.keras_model.get_weights()
-    after = _tuned(settings, backbone).backbone.keras_model.get_weights()
+    after = _tuned(settings, backbone).weights
 
     rows = zip(names, before, after, strict=True)
     changed = {name for name, one, other in rows if (one != other).any()}
@@ -168,9 +172,9 @@ def test_labels_count_as_asked_for(place: Path, balance: str, weights: tuple[flo
     settings = _settings(place, "one").model_copy(update={"class_balance": balance})
     truth = np.array([0, 0, 0, 1, 0, 0, 0, 1])
     pictures = check(settings.image_dir).pictures
-    job = fine_tuning._job(settings, DRAWN, pictures, truth, classes=2)
+    recipe = fine_tuning._recipe(settings, DRAWN, pictures, truth, classes=2)
 
-    assert job.label_weights == pytest.approx(weights)
+    assert recipe.label_weights == pytest.approx(weights)
 
 
 def test_the_loss_weighs_labels_and_smooths_them(place: Path) -> None:
@@ -179,8 +183,8 @@ def test_the_loss_weighs_labels_and_smooths_them(place: Path) -> None:
     backbone = _backbone(settings)
     head = {"weights": np.zeros((backbone.width, 2), np.float32), "bias": np.zeros(2, np.float32)}
     pictures = check(settings.image_dir).pictures
-    job = fine_tuning._job(settings, DRAWN, pictures, np.array([0, 1] * 4), classes=2)
-    trainer = Trainer(replace(job, label_weights=(0.5, 1.5)), backbone, head)
+    recipe = fine_tuning._recipe(settings, DRAWN, pictures, np.array([0, 1] * 4), classes=2)
+    trainer = Trainer(replace(recipe, label_weights=(0.5, 1.5)), backbone, head)
     logits = np.array([[2.0, 0.0], [0.5, 1.0]], np.float32)
 
     said = np.log(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
@@ -215,7 +219,7 @@ def test_the_tuned_backbone_is_kept_unless_it_is_clearly_worse(sharpness: float,
     said = _Notes()
     frozen, tuned = _learned("frozen", 1.0), _learned("tuned", sharpness, seed=1)
 
-    assert phases.kept_of(frozen, tuned, Journal(said)).head.chosen == kept
+    assert lesson.kept_of(frozen, tuned, Journal(said)).head.chosen == kept
     assert len(said.texts) == 1
     assert f"the {kept.replace('tuned', 'fine-tuned')} backbone is kept" in said.texts[0]
 
@@ -252,9 +256,35 @@ def test_a_whole_run_publishes_what_is_kept(
 
 
 def test_a_backbone_without_layers_cannot_be_tuned(place: Path) -> None:
-    """A hub module is a closed box; the message names what can be tuned."""
-    settings = _settings(place, "two")
+    """A hub module is a closed box; the message names what can be tuned, before anything slow."""
+    settings = _settings(place, "two").model_copy(update={"fine_tune": True})
+    prepared = beginning.check(settings, Journal())
     closed = replace(_backbone(settings), keras_model=None)
 
     with pytest.raises(BackboneUnavailableError, match="use efficientnet-lite0 or keras:NAME"):
-        _tuned(settings, closed)
+        lesson.learn(settings, prepared, closed, Journal())
+    assert not (place / "two" / "features").exists()
+
+
+def test_tuning_leaves_the_loaded_network_as_it_was(place: Path) -> None:
+    """Else the next fold would start from weights that its test pictures may have trained."""
+    settings = _settings(place, "three").model_copy(update={"fine_tune": True})
+    backbone = _backbone(settings)
+    before = backbone.keras_model.get_weights()
+
+    lesson.learn(settings, beginning.check(settings, Journal()), backbone, Journal())
+
+    after = backbone.keras_model.get_weights()
+    assert all((one == other).all() for one, other in zip(before, after, strict=True))
+
+
+def test_after_tuning_only_pictures_that_judge_get_features(place: Path) -> None:
+    """Those of the training pictures are used for the first head, and for nothing afterwards."""
+    settings = _settings(place, "three").model_copy(update={"fine_tune": True})
+    prepared = beginning.check(settings, Journal())
+    lesson.learn(settings, prepared, _backbone(settings), Journal())
+
+    folders = (place / "three" / "features").iterdir()
+    rows = [sum(len(np.load(path)) for path in folder.glob("*.npy")) for folder in folders]
+    held_out = len(prepared.split.validation) + len(prepared.split.testing)
+    assert sorted(rows) == [held_out, len(prepared.data.pictures)]

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.test_training.conftest import ROOT
-from training import backbones, phases, run
-from training.backbones import Request
+from training import beginning, lesson
 from training.journal import Journal
+from training.judging.evaluation import evaluate
+from training.learning import backbones
+from training.learning.backbone import Request
 from training.settings import TrainingSettings
 
 PLACE = Path(os.environ.get("PETIOLE_TEST_FLOWERS", ROOT.parent / "shared" / "data" / "flowers"))
@@ -26,10 +28,8 @@ def test_a_frozen_backbone_tells_flowers_apart(tmp_path: Path) -> None:
     settings = TrainingSettings(
         image_dir=PLACE, bottleneck_dir=tmp_path / "cache", testing_percentage=20
     )
-    prepared = run.check(settings, Journal())
+    prepared = beginning.check(settings, Journal())
     backbone = backbones.find(Request("efficientnet-lite0"))
-    sets = phases.compute_features(settings, prepared, backbone, Journal())
+    learned = lesson.learn(settings, prepared, backbone, Journal())
 
-    evaluation, _ = phases.evaluate(prepared, sets, phases.train_head(settings, sets, classes=5))
-
-    assert evaluation.top1.value >= LEAST_ACCURACY
+    assert evaluate(learned.answers(prepared)).top1.value >= LEAST_ACCURACY

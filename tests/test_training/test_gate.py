@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import gate
-from training.evaluation import Evaluation, TestSet, evaluate
-from training.gate import Rival
+from training.judging import gate
+from training.judging.evaluation import Evaluation, TestSet, evaluate
+from training.judging.gate import Rival
 from training.settings import TrainingSettings
 
 

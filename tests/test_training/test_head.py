@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training import head
-from training.dense import Dense, Examples, Scaling, counting
-from training.head import Descent
+from training.learning import head
+from training.learning.dense import Dense, Examples, Scaling, counting
+from training.learning.head import Descent
 
 
 def _examples(n: int, seed: int, *, classes: int = 3, width: int = 6) -> Examples:

@@ -145,6 +145,17 @@ def test_wrong_old_flags_are_explained(
     assert message in errors
 
 
+def test_an_address_is_named_as_it_was_written(
+    finished_run: FinishedRun, label: Label, rose: Path
+) -> None:
+    """The message says that files are taken and who takes addresses; other files are answered."""
+    address = "https://example.org//a.jpg"
+    code, said, errors = label(address, str(rose), "--model", "drawn@1", "--top_k=1")
+
+    assert (1, f"{rose}:") == (code, said.splitlines()[0])
+    assert f"{address}: is an address, and label_image takes files; save it first" in errors
+
+
 def test_no_picture_is_wrong_usage(label: Label) -> None:
     """The message says what is missing."""
     code, _, errors = label("--model", "drawn")

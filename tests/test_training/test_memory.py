@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 import psutil
 from tests.test_training import test_features as tests
-from training import data, features, inspection, sources
+from training.learning import features
+from training.pictures import data, inspection, sources
 
 process, most = psutil.Process(), 0
 

@@ -14,14 +14,16 @@ from scipy.special import softmax
 from model_store import PreprocessingSpec
 from tests.drawn_reports import a_test_set
 from tests.test_training.conftest import FinishedRun, check, draw, encode
-from training import answer, augmentation, backbones, phases, run, split
-from training.augmentation import Augmentation
-from training.backbones import Request
-from training.dense import Examples, counting
-from training.evaluation import evaluate
-from training.gate import Verdict
+from training import answer, beginning, run
 from training.journal import Journal
-from training.phases import Sets
+from training.judging.evaluation import evaluate
+from training.judging.gate import Verdict
+from training.learning import backbones, extractors, head
+from training.learning.backbone import Request
+from training.learning.dense import Examples, counting
+from training.learning.examples import Sight
+from training.pictures import augmentation, split
+from training.pictures.augmentation import Augmentation
 from training.settings import TrainingSettings
 
 RARE = 0.1
@@ -63,9 +65,8 @@ def test_rare_labels_count_as_was_asked(
     """retrain.py drew labels equally and did not say so; where nothing is known it shows."""
     settings = TrainingSettings(image_dir=Path("a"), class_balance=balance, **steps)
     held_out = _examples(100, 2, balance)
-    sets = Sets(_examples(400, 1, balance), held_out, held_out)
 
-    dense = phases.train_head(settings, sets, classes=2).dense
+    dense = head.train(settings, _examples(400, 1, balance), held_out, classes=2).dense
 
     answers = softmax(dense.logits(held_out.features), axis=1)[:, 1].mean()
     # Steps on batches of 100 go to and fro by about 0.05.
@@ -76,10 +77,7 @@ def test_pictures_that_judge_are_not_trained_on() -> None:
     """Whatever the other parts show, steps on the same training pictures end the same."""
     settings = TrainingSettings(image_dir=Path("a"), how_many_training_steps=50)
     one, other = (
-        phases.train_head(
-            settings, Sets(_examples(100, 1), _examples(50, seed), _examples(50, seed)), classes=2
-        )
-        for seed in (2, 3)
+        head.train(settings, _examples(100, 1), _examples(50, seed), classes=2) for seed in (2, 3)
     )
 
     assert (one.dense.weights == other.dense.weights).all()
@@ -88,16 +86,20 @@ def test_pictures_that_judge_are_not_trained_on() -> None:
 def test_only_training_pictures_are_changed(finished_run: FinishedRun, hub_folder: Path) -> None:
     """Those that judge are seen as served ones are; of the others there are more."""
     place = {"image_dir": finished_run.pictures, "bottleneck_dir": finished_run.root / "cache"}
-    prepared = run.check(TrainingSettings(**place), Journal())
+    prepared = beginning.check(TrainingSettings(**place), Journal())
     backbone = backbones.find(Request(f"hub:{hub_folder}"))
-    plain, changed = (
-        phases.compute_features(TrainingSettings(**place, **flags), prepared, backbone, Journal())
-        for flags in ({}, {"random_brightness": 50, "augmented_views": 1})
+    extractor = extractors.prepare(
+        backbone, finished_run.root / "cache" / "backbones", report=lambda text: None
     )
+    seen = [
+        Sight(TrainingSettings(**place, **flags), prepared, backbone, extractor, Journal().count)
+        for flags in ({}, {"random_brightness": 50, "augmented_views": 1})
+    ]
+    (plain, before), (changed, after) = (sight.everything() for sight in seen)
 
-    assert len(changed.training.features) == 2 * len(plain.training.features)
-    assert (plain.validation.features == changed.validation.features).all()
-    assert (plain.testing.features == changed.testing.features).all()
+    assert len(changed.features) == 2 * len(plain.features)
+    assert (before.validation.features == after.validation.features).all()
+    assert (before.testing.features == after.testing.features).all()
 
 
 def test_no_view_is_turned() -> None:
@@ -122,7 +124,10 @@ def test_every_misclassified_picture_is_printed() -> None:
     lines = _said(-9.0, print_misclassified_test_images=True)
 
     assert len([line for line in lines if line[70:] in {"  a", "  b"}]) == 200
-    assert lines[200] == "Final test accuracy = 0.0% (N=200)"
+    assert lines[200:202] == [
+        "Final test accuracy = 0.0% (N=200)",
+        "  95% interval 0.0% to 1.9%",
+    ]
 
 
 def test_misclassified_pictures_are_printed_only_when_asked_for() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.drawn_reports import Write, a_run, a_test_set
-from training.evaluation import TestSet
+from training.judging.evaluation import TestSet
 
 HOSTILE = '<script>alert("1")</script>&amp;\' {{ 7 * 7 }} $\\frac$'
 # What the report of `a_run` says.

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from tests.drawn_reports import Write, a_run, a_test_set, drawn
-from training import report
-from training.evaluation import evaluate
+from training.judging.evaluation import evaluate
+from training.reporting import report
 
 
 def test_curves_that_diverged_are_drawn_as_far_as_they_go(write: Write, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_picture_that_cannot_be_shown_leaves_a_placeholder(
 def test_summaries_leave_out_a_picture_that_cannot_be_shown(tmp_path: Path) -> None:
     """The others are there, each under its labels."""
     pytest.importorskip("tensorflow")
-    from training import summaries
+    from training.reporting import summaries
 
     mistakes = evaluate(a_test_set(("a", "b"), 40, lift=0.0)).worst_mistakes
     damaged = {mistakes[0].path: b"no picture"}

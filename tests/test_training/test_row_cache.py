@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.row_cache import RowCache
+from training.pictures.row_cache import RowCache
 
 ONE, TWO, THREE = ("00" * 32, "00" * 31 + "01", "ff" * 32)
 

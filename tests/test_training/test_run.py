@@ -9,18 +9,31 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, serving
-from tests.test_training.conftest import COLOURS, FinishedRun, constants, fill, run_program
+from tests.test_training.conftest import (
+    COLOURS,
+    SERVICE,
+    FinishedRun,
+    constants,
+    fill,
+    run_program,
+)
 
 
 def _store(run: FinishedRun) -> ModelStore:
     return ModelStore.open(run.store_url)
 
 
+def _page(run: FinishedRun) -> Path:
+    (line,) = [x for x in run.ended.stdout.splitlines() if x.startswith("Report: ")]
+    return Path(urlparse(line.removeprefix("Report: ")).path)
+
+
 def test_a_run_ends_with_a_published_version(finished_run: FinishedRun) -> None:
     """And with the lines that say how to use it."""
     assert finished_run.ended.returncode == 0, finished_run.ended.stderr
     assert "Published drawn@1. It classifies with:" in finished_run.ended.stdout
-    assert "curl -F image=@picture.jpg 'http://127.0.0.1:8000/classify?wait=10&model=drawn@1'" in (
+    assert "In production" not in finished_run.ended.stdout
+    assert f"curl -F image=@picture.jpg '{SERVICE}/classify?wait=10&model=drawn@1'" in (
         finished_run.ended.stdout
     )
 
@@ -69,9 +82,7 @@ def test_the_version_knows_pictures_it_has_not_seen(finished_run: FinishedRun) -
 
 def test_the_report_is_where_the_run_says(finished_run: FinishedRun) -> None:
     """It names the version; the JSON beside it has the same numbers for machines."""
-    (line,) = [x for x in finished_run.ended.stdout.splitlines() if x.startswith("Report: ")]
-    page = Path(urlparse(line.removeprefix("Report: ")).path)
-
+    page = _page(finished_run)
     document = json.loads(page.with_suffix(".json").read_text("utf-8"))
 
     assert "drawn@1" in page.read_text("utf-8")
@@ -146,8 +157,35 @@ def test_the_same_command_does_not_publish_the_same_model_again(
     said = capfd.readouterr()
     assert code == 0
     assert "drawn@1 is this model already, so it is not published again" in said.err
-    assert "Published drawn@1. It classifies with:" in said.out
+    assert "drawn@1 is this model already; nothing new was published. It classifies" in said.out
+    assert "Published" not in said.out
     assert _store(finished_run).versions("drawn") == (1,)
+
+
+def test_a_later_version_says_what_is_in_production(
+    finished_run: FinishedRun, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It serves those who name it; the command that promotes it is printed."""
+    for flags in ((), ("--class_balance", "none", "--how_many_training_steps", "9")):
+        assert finished_run.train_here("--name", "later", *flags) == 0
+
+    said = capfd.readouterr().out
+    assert "Published later@2. It classifies with:" in said
+    assert "In production is still later@1. To put later@2 there:" in said
+    assert "\n  petiole models promote later@2\n" in said
+
+
+def test_the_accuracy_has_its_interval(finished_run: FinishedRun) -> None:
+    """Below the line of retrain.py, and with the ends that the report has."""
+    document = _page(finished_run).with_suffix(".json").read_text("utf-8")
+    top1 = json.loads(document)["evaluation"]["top1"]
+
+    assert re.search(
+        rf"^Final test accuracy = {100 * top1['value']:.1f}% \(N=\d+\)\n"
+        rf"  95% interval {100 * top1['low']:.1f}% to {100 * top1['high']:.1f}%$",
+        finished_run.ended.stdout,
+        re.MULTILINE,
+    )
 
 
 def test_a_failed_gate_publishes_nothing(
@@ -190,6 +228,7 @@ def test_a_check_only_looks(finished_run: FinishedRun, capfd: pytest.CaptureFixt
     ("flags", "code", "message"),
     [
         (("--image_dir", "/nowhere"), 1, "image_dir is /nowhere, which does not exist"),
+        (("--image_dir", "s3://a/b"), 2, "image_dir is 's3://a/b': Value error, it is an address"),
         (("--name", "No Name"), 2, "name is 'No Name'; give --name"),
         (("--validation_percentage", "0"), 2, "validation_percentage is 0"),
         (("--output_graph", "/"), 2, "output_graph is /, where no file can be written"),

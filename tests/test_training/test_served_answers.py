@@ -11,12 +11,13 @@ from scipy.special import softmax
 
 from model_store import ModelStore, serving
 from tests.test_training.conftest import FinishedRun, draw, encode
-from training import backbones, extractors, features, phases, run
-from training.backbones import Backbone, Request
-from training.data import Picture
+from training import beginning, lesson
 from training.journal import Journal
+from training.learning import backbones, extractors, features
+from training.learning.backbone import Backbone, Request
+from training.pictures.data import Picture
+from training.pictures.sources import FolderSource
 from training.settings import TrainingSettings
-from training.sources import FolderSource
 
 
 def _turned(orientation: int) -> bytes:
@@ -61,12 +62,11 @@ def trained(
         image_dir=finished_run.pictures, bottleneck_dir=finished_run.root / "cache"
     )
     backbone = backbones.find(Request(f"hub:{hub_folder}"))
-    prepared = run.check(settings, Journal())
-    sets = phases.compute_features(settings, prepared, backbone, Journal())
-    head = phases.train_head(settings, sets, classes=3)
-    _, temperature = phases.evaluate(prepared, sets, head)
+    prepared = beginning.check(settings, Journal())
+    learned = lesson.learn(settings, prepared, backbone, Journal())
     rows = _features(settings, backbone, tmp_path_factory.mktemp("kinds"))
-    return dict(zip(KINDS, softmax(head.dense.logits(rows) / temperature, axis=1), strict=True))
+    logits = learned.head.dense.logits(rows) / learned.answers(prepared).temperature
+    return dict(zip(KINDS, softmax(logits, axis=1), strict=True))
 
 
 def _features(settings: TrainingSettings, backbone: Backbone, folder: Path) -> np.ndarray:

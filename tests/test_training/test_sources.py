@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.test_training.conftest import check, fill
-from training import sources
 from training.errors import DataError
-from training.sources import Entry
+from training.pictures import sources
+from training.pictures.sources import Entry
 
 
 def _zipped(folder: Path, archive: Path, *, wrapper: str = "") -> Path:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.test_training.conftest import check, draw, encode, fill
-from training import split
 from training.errors import DataError
-from training.split import SPLITS, Split
+from training.pictures import split
+from training.pictures.split import SPLITS, Split
 
 
 def _split(folder: Path, percentage: int = 10) -> Split:
