@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmarks.measurements import Measurements
 from model_store.settings import available_cores
-
-if TYPE_CHECKING:
-    from benchmarks.service import Measurements
 
 PACKAGES = (
     "celery",
@@ -25,7 +22,7 @@ PACKAGES = (
 )
 
 
-def markdown(found: "Measurements", images: Sequence[Path], *, seconds: float) -> str:
+def markdown(found: Measurements, images: Sequence[Path], *, seconds: float) -> str:
     """Return all tables of one run."""
     rounds = len(found.bare)
     sizes = [image.stat().st_size for image in images]
@@ -54,7 +51,7 @@ def write(document: Path, text: str, *, mark: str) -> None:
     document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
-def _rates(found: "Measurements") -> str:
+def _rates(found: Measurements) -> str:
     bare = statistics.median(result.rate for result in found.bare)
     rows = [("bare loop, a process a core", f"{bare:.1f}", "1.00", "", "", "0")]
     for connections, results in found.load.items():
@@ -71,7 +68,7 @@ def _rates(found: "Measurements") -> str:
     return table(("", "pictures/s", "ratio", "p50 ms", "p99 ms", "failed"), rows)
 
 
-def _cpu(found: "Measurements") -> str:
+def _cpu(found: Measurements) -> str:
     stages = {
         f"bare: {stage}": statistics.median(result.cpu_ms[stage] for result in found.bare)
         for stage in found.bare[0].cpu_ms
@@ -83,12 +80,12 @@ def _cpu(found: "Measurements") -> str:
     return table(("stage or process, at 16 connections", "CPU ms a picture"), rows)
 
 
-def _memory(found: "Measurements") -> str:
+def _memory(found: Measurements) -> str:
     rows = [(name, str(n), f"{mib:.0f}") for name, (n, mib) in found.pss_mib.items()]
     return table(("process", "count", "PSS MiB each"), rows)
 
 
-def _times(found: "Measurements") -> str:
+def _times(found: Measurements) -> str:
     recovery = ", ".join(f"{seconds:.1f}" for seconds in found.recovery_seconds)
     rows = [
         ("`make run` to ready, second start", f"{found.ready_seconds:.1f}"),

@@ -7,13 +7,12 @@ import argparse
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from json import loads
 from pathlib import Path
 from time import monotonic, sleep
@@ -22,7 +21,8 @@ import psutil
 import requests
 
 from benchmarks import processes, report
-from benchmarks.bare_loop import BareLoop, LoopResult
+from benchmarks.bare_loop import BareLoop
+from benchmarks.measurements import LoadResult, Measurements
 from petiole.service import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -30,40 +30,6 @@ SAMPLE = ROOT / "petiole" / "samples" / "coffee.jpg"
 CONNECTIONS = (1, 16)
 PORTS = ("PETIOLE_UP_REDIS_PORT", "PETIOLE_API_PORT", "FLOWER_PORT")
 WAIT_SECONDS = 20
-
-
-@dataclass(frozen=True)
-class LoadResult:
-    """What wrk saw: finished and failed requests, seconds, and the latency's percentiles."""
-
-    finished: int
-    failed: int
-    seconds: float
-    p50_ms: float
-    p99_ms: float
-
-    @property
-    def rate(self) -> float:
-        """Finished pictures a second."""
-        return self.finished / self.seconds
-
-
-@dataclass
-class Measurements:
-    """All rounds of one run."""
-
-    runtime: str
-    ready_seconds: float
-    bare: list[LoopResult] = field(default_factory=list)
-    load: dict[int, list[LoadResult]] = field(default_factory=dict)
-    cpu_ms: dict[str, list[float]] = field(default_factory=dict)
-    pss_mib: dict[str, tuple[int, float]] = field(default_factory=dict)
-    recovery_seconds: list[float] = field(default_factory=list)
-
-    def ratio(self, connections: int) -> float:
-        """Return the median over rounds of service rate by bare rate."""
-        pairs = zip(self.load[connections], self.bare, strict=True)
-        return statistics.median(load.rate / bare.rate for load, bare in pairs)
 
 
 @dataclass(frozen=True)

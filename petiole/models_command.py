@@ -4,8 +4,9 @@ The commands that only read or move are here; `publish`, `install`, `compare` an
 files of their own.
 """
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,6 +16,7 @@ from model_store.errors import BadModelReferenceError
 from model_store.references import PREVIOUS, PRODUCTION, is_name
 from petiole import compare_command, judge_command, models_tables, publish_command
 from petiole.console import AsJson, Reference, errors_as_lines, open_store, print_json, progress
+from petiole.models_tables import ModelSummary
 
 app = typer.Typer(no_args_is_help=True, help="Publish, compare, promote and look after models.")
 app.command()(publish_command.publish)
@@ -32,7 +34,7 @@ def list_models(as_json: AsJson = False) -> None:
         store = open_store()
         models = [_summary(store, name) for name in store.names()]
     if as_json:
-        print_json({"models": models})
+        print_json({"models": [asdict(model) for model in models]})
     else:
         models_tables.print_models(models, place=store.place)
 
@@ -133,8 +135,8 @@ def remove(
         _say(f"{name}@{version} is removed")
 
 
-def _summary(store: ModelStore, name: str) -> dict[str, Any]:
-    return {"name": name, "versions": store.versions(name), "aliases": store.aliases(name)}
+def _summary(store: ModelStore, name: str) -> ModelSummary:
+    return ModelSummary(name, store.versions(name), store.aliases(name))
 
 
 def _exact(reference: str, command: str) -> tuple[str, int]:

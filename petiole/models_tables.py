@@ -1,8 +1,8 @@
 """The tables of `petiole models`, for people: they fit 80 columns and use what is wider."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import typer
 from rich import box
@@ -21,15 +21,24 @@ CHANGES_SHOWN = 5
 PAIRS_SHOWN = 20
 
 
-def print_models(models: Sequence[dict[str, Any]], *, place: str) -> None:
+@dataclass(frozen=True)
+class ModelSummary:
+    """A name with its versions, and what its aliases mean."""
+
+    name: str
+    versions: tuple[int, ...]
+    aliases: dict[str, int]
+
+
+def print_models(models: Sequence[ModelSummary], *, place: str) -> None:
     """Print the names with their versions and aliases; without any, where they were looked for."""
     if not models:
         typer.echo(f"No models in {place} yet; try: petiole models install imagenet")
         return
     table = _table("model", "versions", "aliases")
     for model in models:
-        aliases = (f"{alias} → {version}" for alias, version in model["aliases"].items())
-        table.add_row(model["name"], _versions(model["versions"]), ", ".join(aliases))
+        aliases = (f"{alias} → {version}" for alias, version in model.aliases.items())
+        table.add_row(model.name, _versions(model.versions), ", ".join(aliases))
     Console().print(table)
 
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from tests.report_page import Page
 from training.judging.evaluation import TestSet
-from training.reporting.record import Run
+from training.pictures.data import SetAside
+from training.reporting.record import Run, RunData
 
 Write = Callable[..., Page]
 
@@ -40,11 +41,10 @@ def a_run(labels: tuple[str, ...] = ("a", "b"), **changes: Any) -> Run:
         version=3,
         settings={"learning_rate": 0.01, "image_dir": Path("flowers"), "views": (1, 2)},
         versions={"tensorflow": "2.21.0"},
-        data={
-            "counts": {label: {"train": 8, "validation": 1, "test": 1} for label in labels},
-            "set_aside": [{"path": "a/x.jpg", "reason": "duplicate: of a/y.jpg"}],
-            "groups": 12,
-        },
+        data=RunData(
+            {label: {"train": 8, "validation": 1, "test": 1} for label in labels},
+            (SetAside("a/x.jpg", "duplicate: of a/y.jpg"),),
+        ),
         phases_seconds={"check": 1.5, "features": 61.0},
         curves={"train_loss": [2.0, 1.0], "validation_loss": [2.5, 1.5], "learning_rate": [0.1]},
         data_fingerprint="sha256:0123abcd",

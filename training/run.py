@@ -4,7 +4,7 @@ The same call after a kill goes on where the first one was: fingerprints, extrac
 are kept as they are made, and everything after them takes seconds and is deterministic.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from model_store import ModelStore, heavy
@@ -22,7 +22,7 @@ from training.publishing import files, publication, samples
 from training.publishing.publication import Published
 from training.publishing.trained import Trained
 from training.reporting import record, report
-from training.reporting.record import Run
+from training.reporting.record import Run, RunData
 from training.settings import TrainingSettings, name_of
 
 
@@ -163,13 +163,12 @@ def _report(
     start: Start, prepared: Prepared, found: Evaluation, head: Head, ending: _Ending
 ) -> Path:
     data = prepared.data
-    aside = [asdict(one) for one in data.set_aside]
     run = Run(
         name=start.name,
         version=ending.version,
         settings=start.settings.model_dump(mode="json"),
         versions=record.versions(),
-        data={"counts": prepared.split.counts(data.labels), "set_aside": aside},
+        data=RunData(prepared.split.counts(data.labels), data.set_aside),
         phases_seconds=dict(ending.journal.phases_seconds),
         curves={name: list(values) for name, values in head.curves.values.items()},
         data_fingerprint=data.fingerprint,

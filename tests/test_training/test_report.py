@@ -7,6 +7,8 @@ import pytest
 
 from tests.drawn_reports import Write, a_run, a_test_set
 from training.judging.evaluation import TestSet
+from training.pictures.data import SetAside
+from training.reporting.record import RunData
 
 HOSTILE = '<script>alert("1")</script>&amp;\' {{ 7 * 7 }} $\\frac$'
 # What the report of `a_run` says.
@@ -14,7 +16,6 @@ SHOWN = (
     "20 pictures of 2 classes",
     "1 picture set aside: 1 \N{MULTIPLICATION SIGN} duplicate",
     "a/x.jpg duplicate: of a/y.jpg",
-    "groups 12",
     "learning_rate 0.01",
     "views [1, 2]",
     "image_dir flowers",
@@ -77,10 +78,7 @@ def test_names_are_text_wherever_they_come_from(write: Write) -> None:
         settings={HOSTILE: HOSTILE},
         curves={f"train_{HOSTILE}": [1.0, 2.0]},
         phases_seconds={HOSTILE: 1.0},
-        data={
-            "counts": {HOSTILE: {HOSTILE: 1}},
-            "set_aside": [{"path": HOSTILE, "reason": HOSTILE}],
-        },
+        data=RunData({HOSTILE: {HOSTILE: 1}}, (SetAside(HOSTILE, HOSTILE),)),
     )
 
     page = write(run, a_test_set(labels, 30, lift=0.0))
@@ -134,7 +132,7 @@ def test_a_constant_model_on_one_picture_a_class_renders(write: Write) -> None:
     """Two of three classes are never predicted, and a fourth has no test picture."""
     test = TestSet(tuple("abcd"), tuple("xyz"), np.arange(3), np.zeros((3, 4), np.float32), 1.0)
 
-    page = write(a_run(tuple("abcd"), data={}, curves={}, phases_seconds={}), test)
+    page = write(a_run(tuple("abcd"), data=RunData({}), curves={}, phases_seconds={}), test)
 
     # Precision of b, c and d; recall and F1 of d.
     assert page.source.count('<span class="none">') == 5
@@ -163,9 +161,9 @@ def test_the_gate_colours_the_verdict(
 
 def test_many_set_aside_pictures_are_folded_away(write: Write) -> None:
     """Eleven are closed behind their count by reason; beyond 500 the page refers to the JSON."""
-    rows = [{"path": f"{i}.jpg", "reason": f"too small: {i} pixels"} for i in range(600)]
+    rows = tuple(SetAside(f"{i}.jpg", f"too small: {i} pixels") for i in range(600))
 
-    page = write(a_run(data={"set_aside": rows}), a_test_set(("a", "b"), 40))
+    page = write(a_run(data=RunData({}, rows)), a_test_set(("a", "b"), 40))
 
     assert {} in [each for tag, each in page.elements if tag == "details"]
     assert "600 pictures set aside: 600 \N{MULTIPLICATION SIGN} too small" in page.text

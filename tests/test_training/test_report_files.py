@@ -13,7 +13,9 @@ from PIL import Image
 
 from tests.drawn_reports import Write, a_run, a_test_set, drawn
 from training.judging.evaluation import evaluate
+from training.pictures.data import SetAside
 from training.reporting import report
+from training.reporting.record import RunData
 
 
 def test_curves_that_diverged_are_drawn_as_far_as_they_go(write: Write, tmp_path: Path) -> None:
@@ -99,7 +101,7 @@ def test_the_json_holds_the_run_and_the_whole_evaluation(write: Write, tmp_path:
 def test_file_names_that_are_not_utf8_are_written(write: Write, tmp_path: Path) -> None:
     """Their undecodable bytes, lone surrogates in Python, come back from the JSON."""
     path = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
-    data = {"set_aside": [{"path": path, "reason": "too small"}]}
+    data = RunData({}, (SetAside(path, "too small"),))
 
     page = write(a_run(data=data), a_test_set(("a", "b"), 40))
 

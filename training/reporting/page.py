@@ -33,7 +33,6 @@ def render(run: Run, evaluation: Evaluation, *, pictures: Callable[[str], bytes]
             hits=round(evaluation.top1.value * evaluation.pictures),
             counts=views.counts(run.data),
             set_aside=views.set_aside(run.data),
-            facts=views.facts(run.data),
             classes=views.classes(evaluation),
             matrix=views.matrix(evaluation),
             diagrams=_diagrams(evaluation),

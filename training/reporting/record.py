@@ -1,11 +1,27 @@
 """What a training run has to say about itself; the report shows it beside the evaluation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from typing import Any
 
+from training.pictures.data import SetAside
+
 PACKAGES = ("petiole", "tensorflow", "keras", "openvino", "numpy", "scipy", "pillow")
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The pictures of a run.
+
+    Attributes:
+        counts: How many pictures each label has in each part, {label: {part: pictures}}.
+        set_aside: Those that were not used; details of a reason follow a colon.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    set_aside: tuple[SetAside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -17,8 +33,7 @@ class Run:
         version: The version that was published; None when nothing was.
         settings: Every setting of the run, by name.
         versions: The version of each program and package that took part.
-        data: `counts`: {label: {split: pictures}} and `set_aside`: [{path, reason}], where
-            details of a reason follow a colon; whatever else it holds is listed by name.
+        data: Its pictures.
         phases_seconds: How long each phase took, in order.
         curves: One value a measurement; names with `train` and `validation` in them and otherwise
             equal share a drawing.
@@ -31,7 +46,7 @@ class Run:
     version: int | None
     settings: dict[str, Any]
     versions: dict[str, str]
-    data: dict[str, Any]
+    data: RunData
     phases_seconds: dict[str, float]
     curves: dict[str, list[float]]
     data_fingerprint: str

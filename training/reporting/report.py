@@ -7,7 +7,7 @@ nothing, so it can be mailed, archived and opened without a server.
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def write(
     whole.write_text(
         directory / JSON, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
     )
-    shown = Run(**plain["run"])
+    shown = replace(run, settings=plain["run"]["settings"], curves=plain["run"]["curves"])
     whole.write_text(directory / HTML, page.render(shown, evaluation, pictures=pictures))
     return directory / HTML
 

@@ -5,9 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from training.judging.evaluation import ClassScores, Evaluation
+from training.reporting.record import RunData
 
 # More cells than this have no room for their number on a page.
 MOST_MATRIX_CLASSES = 50
@@ -33,7 +33,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class SetAside:
+class SetAsideTable:
     """Pictures that were not used: how many for each reason, and the first of them."""
 
     total: int
@@ -52,9 +52,9 @@ class Cell:
     predicted_label: str
 
 
-def counts(data: Mapping[str, Any]) -> Counts:
-    """Return the table of `data["counts"]`: {label: {split: pictures}}."""
-    classes: Mapping[str, Mapping[str, int]] = data.get("counts") or {}
+def counts(data: RunData) -> Counts:
+    """Return the table of how many pictures each label has in each part."""
+    classes = data.counts
     splits = tuple(dict.fromkeys(split for each in classes.values() for split in each))
     rows = tuple(
         (label, tuple(each.get(split, 0) for split in splits)) for label, each in classes.items()
@@ -63,19 +63,14 @@ def counts(data: Mapping[str, Any]) -> Counts:
     return Counts(splits, rows, sums)
 
 
-def set_aside(data: Mapping[str, Any]) -> SetAside:
-    """Return the table of `data["set_aside"]`: [{path, reason}], the commonest reasons first.
+def set_aside(data: RunData) -> SetAsideTable:
+    """Return the table of pictures that were not used, the commonest reasons first.
 
     Reasons that differ only after a colon are counted together.
     """
-    rows = [(str(each["path"]), str(each["reason"])) for each in data.get("set_aside") or ()]
+    rows = [(each.path, each.reason) for each in data.set_aside]
     reasons = Counter(reason.partition(":")[0] for _, reason in rows)
-    return SetAside(len(rows), tuple(reasons.most_common()), tuple(rows[:MOST_SET_ASIDE_ROWS]))
-
-
-def facts(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else is known about the data."""
-    return {name: fact for name, fact in data.items() if name not in {"counts", "set_aside"}}
+    return SetAsideTable(len(rows), tuple(reasons.most_common()), tuple(rows[:MOST_SET_ASIDE_ROWS]))
 
 
 def classes(evaluation: Evaluation) -> Sequence[ClassScores]:
