@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from time import sleep
 
@@ -138,8 +139,10 @@ def test_an_interrupted_trial_is_taken_back(
     jobs.announce_ready("classify:here:1", json.dumps(child))
     places = {"PETIOLE_MODELS_STORE_URL": str(published), "REDIS_URL": redis_url}
     command = [sys.executable, "-m", "petiole", "models", "canary", "colours@2"]
-    pipes = {"stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment | places, **pipes)
+    # Where the suite runs in the background its children would ignore Ctrl-C.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    options = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": heard}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment | places, **options)
     wait_until(lambda: store.rollout("colours"))
     sleep(0.2)  # From the record to the wait for the children it is a millisecond.
     process.send_signal(signal.SIGINT)
