@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import multiprocess
 
 from api.settings import settings
-from tasks import log_format
+from tasks import log_format, reconciler
 
 bind = f"{settings().host}:{settings().port}"
 workers = settings().processes
@@ -35,7 +35,8 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Spare the collector the application, which lives as long as the process."""
+    """Look after lost jobs, and spare the collector the application, which lives as long."""
+    reconciler.watch()
     gc.freeze()
 
 

@@ -94,6 +94,9 @@ app.conf.update(
         "unacked_index_key": "unacked-training-index",
         "unacked_mutex_key": "unacked-training-mutex",
     },
+    # A training that lost its process is started again by Celery, at most `max_retries` times.
+    task_retry_on_worker_lost=True,
+    task_reject_on_worker_lost=True,
     task_soft_time_limit=None,
     task_time_limit=DAY_SECONDS,
     worker_concurrency=1,

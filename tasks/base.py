@@ -1,21 +1,20 @@
-"""The base of both tasks: bounded retries, and errors that one job may not spread."""
+"""The base of both tasks: errors that one job may not spread."""
 
 from typing import Any
 
 from celery import Task
 
 from model_store import ModelStoreError
-from tasks.errors import JobError, JobMemoryError
+from tasks.errors import JobError, JobMemoryError, UnknownJobError
 
 
 class JobTask(Task):  # type: ignore[type-arg]
     """A task whose only argument is a task id."""
 
     # These end a job and are told to its client; a traceback in the log would say nothing more.
-    throws = (JobError, ModelStoreError)
+    throws = (JobError, ModelStoreError, UnknownJobError)
     resultrepr_maxsize = 120  # of the result in events; its repr was 7 % of a child's Python time
-    max_retries = 2
-    default_retry_delay = 1
+    max_retries = 0  # what is tried again is the ledger's business, see `jobs.try_again`
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body; a MemoryError becomes a failure of this job.

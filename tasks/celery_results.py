@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime
 
 from tasks.celery import app
-from tasks.job_stores import REVOKED, SUCCESS, CeleryResult
+from tasks.job_stores import FAILURE, REVOKED, SUCCESS, CeleryResult
 from tasks.once import once
 from tasks.settings import settings
 
@@ -32,6 +32,14 @@ def are_written_with_the_record() -> bool:
 def of_success(task_id: str, document: str) -> CeleryResult | None:
     """Return the result to write beside the record, or None when Celery writes it itself."""
     return _result(task_id, SUCCESS, document)
+
+
+def of_failure(task_id: str, exc: BaseException) -> CeleryResult | None:
+    """Return what makes `AsyncResult.get()` raise the exception, or None as above."""
+    if not are_written_with_the_record():
+        return None
+    prepared = app.backend.prepare_exception(exc, "json")  # type: ignore[arg-type] # as Celery does
+    return _result(task_id, FAILURE, json.dumps(prepared))
 
 
 def of_revocation(task_id: str) -> CeleryResult | None:

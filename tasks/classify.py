@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from model_store.errors import ImageError
 from tasks import celery_results, jobs, loaded_models, stores, trials
 from tasks.celery import app
 from tasks.documents import ClassifiedTask, Timings
-from tasks.errors import CAN_HEAL
+from tasks.errors import CAN_HEAL, PictureTimeLimitError
 from tasks.job_stores import SUCCESS, Job
 from tasks.settings import settings
 from tasks.trials import CANARY, Trial
@@ -22,30 +22,22 @@ from tasks.trials import CANARY, Trial
 if TYPE_CHECKING:
     from model_store.serving import ServedModel
 
-HEALING_TRIES = 8
-"""Further tries while a store is away: about a minute, with pauses that double up to 15 s."""
-
 logger = logging.getLogger(__name__)
 
 
 @app.task(
     name="classify",
-    bind=True,
-    autoretry_for=CAN_HEAL,
-    retry_backoff=True,
-    retry_backoff_max=15,
-    retry_kwargs={"max_retries": HEALING_TRIES},
     ignore_result=celery_results.are_written_with_the_record(),
-    store_errors_even_if_ignored=True,
+    store_errors_even_if_ignored=False,
 )
-def classify(self: Any, task_id: str) -> dict[str, Any]:
+def classify(task_id: str) -> dict[str, Any]:
     """Return the finished document of one job, as `GET /result/<task_id>` gives it."""
-    job = jobs.claim(task_id, stage="classify", retries=self.request.retries)
-    if job is None:
-        raise Ignore
-    with _upload_of(job) as upload:
-        trial = trials.of_this_process().of(job.model, job.task_id)
-        document = jobs.finish(_answer(job, upload, trial))
+    with jobs.work_on(task_id, stage="classify", queue="classify") as job:
+        if job is None:
+            raise Ignore
+        with _upload_of(job) as upload:
+            trial = trials.of_this_process().of(job.model, job.task_id)
+            document = jobs.finish(_answer(job, upload, trial))
         if trial:
             trials.compare(trial, upload)
         return document
@@ -57,7 +49,7 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     images = stores.image_store()
     try:
         yield images.get(job.task_id)
-    except CAN_HEAL:
+    except (*CAN_HEAL, SoftTimeLimitExceeded):
         raise  # The task is tried again and needs them.
     except Exception:
         images.delete(job.task_id)
@@ -72,7 +64,7 @@ def _answer(job: Job, upload: bytes, trial: Trial | None) -> ClassifiedTask:
     try:
         return _classified(job, upload, trial.candidate)
     except ImageError as exc:
-        jobs.fail(job.task_id, exc, version=trial.candidate.card.ref)
+        jobs.fail(job.task_id, exc, version=trial.candidate.card.ref, fence=job.fence)
         raise
     except Exception:
         # Whatever a candidate does wrong, its clients get production's answer.
@@ -88,15 +80,18 @@ def _classified_or_failed(job: Job, upload: bytes, model: ServedModel) -> Classi
     except (MemoryError, RecursionError):
         raise  # `JobTask` says what it means.
     except Exception as exc:
-        jobs.fail(job.task_id, exc, version=model.card.ref)
+        jobs.fail(job.task_id, exc, version=model.card.ref, fence=job.fence)
         raise
 
 
 def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
     started = perf_counter()
-    image = model.prepare(upload, max_pixels=settings().max_pixels)
-    decoded = perf_counter()
-    predictions = model.rank(model.predict(image[None])[0], k=job.top_k)
+    try:
+        image = model.prepare(upload, max_pixels=settings().max_pixels)
+        decoded = perf_counter()
+        predictions = model.rank(model.predict(image[None])[0], k=job.top_k)
+    except SoftTimeLimitExceeded as exc:
+        raise PictureTimeLimitError("the picture took too long to decode and predict") from exc
     predicted = perf_counter()
     return ClassifiedTask(
         task_id=job.task_id,

@@ -4,34 +4,41 @@ It runs on an I/O pool of its own, so a slow server never holds an inference pro
 """
 
 from time import perf_counter
-from typing import Any
 
 from celery.exceptions import Ignore
 
-from tasks import fetch, jobs
+from tasks import celery_results, fetch, jobs
 from tasks.celery import app
-from tasks.errors import DownloadUnreachableError, ServiceUnavailableError
+from tasks.errors import DownloadUnreachableError
+from tasks.job_stores import Job
 from tasks.settings import settings
 
 
 @app.task(
     name="download",
-    bind=True,
-    max_retries=settings().download_max_retries,
     ignore_result=True,
+    store_errors_even_if_ignored=not celery_results.are_written_with_the_record(),
 )
-def download(self: Any, task_id: str) -> None:
+def download(task_id: str) -> None:
     """Store the picture at the job's URL and hand the job to the classify queue.
 
     A pool of threads cannot enforce Celery's time limits; `fetch` has its own.
     """
-    try:
-        job = jobs.claim(task_id, stage="download", retries=self.request.retries)
+    with jobs.work_on(task_id, stage="download", queue="downloads") as job:
         if job is None:
             raise Ignore
         started = perf_counter()
-        upload = fetch.fetch(job.image_url)
+        upload = _fetched(job)
         download_ms = (perf_counter() - started) * 1000
         jobs.requeue_downloaded(job, upload, download_ms=download_ms)
-    except (DownloadUnreachableError, ServiceUnavailableError) as exc:
-        raise self.retry(exc=exc, countdown=1 + self.request.retries) from exc
+
+
+def _fetched(job: Job) -> bytes:
+    """Return the picture; a server that cannot be reached is asked again later, a few times."""
+    try:
+        return fetch.fetch(job.image_url)
+    except DownloadUnreachableError as exc:
+        if job.postponed >= settings().download_max_retries:
+            raise
+        jobs.put_off(job.task_id, job, exc)
+        raise Ignore from exc

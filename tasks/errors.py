@@ -6,6 +6,7 @@ The tree::
     ├── JobError                    this job ends as FAILURE, the message is for the client
     │   ├── UploadMissingError      its bytes are no longer in the image store
     │   ├── JobMemoryError          the picture needed more memory than the worker has
+    │   ├── PictureTimeLimitError   decoding and predicting took too long
     │   ├── PoisonedJobError        it lost its worker too often
     │   └── DownloadError
     │       ├── DownloadRefusedError    the address may not be asked
@@ -38,6 +39,10 @@ class UploadMissingError(JobError):
 
 class JobMemoryError(JobError):
     """The worker ran out of memory on this picture."""
+
+
+class PictureTimeLimitError(JobError):
+    """Decoding and predicting took longer than the soft time limit."""
 
 
 class PoisonedJobError(JobError):

@@ -15,12 +15,14 @@ class JobKind:
     Attributes:
         ttl_setting: The setting that says for how many seconds a finished document is kept.
         is_revocable_when_started: Whether its work may be ended, too.
+        has_its_result_written: Whether Celery's result of a failure is written with its end.
         is_counted: Whether its end counts in the statistics, which are those of pictures.
         tidy: What is done for a revoked task id once the record says so.
     """
 
     ttl_setting: str
     is_revocable_when_started: bool
+    has_its_result_written: bool
     is_counted: bool
     tidy: tuple[Callable[[str], None], ...]
 
@@ -38,12 +40,14 @@ _KINDS = {
     CLASSIFICATION: JobKind(
         ttl_setting="result_ttl_seconds",
         is_revocable_when_started=False,
+        has_its_result_written=True,
         is_counted=True,
         tidy=(publisher.revoke, _delete_upload),
     ),
     TRAINING: JobKind(
         ttl_setting="training_ttl_seconds",
         is_revocable_when_started=True,
+        has_its_result_written=False,
         is_counted=False,
         tidy=(publisher.stop_training,),
     ),

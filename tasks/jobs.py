@@ -5,15 +5,29 @@ The only module that changes job records; the API and the task bodies call it.
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import time
 from typing import Any
 from uuid import uuid4
 
-from tasks import celery_results, documents, job_kinds, problems, publisher, statistics, stores
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
+
+from tasks import (
+    celery_results,
+    documents,
+    holding,
+    job_kinds,
+    problems,
+    publisher,
+    statistics,
+    stores,
+)
 from tasks.documents import ClassifiedTask, FailedTask, FinishedTask, Progress, RevokedTask
+from tasks.envelopes import Envelope
 from tasks.errors import (
+    CAN_HEAL,
     ExpiredJobError,
     NotRevocableError,
     PoisonedJobError,
@@ -34,6 +48,9 @@ from tasks.job_stores import (
 )
 from tasks.settings import settings
 from tasks.urls import filename_of
+
+LONGEST_PAUSE_SECONDS = 15.0
+EAGER_TRIES = 8
 
 logger = logging.getLogger(__name__)
 
@@ -97,14 +114,12 @@ def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0) -> An
 
 
 def _accept(job: Job, task_name: str, wait_seconds: float) -> Answer:
-    def publish() -> None:
-        publisher.publish(task_name, job.task_id)
-
+    job = replace(job, lane=publisher.QUEUE_OF_TASK[task_name])
     if wait_seconds <= 0:
-        record(job, publish=publish)
+        _record_and_publish(job, task_name)
         return Answer(job.task_id, PENDING)
     with stores.prompt_job_store().watching(job.task_id) as watch:
-        record(job, publish=publish)
+        _record_and_publish(job, task_name)
         try:
             return _watched(watch, job.task_id, wait_seconds)
         except ServiceUnavailableError as exc:
@@ -133,14 +148,25 @@ def _new_job(filename: str, asked: Asked) -> Job:
     )
 
 
-def record(job: Job, *, publish: Callable[[], None]) -> None:
+def _record_and_publish(job: Job, task_name: str) -> None:
+    """Accept a job: record and message in one step where they lie in one Redis."""
+    envelope = publisher.envelope(task_name, job.task_id)
+
+    def publish() -> None:
+        if envelope is None:
+            publisher.publish(task_name, job.task_id)
+
+    record(job, publish=publish, envelope=envelope)
+
+
+def record(job: Job, *, publish: Callable[[], None], envelope: Envelope | None = None) -> None:
     """Write the record of a new job, then publish its message; undo both if either fails.
 
     Raises:
         ServiceUnavailableError: a part did not answer; nothing is left behind.
     """
     try:
-        stores.prompt_job_store().create(job)
+        stores.prompt_job_store().create(job, envelope)
         publish()
     except ServiceUnavailableError:
         _withdraw(job)
@@ -161,21 +187,102 @@ def _withdraw(job: Job) -> None:
             logger.warning("submission not undone", extra=reason)
 
 
-def claim(task_id: str, *, stage: str, retries: int = 0) -> Job | None:
-    """Start one stage of a job; None when it is unknown or over and nothing is to be done.
+def claim(task_id: str, *, stage: str, owner: str = "", explained: int = 0) -> Job | None:
+    """Start one stage of a job; None when nothing is to be done: it is over, or in other hands.
 
-    `retries` are starts that the task itself asked for; only the others are held against it.
+    `explained` are starts that are not held against it.
 
     Raises:
+        UnknownJobError: there is no record; its message came from elsewhere, or it was withdrawn.
         PoisonedJobError: it was started `max_attempts` times and never ended.
     """
-    job = stores.job_store().claim(task_id, stage=stage)
+    store = stores.job_store()
+    job = store.claim(task_id, stage=stage, owner=owner)
     if job is None:
         logger.info("job not claimed", extra={"task_id": task_id, "stage": stage})
+        if store.get(task_id) is None:
+            raise UnknownJobError(f"there is no task {task_id!r}")
         return None
-    if job.attempts - retries > settings().max_attempts:
+    if job.attempts - explained > settings().max_attempts:
         raise PoisonedJobError(f"the job lost its worker {settings().max_attempts} times")
     return replace(job, queued_ms=job.queued_ms_at(time()))
+
+
+@contextmanager
+def work_on(task_id: str, *, stage: str, queue: str) -> Iterator[Job | None]:
+    """Give a claimed job, and put it off when a store is away: that is no fault of the job.
+
+    None when nothing is to be done. While it is worked on, this process says that it holds it.
+    """
+    job: Job | None = None
+    try:
+        job = claim(task_id, stage=stage, owner=holding.member(queue))
+        if job is not None:
+            holding.hold(job)
+        yield job
+    except (*CAN_HEAL, SoftTimeLimitExceeded) as exc:
+        # A limit that is over outside of the picture's own time was spent on waiting for a store.
+        put_off(task_id, job, exc)
+        raise Ignore from exc
+
+
+def put_off(task_id: str, job: Job | None, exc: BaseException) -> None:
+    """Let a job be tried again later, without holding this start against it.
+
+    Where not even that can be written the job is found by those who look for lost ones.
+    """
+    fields = {"task_id": task_id, "reason": f"{type(exc).__name__}: {exc}"}
+    logger.warning("job put off", extra=fields)
+    if job is None:
+        return
+    if time() - job.accepted_at > settings().give_up_seconds or _is_tried_out(job):
+        fail(task_id, exc, fence=job.fence)
+        return
+    try:
+        again = stores.job_store().postpone(job, seconds=_pause_seconds(job))
+    except ServiceUnavailableError as away:
+        logger.warning("job not put off", extra={"task_id": task_id, "reason": str(away)})
+        return
+    if again and publisher.runs_here():
+        publisher.publish(job.stage, task_id)
+
+
+def _is_tried_out(job: Job) -> bool:
+    """Tell whether a job that runs in this process was put off so often that it would go round."""
+    return publisher.runs_here() and job.postponed >= EAGER_TRIES
+
+
+def _pause_seconds(job: Job) -> float:
+    return float(min(2**job.postponed, LONGEST_PAUSE_SECONDS))
+
+
+def try_again(task_id: str, exc: BaseException, *, queued_for_seconds: float = 0.0) -> bool:
+    """Send the message of a job anew that lost it, or its worker; tells whether this call did it.
+
+    A job that lost its worker too often fails with `exc`, and its picture goes into quarantine.
+
+    Raises:
+        ServiceUnavailableError: a store or the broker did not answer; whoever looks next does it.
+    """
+    store = stores.prompt_job_store()
+    job = store.get(task_id)
+    if job is None or job.state in OVER:
+        return False
+    if job.state == STARTED and job.attempts >= settings().max_attempts:
+        fail(task_id, exc, fence=job.fence, store=store)
+        return True
+    job = replace(job, lane=job.lane or publisher.QUEUE_OF_TASK[job.stage or "classify"])
+    task_name = _TASK_OF_LANE[job.lane]
+    envelope = publisher.envelope(task_name, task_id)
+    again = store.send_again(job, envelope, queued_for_seconds=queued_for_seconds)
+    if again:
+        store.count({statistics.RESENT: 1})
+        if envelope is None:
+            publisher.publish(task_name, task_id)
+    return again
+
+
+_TASK_OF_LANE = {queue: task for task, queue in publisher.QUEUE_OF_TASK.items()}
 
 
 def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
@@ -187,11 +294,21 @@ def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
         ServiceUnavailableError: a store or the broker did not take it; the task should retry.
     """
     stores.image_store().put(job.task_id, upload)
-    downloaded = replace(job, download_ms=download_ms, queued_since=time(), attempts=0)
-    if stores.job_store().requeue(downloaded):
+    envelope = publisher.envelope("classify", job.task_id)
+    downloaded = replace(
+        job,
+        download_ms=download_ms,
+        queued_since=time(),
+        attempts=0,
+        state=PENDING,
+        lane=publisher.QUEUE_OF_TASK["classify"],
+        owner="",
+    )
+    if not stores.job_store().requeue(downloaded, envelope):
+        if not is_wanted(job.task_id):
+            stores.image_store().delete(job.task_id)
+    elif envelope is None:
         publisher.publish("classify", job.task_id)
-    else:
-        stores.image_store().delete(job.task_id)
 
 
 def finish(document: ClassifiedTask) -> dict[str, Any]:
@@ -206,13 +323,21 @@ def finish(document: ClassifiedTask) -> dict[str, Any]:
     return members
 
 
-def fail(task_id: str, exc: BaseException, *, version: str = "") -> None:
+def fail(
+    task_id: str,
+    exc: BaseException,
+    *,
+    version: str = "",
+    fence: int | None = None,
+    store: JobStore | None = None,
+) -> None:
     """End a job as FAILURE, with the problem that the exception stands for.
 
     `version` is the one that was at work; without it the failure counts for the version that the
-    client's reference meant when the job was accepted.
+    client's reference meant when the job was accepted. With a `fence` nothing happens to a job that
+    was claimed since.
     """
-    store = stores.job_store()
+    store = store or stores.job_store()
     job = store.get(task_id)
     if job is None:
         logger.warning("failure of an unknown job", extra={"task_id": task_id})
@@ -221,9 +346,11 @@ def fail(task_id: str, exc: BaseException, *, version: str = "") -> None:
     error = problem.document(problems.detail_of(exc), instance=f"/result/{task_id}")
     document = FailedTask(task_id, FAILURE, job.model, job.filename, error)
     counts = _counts_of_end(job, FAILURE, version=version, error=problem.slug)
-    lives_seconds = job_kinds.of(job).lives_seconds
-    outcome = Outcome(FAILURE, documents.to_json(document), counts, lives_seconds=lives_seconds)
-    store.finish(task_id, outcome)
+    kind = job_kinds.of(job)
+    result = celery_results.of_failure(task_id, exc) if kind.has_its_result_written else None
+    text = documents.to_json(document)
+    outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
+    store.finish(task_id, outcome, fence=fence)
 
 
 def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, float]:

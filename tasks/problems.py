@@ -79,6 +79,7 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.UploadMissingError: Problem("upload-missing", "The picture is no longer stored", 500),
     errors.JobMemoryError: Problem("out-of-memory", "The picture needs too much memory", 422),
     errors.PoisonedJobError: LOST,
+    errors.PictureTimeLimitError: TIME_LIMIT,
     errors.DownloadError: Problem("download-failed", "The picture could not be downloaded", 422),
     errors.DownloadRefusedError: Problem("download-refused", "This address may not be asked", 422),
     errors.DownloadStatusError: Problem(

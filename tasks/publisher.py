@@ -13,9 +13,12 @@ from celery import Celery
 from kombu import Connection
 from kombu.exceptions import KombuError
 
+from tasks import envelopes
 from tasks.celery import app as worker_app
+from tasks.envelopes import Envelope
 from tasks.errors import ServiceUnavailableError
 from tasks.once import once
+from tasks.settings import settings
 
 POOL_LIMIT = 200
 TRY_AGAIN = {"max_retries": 1, "interval_start": 0.1}
@@ -56,18 +59,41 @@ def _publishing_app() -> Celery:
     return app
 
 
+def runs_here() -> bool:
+    """Tell whether tasks run in this process, as in Celery's eager mode."""
+    return bool(worker_app.conf.task_always_eager)
+
+
 def publish(task_name: str, task_id: str) -> None:
     """Queue one task for one job; in eager mode, run it now in this process.
 
     Raises:
         ServiceUnavailableError: the broker did not take the message.
     """
-    if worker_app.conf.task_always_eager:
+    if runs_here():
         worker_app.loader.import_default_modules()
         worker_app.tasks[task_name].apply(args=(task_id,), task_id=celery_id(task_name, task_id))
         return
     with _translated("the job"):
         _send(task_name, task_id, task_id)
+
+
+def envelope(task_name: str, task_id: str) -> Envelope | None:
+    """Return the message of one job, for the job store to write together with its record.
+
+    None where the broker is another server than the job store, and in eager mode.
+    """
+    if runs_here() or not is_the_job_store():
+        return None
+    lane = QUEUE_OF_TASK[task_name]
+    id_ = celery_id(task_name, envelopes.ID)
+    return envelopes.template(_publishing_app(), task_name, id_, lane).of(task_id)
+
+
+@once
+def is_the_job_store() -> bool:
+    """Tell whether messages and job records live in one Redis."""
+    return str(worker_app.conf.broker_url) == settings().job_store_url
 
 
 def publish_training(task_id: str, settings: Mapping[str, Any]) -> None:

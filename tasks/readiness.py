@@ -6,16 +6,14 @@ really is, and why one is not.
 
 import json
 import logging
-import os
-import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
-from tasks import documents, stores
+from tasks import documents, holding, stores
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import JobStore
 from tasks.settings import settings
@@ -38,6 +36,7 @@ class Note:
         models: The versions in its memory with their runtimes, as in `imagenet@1 on openvino`.
         refused: Why versions that should answer do not, by `name@version`.
         trials: The number of the rollout that it follows, by model.
+        holds: The jobs that it works on.
     """
 
     process: str
@@ -47,6 +46,7 @@ class Note:
     models: tuple[str, ...] | None = None
     refused: Mapping[str, str] | None = None
     trials: Mapping[str, int] | None = None
+    holds: tuple[str, ...] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -67,10 +67,14 @@ def downloaders(store: JobStore) -> list[Note]:
     return _notes(store, "downloads")
 
 
-def _notes(store: JobStore, queue: str) -> list[Note]:
+def notes(store: JobStore) -> list[Note]:
+    """Return the notes of all worker processes."""
     said = store.ready().items()
-    notes = [_note.validate_python({"process": m, **json.loads(text)}) for m, text in said]
-    return [note for note in notes if note.queue == queue]
+    return [_note.validate_python({"process": m, **json.loads(text)}) for m, text in said]
+
+
+def _notes(store: JobStore, queue: str) -> list[Note]:
+    return [note for note in notes(store) if note.queue == queue]
 
 
 class Announcement:
@@ -79,8 +83,8 @@ class Announcement:
     def __init__(self, queue: str) -> None:
         """Prepare for the worker of `queue`; nothing is announced yet."""
         self._queue = queue
-        self._member = f"{queue}:{socket.gethostname()}:{os.getpid()}"
-        self._text = ""
+        self._member = holding.member(queue)
+        self._note = Note(self._member, queue, NOT_READY)
         self._stop = Event()
         self._thread: Thread | None = None
 
@@ -99,7 +103,7 @@ class Announcement:
         self._say(Note(self._member, self._queue, NOT_READY, reason))
 
     def _say(self, note: Note) -> None:
-        self._text = documents.to_json(note)
+        self._note = note
         self._announce()
         if self._thread is None:
             self._thread = Thread(target=self._renew, name="readiness", daemon=True)
@@ -119,6 +123,7 @@ class Announcement:
 
     def _announce(self) -> None:
         try:
-            stores.prompt_job_store().announce_ready(self._member, self._text)
+            text = documents.to_json(replace(self._note, holds=holding.task_ids()))
+            stores.prompt_job_store().announce_ready(self._member, text)
         except ServiceUnavailableError as exc:
             logger.warning("readiness not announced", extra={"reason": str(exc)})

@@ -54,7 +54,25 @@ class TasksSettings(BaseSettings):
     max_attempts: int = Field(
         default=3,
         ge=1,
-        description="Starts of a job that lost its worker each time, before it is failed.",
+        description="Starts of a job that lost its worker each time, before it is failed and its"
+        " picture put into quarantine.",
+    )
+    give_up_seconds: int = Field(
+        default=3600,
+        ge=1,
+        description="How long a job is tried again while a store is away, before it is failed.",
+    )
+    reconcile_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="Time between two looks for jobs that lost their message or their worker; 0"
+        " looks never.",
+    )
+    lost_after_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        description="A job that was overtaken in its queue by so much has lost its message; one"
+        " whose worker has not held it for so long has lost that.",
     )
     max_pixels: int = Field(
         default=40_000_000, ge=1, description="Largest width times height of a picture, in pixels."
@@ -86,7 +104,7 @@ class TasksSettings(BaseSettings):
         default="console", description="`console` for people, `json` for machines; one line each."
     )
     ready_ttl_seconds: int = Field(
-        default=15,
+        default=4,
         ge=3,
         description="A child that has not renewed its readiness for so long is gone.",
     )

@@ -14,16 +14,27 @@ from typing import Any
 import structlog
 from billiard.process import current_process
 from celery import signals
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
 from model_store import ModelStoreError, environment
 from model_store.settings import ModelSettings
-from tasks import jobs, loaded_models, log_format, stores, trials
+from tasks import (
+    celery_results,
+    holding,
+    jobs,
+    loaded_models,
+    log_format,
+    reconciler,
+    stores,
+    trials,
+)
 from tasks.celery import app
-from tasks.errors import ServiceUnavailableError
+from tasks.errors import ServiceUnavailableError, UnknownJobError
 from tasks.once import once
 from tasks.readiness import Announcement
 from tasks.settings import TasksSettings
 
+LOST = (WorkerLostError, TimeLimitExceeded)
 LOAD_RETRY_SECONDS = 5.0
 SWEEP_INTERVAL_SECONDS = 600.0
 
@@ -147,6 +158,7 @@ def _announce_downloader(**_: Any) -> None:
     if _consumes("downloads") and not _consumes("classify"):
         _of_downloader().ready()
         Thread(target=_sweep_forever, name="upload-sweep", daemon=True).start()
+        reconciler.watch()
 
 
 @signals.worker_shutting_down.connect
@@ -174,29 +186,43 @@ def _bind_task_id(args: tuple[Any, ...], **_: Any) -> None:
 
 
 @signals.task_postrun.connect
-def _unbind_task_id(**_: Any) -> None:
+def _release(args: tuple[Any, ...], **_: Any) -> None:
+    holding.release(_job_id(args))
     structlog.contextvars.unbind_contextvars("task_id")
 
 
 @signals.task_failure.connect
-def _fail_job(sender: Any, args: tuple[Any, ...], exception: BaseException, **_: Any) -> None:
-    """End the job as FAILURE: in the child, or in its parent when the child is gone."""
-    task_id = _job_id(args)
-    jobs.fail(task_id, exception)
-    if sender.name != "classify":
-        # The client's id is the id of `classify`, which will now never run.
+def _fail_job(
+    sender: Any, task_id: str, args: tuple[Any, ...], exception: BaseException, **_: Any
+) -> None:
+    """End the job as FAILURE; but one that lost its child is tried again."""
+    job_id = _job_id(args)
+    if isinstance(exception, LOST):
+        _try_again(job_id, exception)
+    elif isinstance(exception, UnknownJobError):
+        # Nobody waits for a record; a program that sent the task itself waits for its result.
         app.backend.store_result(task_id, exception, "FAILURE")
+    else:
+        job = holding.held(job_id)
+        jobs.fail(job_id, exception, fence=None if job is None else job.fence)
+        if sender.name != "classify" and not celery_results.are_written_with_the_record():
+            # The client's id is the id of `classify`, which will now never run.
+            app.backend.store_result(job_id, exception, "FAILURE")
+
+
+def _try_again(job_id: str, exception: BaseException) -> None:
+    """Send a job anew whose child is gone; called in the worker's main process."""
+    try:
+        jobs.try_again(job_id, exception)
+    except ServiceUnavailableError as exc:
+        # Its main process must not wait: those who look for lost jobs find this one.
+        logger.warning("lost job not sent", extra={"task_id": job_id, "reason": str(exc)})
 
 
 @signals.task_revoked.connect
 def _end_revoked(request: Any, **_: Any) -> None:
     """End the job as REVOKED: from Flower or `celery control revoke`, waiting or terminated."""
     jobs.end_revoked(_job_id(request.args))
-
-
-@signals.task_retry.connect
-def _show_retry(request: Any, **_: Any) -> None:
-    stores.job_store().mark_retry(_job_id(request.args))
 
 
 def _job_id(args: Any) -> str:

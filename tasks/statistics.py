@@ -13,6 +13,8 @@ from tasks.documents import ClassifiedTask, Timings
 STAGES = tuple(field.name for field in fields(Timings))
 BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 INFINITE = "+Inf"
+RESENT = "resent"
+"""Count of jobs whose message was sent again."""
 SEPARATOR = "|"
 
 

@@ -43,7 +43,7 @@ def claim(task_id: str, *, model: str, pictures: str, retries: int) -> bool:
     store = stores.job_store()
     if store.get(task_id) is None:
         store.create(_new_job(task_id, model=model, pictures=pictures))
-    return jobs.claim(task_id, stage=TRAINING, retries=retries) is not None
+    return jobs.claim(task_id, stage=TRAINING, explained=retries) is not None
 
 
 def note(task_id: str, progress: Progress) -> None:

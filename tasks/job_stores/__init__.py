@@ -4,10 +4,12 @@ A record is written before the job's message is published, so an id without a re
 never existed; Celery alone would call it PENDING.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
+
+from tasks.envelopes import Envelope
 
 PENDING: Final = "PENDING"
 STARTED: Final = "STARTED"
@@ -28,6 +30,14 @@ class Job:
     Times are seconds since the epoch; durations are milliseconds. `version` is what the reference
     `model` meant at acceptance. A training has the folder of its pictures as `filename`, and how
     far it is as `progress`, a JSON object.
+
+    Attributes:
+        lane: The queue in which its message waits or waited; empty for what is not watched over.
+        stage: What claimed it last, and `owner` the process that did.
+        fence: Grows with each claim; what an earlier claimer says of its failure counts no more.
+        attempts: Starts of this stage that nobody has explained.
+        postponed: How often it was put off for what was not its fault.
+        resent: How often its message was sent again.
     """
 
     task_id: str
@@ -44,6 +54,12 @@ class Job:
     kind: str = CLASSIFICATION
     progress: str = ""
     version: str = ""
+    lane: str = ""
+    stage: str = ""
+    owner: str = ""
+    fence: int = 0
+    postponed: int = 0
+    resent: int = 0
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""
@@ -87,8 +103,8 @@ class JobStore(Protocol):
     Every method raises `ServiceUnavailableError` when the store cannot be reached.
     """
 
-    def create(self, job: Job) -> None:
-        """Write the record of a new job."""
+    def create(self, job: Job, envelope: Envelope | None = None) -> None:
+        """Write the record of a new job, together with its message where one is given."""
 
     def discard(self, task_id: str) -> None:
         """Forget a job whose message could not be published."""
@@ -99,16 +115,32 @@ class JobStore(Protocol):
     def document(self, task_id: str) -> str | None:
         """Return the finished document as JSON, or None when unfinished, unknown or expired."""
 
-    def claim(self, task_id: str, *, stage: str) -> Job | None:
-        """Mark the job STARTED and count the attempt of this stage.
+    def claim(self, task_id: str, *, stage: str, owner: str = "") -> Job | None:
+        """Mark the job STARTED by `owner` and count the attempt of this stage.
 
-        Returns the record with `attempts` of this stage, or None when it is unknown or over.
+        Returns the record with `attempts` of this stage, or None when it is unknown, over, or in
+        the hands of another process whose readiness has not run out.
         """
 
-    def requeue(self, job: Job) -> bool:
-        """Store what the download found, before the job waits for its next stage.
+    def requeue(self, job: Job, envelope: Envelope | None = None) -> bool:
+        """Store what the download found, before the job waits in the lane of its next stage.
 
-        Returns False, and changes nothing, when the job is unknown or over.
+        Returns False, and changes nothing, when the job is unknown, over, or claimed since.
+        """
+
+    def postpone(self, job: Job, *, seconds: float) -> bool:
+        """Take a claim back: the job shows RETRY and is due again in so many seconds.
+
+        Returns False when it is over or claimed since.
+        """
+
+    def send_again(
+        self, job: Job, envelope: Envelope | None = None, *, queued_for_seconds: float = 0.0
+    ) -> bool:
+        """Let a job whose message or worker is lost wait once more.
+
+        Returns False when it is over, was claimed since, or waits for a shorter time: somebody
+        else has done it.
         """
 
     def mark_retry(self, task_id: str) -> None:
@@ -117,8 +149,11 @@ class JobStore(Protocol):
     def note_progress(self, task_id: str, progress: str) -> None:
         """Keep how far a started job is, and its record for as long as a new one's."""
 
-    def finish(self, task_id: str, outcome: Outcome) -> bool:
-        """End the job unless it is over already; returns whether this call ended it."""
+    def finish(self, task_id: str, outcome: Outcome, *, fence: int | None = None) -> bool:
+        """End the job unless it is over already; returns whether this call ended it.
+
+        With a fence it is ended only if nobody has claimed it since.
+        """
 
     def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
         """End the job only while it has not started, or also then; returns its state before."""
@@ -131,6 +166,24 @@ class JobStore(Protocol):
 
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""
+
+    def queued_since(self, lane: str, task_ids: Sequence[str]) -> list[float]:
+        """Return when those of these jobs that wait in a lane were queued, by the store's clock."""
+
+    def overdue(self, lane: str, *, before: float, limit: int) -> list[str]:
+        """Return jobs of a lane that were queued before a moment, the oldest first."""
+
+    def first_messages(self, lane: str, *, limit: int) -> list[str]:
+        """Return the messages of a lane that are taken next, where the broker is this store."""
+
+    def held(self) -> dict[str, str]:
+        """Return the started jobs that are watched over, with the process that claimed each."""
+
+    def now(self) -> float:
+        """Return the store's time, in seconds since the epoch."""
+
+    def take_turn(self, name: str, owner: str, *, seconds: float) -> bool:
+        """Tell whether `owner` is the one process that does something for the next seconds."""
 
     def announce_ready(self, member: str, note: str) -> None:
         """Renew the readiness key of one worker process."""

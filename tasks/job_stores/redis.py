@@ -3,7 +3,7 @@
 State changes are Lua scripts, so two processes never both end one job.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, fields
 from functools import wraps
@@ -13,68 +13,19 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from tasks.envelopes import Envelope
 from tasks.errors import ServiceUnavailableError
-from tasks.job_stores import OVER, PENDING, RETRY, STARTED, CeleryResult, Job, Outcome
+from tasks.job_stores import PENDING, RETRY, STARTED, CeleryResult, Job, Outcome, scripts
 from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, RedisWatch
 from tasks.settings import TasksSettings
 
 JOB, DOCUMENT, READY = "petiole:job:", "petiole:document:", "petiole:ready:"
 DISCARDED, DISCARDED_SECONDS = "petiole:discarded:", 3600
 READY_MEMBERS, COUNTS = "petiole:ready-members", "petiole:counts"
-
-# A stalled server may carry out a creation after the discard that was sent later, over another
-# connection: the discard therefore leaves a mark.
-CREATE = """
-if redis.call('EXISTS', KEYS[2]) == 1 then return end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-"""
-
-REQUEUE = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state or state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED' then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV))
-return 1
-"""
-
-CLAIM = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state or state == 'SUCCESS' or state == 'FAILURE' or state == 'REVOKED' then return false end
-local attempts = redis.call('HINCRBY', KEYS[1], 'attempts:' .. ARGV[1], 1)
-redis.call('HSET', KEYS[1], 'state', 'STARTED', 'attempts', attempts)
-return redis.call('HGETALL', KEYS[1])
-"""
-
-MARK_RETRY = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if state == 'PENDING' or state == 'STARTED' then redis.call('HSET', KEYS[1], 'state', 'RETRY') end
-"""
-
-NOTE_PROGRESS = """
-if redis.call('HGET', KEYS[1], 'state') ~= 'STARTED' then return end
-redis.call('HSET', KEYS[1], 'progress', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-"""
-
-# ARGV: new state, document, its seconds to live, the record's, channel, task id, the states
-# that may be ended (separated by spaces), Celery's result (or nothing) and its seconds to live,
-# then pairs of a count's name and its amount.
-FINISH = """
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state or not string.find(ARGV[7], state, 1, true) then return state end
-redis.call('HSET', KEYS[1], 'state', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
-if ARGV[8] ~= '' then
-    redis.call('SET', KEYS[4], ARGV[8], 'EX', ARGV[9])
-    redis.call('PUBLISH', KEYS[4], ARGV[8])
-end
-for i = 10, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
-redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[2])
-return state
-"""
+OPEN, STARTED_JOBS, TURN = "petiole:open:", "petiole:started", "petiole:turn:"
 
 NO_RESULT = CeleryResult(key="", value="", ttl_seconds=0)
+NO_MESSAGE = Envelope(key="", payload="")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -122,18 +73,21 @@ class RedisJobStore:
         self._settings = settings
         self._client = connect(settings.job_store_url, patience_seconds=patience_seconds)
         self._notices = FinishNotices(self._client)
-        self._create = self._client.register_script(CREATE)
-        self._requeue = self._client.register_script(REQUEUE)
-        self._claim = self._client.register_script(CLAIM)
-        self._mark_retry = self._client.register_script(MARK_RETRY)
-        self._note_progress = self._client.register_script(NOTE_PROGRESS)
-        self._finish = self._client.register_script(FINISH)
+        register = self._client.register_script
+        self._create, self._requeue = register(scripts.CREATE), register(scripts.REQUEUE)
+        self._claim, self._postpone = register(scripts.CLAIM), register(scripts.POSTPONE)
+        self._send_again, self._finish = register(scripts.SEND_AGAIN), register(scripts.FINISH)
+        self._mark_retry = register(scripts.MARK_RETRY)
+        self._note_progress = register(scripts.NOTE_PROGRESS)
 
     @_translated
-    def create(self, job: Job) -> None:
-        """Write the record of a new job."""
-        keys = [JOB + job.task_id, DISCARDED + job.task_id]
-        self._create(keys=keys, args=[self._settings.open_job_ttl_seconds, *_record(job)])
+    def create(self, job: Job, envelope: Envelope | None = None) -> None:
+        """Write the record of a new job, together with its message where one is given."""
+        message = envelope or NO_MESSAGE
+        waits = OPEN + job.lane if job.lane else ""
+        keys = [JOB + job.task_id, DISCARDED + job.task_id, waits, message.key]
+        lives = self._settings.open_job_ttl_seconds
+        self._create(keys=keys, args=[lives, job.task_id, message.payload, *_record(job)])
 
     @_translated
     def discard(self, task_id: str) -> None:
@@ -155,15 +109,35 @@ class RedisJobStore:
         return document
 
     @_translated
-    def claim(self, task_id: str, *, stage: str) -> Job | None:
-        """Mark the job STARTED and count the attempt of this stage."""
-        flat = self._claim(keys=[JOB + task_id], args=[stage])
+    def claim(self, task_id: str, *, stage: str, owner: str = "") -> Job | None:
+        """Mark the job STARTED by `owner` and count the attempt of this stage."""
+        args = [task_id, stage, owner, READY]
+        flat = self._claim(keys=[JOB + task_id, STARTED_JOBS], args=args)
         return _job(_paired(flat)) if flat else None
 
     @_translated
-    def requeue(self, job: Job) -> bool:
-        """Store what the download found; False when the job is unknown or over."""
-        return bool(self._requeue(keys=[JOB + job.task_id], args=_record(job)))
+    def requeue(self, job: Job, envelope: Envelope | None = None) -> bool:
+        """Store what the download found; False when the job is unknown, over, or claimed since."""
+        message = envelope or NO_MESSAGE
+        keys = [JOB + job.task_id, OPEN + job.lane, STARTED_JOBS, message.key]
+        args = [job.task_id, message.payload, job.fence, *_record(job)]
+        return bool(self._requeue(keys=keys, args=args))
+
+    @_translated
+    def postpone(self, job: Job, *, seconds: float) -> bool:
+        """Take a claim back: the job shows RETRY and is due again in so many seconds."""
+        args = [job.task_id, job.fence, seconds]
+        return bool(self._postpone(keys=[JOB + job.task_id, STARTED_JOBS], args=args))
+
+    @_translated
+    def send_again(
+        self, job: Job, envelope: Envelope | None = None, *, queued_for_seconds: float = 0.0
+    ) -> bool:
+        """Let a job whose message or worker is lost wait once more."""
+        message = envelope or NO_MESSAGE
+        keys = [JOB + job.task_id, OPEN + job.lane, STARTED_JOBS, message.key]
+        args = [job.task_id, job.fence, message.payload, queued_for_seconds]
+        return bool(self._send_again(keys=keys, args=args))
 
     @_translated
     def mark_retry(self, task_id: str) -> None:
@@ -177,10 +151,10 @@ class RedisJobStore:
         self._note_progress(keys=[JOB + task_id], args=args)
 
     @_translated
-    def finish(self, task_id: str, outcome: Outcome) -> bool:
-        """End the job unless it is over already."""
-        before = self._end(task_id, outcome, from_states=(PENDING, STARTED, RETRY))
-        return before is not None and before not in OVER
+    def finish(self, task_id: str, outcome: Outcome, *, fence: int | None = None) -> bool:
+        """End the job unless it is over already, or claimed since the claim with this fence."""
+        before = self._end(task_id, outcome, from_states=(PENDING, STARTED, RETRY), fence=fence)
+        return before in {PENDING, STARTED, RETRY}
 
     @_translated
     def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
@@ -188,12 +162,19 @@ class RedisJobStore:
         from_states = (PENDING, RETRY, STARTED) if started else (PENDING, RETRY)
         return self._end(task_id, outcome, from_states=from_states)
 
-    def _end(self, task_id: str, outcome: Outcome, *, from_states: tuple[str, ...]) -> str | None:
+    def _end(
+        self,
+        task_id: str,
+        outcome: Outcome,
+        *,
+        from_states: tuple[str, ...],
+        fence: int | None = None,
+    ) -> str | None:
         lives = outcome.lives_seconds or self._settings.result_ttl_seconds
         result = outcome.celery_result or NO_RESULT
         counts = [part for pair in outcome.counts.items() for part in pair]
         before: str | None = self._finish(
-            keys=[JOB + task_id, DOCUMENT + task_id, COUNTS, result.key],
+            keys=[JOB + task_id, DOCUMENT + task_id, COUNTS, result.key, STARTED_JOBS],
             args=[
                 outcome.state,
                 outcome.document,
@@ -202,6 +183,7 @@ class RedisJobStore:
                 FINISHED_CHANNEL,
                 task_id,
                 " ".join(from_states),
+                "" if fence is None else fence,
                 result.value,
                 result.ttl_seconds,
                 *counts,
@@ -225,6 +207,48 @@ class RedisJobStore:
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""
         return {name: float(amount) for name, amount in self._client.hgetall(COUNTS).items()}
+
+    @_translated
+    def queued_since(self, lane: str, task_ids: Sequence[str]) -> list[float]:
+        """Return when those of these jobs that wait in a lane were queued."""
+        scores = self._client.zmscore(OPEN + lane, list(task_ids)) if task_ids else []
+        return [float(score) for score in scores if score is not None]
+
+    @_translated
+    def overdue(self, lane: str, *, before: float, limit: int) -> list[str]:
+        """Return jobs of a lane that were queued before a moment, the oldest first."""
+        found: list[str] = self._client.zrangebyscore(OPEN + lane, "-inf", before, 0, limit)
+        return found
+
+    @_translated
+    def first_messages(self, lane: str, *, limit: int) -> list[str]:
+        """Return the messages of a lane that are taken next, where the broker is this Redis."""
+        found: list[str] = self._client.lrange(lane, -limit, -1)
+        return found
+
+    @_translated
+    def held(self) -> dict[str, str]:
+        """Return the started jobs that are watched over, with the process that claimed each."""
+        task_ids = self._client.zrange(STARTED_JOBS, 0, -1)
+        with self._client.pipeline(transaction=False) as pipeline:
+            for task_id in task_ids:
+                pipeline.hget(JOB + task_id, "owner")
+            owners = pipeline.execute()
+        return {t: owner or "" for t, owner in zip(task_ids, owners, strict=True)}
+
+    @_translated
+    def now(self) -> float:
+        """Return Redis' time, in seconds since the epoch."""
+        seconds, microseconds = self._client.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+    @_translated
+    def take_turn(self, name: str, owner: str, *, seconds: float) -> bool:
+        """Tell whether `owner` is the one process that does something for the next seconds."""
+        if self._client.set(TURN + name, owner, ex=max(1, round(seconds)), nx=True):
+            return True
+        mine = self._client.get(TURN + name) == owner
+        return mine and bool(self._client.expire(TURN + name, max(1, round(seconds))))
 
     @_translated
     def announce_ready(self, member: str, note: str) -> None:
@@ -260,8 +284,9 @@ def _paired(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-_FIELD_TYPES = {"top_k": int, "attempts": int, "accepted_at": float, "queued_since": float}
-_FIELD_TYPES |= {"queued_ms": float, "download_ms": float}
+_WHOLE = ("top_k", "attempts", "fence", "postponed", "resent")
+_BROKEN = ("accepted_at", "queued_since", "queued_ms", "download_ms")
+_FIELD_TYPES: dict[str, type[Any]] = {**dict.fromkeys(_WHOLE, int), **dict.fromkeys(_BROKEN, float)}
 
 
 def _job(record: dict[str, str]) -> Job | None:

@@ -1,0 +1,91 @@
+"""Messages as the broker's Redis keeps them, for scripts that write one together with its record.
+
+Celery and kombu make the envelope, once for each task, over a transport that keeps what it is
+given; later ones differ by their ids alone. A release of theirs that changes it changes it here.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+from celery import Celery
+from kombu import Connection
+from kombu.transport import memory
+
+ID = "00000000-0000-4000-8000-000000000000"
+TAG = "00000000-0000-4000-8000-000000000001"
+BODY = "the body"
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """One message: the Redis list that is its queue, and its JSON."""
+
+    key: str
+    payload: str
+
+
+@dataclass(frozen=True)
+class Template:
+    """The message of one task, but for its ids."""
+
+    key: str
+    payload: str
+    body: str
+
+    def of(self, task_id: str) -> Envelope:
+        """Return the message for one job; each has a delivery tag of its own."""
+        body = b64encode(self.body.replace(ID, task_id).encode()).decode()
+        payload = self.payload.replace(ID, task_id).replace(TAG, str(uuid4()))
+        return Envelope(self.key, payload.replace(BODY, body))
+
+
+class _Channel(memory.Channel):
+    """Keeps messages instead of putting them anywhere."""
+
+    def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:
+        connection: Any = self.connection  # the transport, whose client is ours
+        connection.client.kept = (queue, message)
+
+
+class _Transport(memory.Transport):
+    Channel = _Channel
+
+
+class _Keeping(Connection):
+    """A connection that ends in `kept`."""
+
+    kept: tuple[str, dict[str, Any]]
+
+
+@cache
+def template(app: Celery, task_name: str, celery_id: str, queue: str) -> Template:
+    """Return what a message of this task looks like, as `app` would send it to Redis.
+
+    Args:
+        app: It sends the task.
+        task_name: Its name.
+        celery_id: The id of the Celery task, with `ID` in the place of the job's.
+        queue: Where it waits.
+    """
+    with _Keeping(transport=_Transport) as connection:
+        producer = app.amqp.Producer(connection, auto_declare=False)
+        app.send_task(task_name, args=(ID,), task_id=celery_id, queue=queue, producer=producer)
+        key, message = connection.kept
+    body = b64decode(message["body"]).decode()
+    message["properties"]["delivery_tag"] = TAG
+    return Template(key, json.dumps({**message, "body": BODY}), body)
+
+
+def task_id_of(payload: str) -> str | None:
+    """Return the job that a message is for, or None when it is none of ours.
+
+    The Celery id of a download has its task's name behind the job's.
+    """
+    try:
+        return str(json.loads(payload)["headers"]["id"]).partition(".")[0]
+    except (ValueError, LookupError, TypeError):
+        return None

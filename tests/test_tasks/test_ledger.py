@@ -1,0 +1,124 @@
+"""The ledger's part of the job stores: lanes, claims with owners and fences, losses."""
+
+from dataclasses import replace
+from time import sleep
+
+import pytest
+
+from tasks.envelopes import Envelope
+from tasks.job_stores import RETRY, STARTED, SUCCESS, Job, JobStore, Outcome
+from tests.test_tasks.test_job_stores import outcome, store  # noqa: F401 - the fixture
+
+ME, OTHER = "classify:here:1", "classify:there:2"
+
+
+@pytest.fixture
+def job(store: JobStore) -> Job:  # noqa: F811
+    """A job that waits in the lane `classify`."""
+    job = Job("id", "m", 1, "f", accepted_at=1.0, queued_since=1.0, lane="classify")
+    store.create(job)
+    return job
+
+
+def waits(store: JobStore) -> bool:  # noqa: F811
+    """Tell whether the job is among those that wait."""
+    return store.overdue("classify", before=store.now() + 1000, limit=10) == ["id"]
+
+
+def test_a_job_waits_until_it_is_claimed(store: JobStore, job: Job) -> None:  # noqa: F811
+    """Then it is held by whoever claimed it, until it is over."""
+    (since,) = store.queued_since("classify", ["id", "unknown"])
+    before = waits(store)
+    store.claim("id", stage="classify", owner=ME)
+    during = (waits(store), store.held())
+    store.finish("id", outcome(SUCCESS))
+
+    assert since == pytest.approx(store.now(), abs=60)
+    assert (before, during) == (True, (False, {"id": ME}))
+    assert (waits(store), store.held()) == (False, {})
+
+
+def test_a_living_owner_keeps_its_job(store: JobStore, job: Job) -> None:  # noqa: F811
+    """A message that comes twice is not worked on twice, unless its owner is gone."""
+    store.announce_ready(ME, "{}")
+    first = store.claim("id", stage="classify", owner=ME)
+    refused = store.claim("id", stage="classify", owner=OTHER)
+    store.withdraw_ready(ME)
+    taken_over = store.claim("id", stage="classify", owner=OTHER)
+
+    assert refused is None
+    assert (first.fence, taken_over.fence, taken_over.attempts) == (1, 2, 2)
+    assert store.held() == {"id": OTHER}
+
+
+def test_a_zombie_fails_nothing(store: JobStore, job: Job) -> None:  # noqa: F811
+    """What an earlier claimer says of a failure counts no more; an answer of its counts."""
+    first = store.claim("id", stage="classify", owner=ME)
+    second = store.claim("id", stage="classify", owner=OTHER)
+    stale = store.finish("id", outcome("FAILURE"), fence=first.fence)
+    late = [
+        store.postpone(first, seconds=1),
+        store.send_again(first),
+        store.requeue(replace(first, state="PENDING")),
+    ]
+
+    assert (stale, late) == (False, [False] * 3)
+    assert store.get("id").state == STARTED
+    assert store.finish("id", outcome(SUCCESS), fence=second.fence)
+
+
+def test_a_job_that_is_put_off_is_due_again(store: JobStore, job: Job) -> None:  # noqa: F811
+    """It shows RETRY, waits for its time, and the start does not count."""
+    claimed = store.claim("id", stage="classify", owner=ME)
+    store.postpone(claimed, seconds=100)
+    record = store.get("id")
+    (due,) = store.queued_since("classify", ["id"])
+
+    assert (record.state, record.attempts, record.postponed) == (RETRY, 0, 1)
+    assert due == pytest.approx(store.now() + 100, abs=30)
+    assert store.overdue("classify", before=store.now(), limit=10) == []
+
+
+def test_a_lost_message_is_sent_once(store: JobStore, job: Job) -> None:  # noqa: F811
+    """Of two who look at the same time one does it."""
+    sleep(0.2)
+    sent = [store.send_again(job, queued_for_seconds=0.1) for _ in range(2)]
+
+    assert (sent, store.get("id").resent) == ([True, False], 1)
+    assert store.get("id").state == "PENDING"
+
+
+def test_a_job_that_is_over_is_not_sent(store: JobStore, job: Job) -> None:  # noqa: F811
+    """Nor one that never was."""
+    store.finish("id", Outcome(SUCCESS, "{}", {}))
+
+    assert not store.send_again(job)
+    assert not store.send_again(replace(job, task_id="unknown"))
+
+
+def test_one_of_many_has_its_turn(store: JobStore) -> None:  # noqa: F811
+    """And keeps it as long as it asks for it again."""
+    asked = [store.take_turn("look", name, seconds=30) for name in ("a", "b", "a")]
+
+    assert asked == [True, False, True]
+
+
+def test_a_message_is_written_with_its_record(redis_url: str) -> None:
+    """Both or neither; one that was withdrawn before it arrived is neither."""
+    import redis
+
+    from tasks.job_stores.redis import RedisJobStore
+    from tasks.settings import TasksSettings
+
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    client.flushdb()
+    made = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
+    job = Job("id", "m", 1, "f", accepted_at=1.0, queued_since=1.0, lane="classify")
+    made.create(job, Envelope("classify", "message"))
+    made.discard("withdrawn")
+    made.create(replace(job, task_id="withdrawn"), Envelope("classify", "late"))
+    listed = client.lrange("classify", 0, -1)
+    client.close()
+
+    assert listed == ["message"]
+    assert made.get("withdrawn") is None
