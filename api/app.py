@@ -9,6 +9,7 @@ from api import (
     compatible,
     errors,
     health,
+    jobs,
     metrics,
     models,
     openapi,
@@ -34,7 +35,7 @@ def create_app() -> APIFlask:
         AUTO_OPERATION_SUMMARY=True,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # predictions are in order of rank
-    for module in (classify, results, compatible, models, health, metrics, pages):
+    for module in (classify, results, compatible, models, jobs, health, metrics, pages):
         app.register_blueprint(module.blueprint)
     docs = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": TITLE})
     app.register_blueprint(docs, url_prefix="/docs")

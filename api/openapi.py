@@ -22,6 +22,7 @@ from tasks.documents import (
     RevokedTask,
     TrainedTask,
 )
+from tasks.ledger import Listed, Overview
 
 JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 Spec = dict[str, Any]
@@ -29,7 +30,7 @@ Spec = dict[str, Any]
 
 SCHEMAS = (
     *(AcceptedTask, ClassifiedTask, TrainedTask, FailedTask, RevokedTask, ProblemDocument),
-    *(UrlAnswer, PredictAnswer, OfferedModels, Ready),
+    *(UrlAnswer, PredictAnswer, OfferedModels, Ready, Overview, Listed),
 )
 FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
 BINARY: Spec = {"type": "string", "format": "binary"}
@@ -59,6 +60,7 @@ def complete(spec: Any) -> Any:
     _complete_classify(paths["/classify"])
     _complete_results(paths["/result/{task_id}"])
     _complete_compatible(paths["/classify"]["get"], paths["/predict"]["post"])
+    _complete_jobs(paths)
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
     return spec
@@ -117,6 +119,16 @@ def _complete_results(path: Spec) -> None:
         "200": _answer("Revoked", RevokedTask),
         **_problems(gone | {409: "It has started or is over", 422: "An option, which it lacks"}),
     }
+
+
+def _complete_jobs(paths: Spec) -> None:
+    missing = {404: "Not there, or jobs are not shown here", 422: "An option, which it lacks"}
+    failures = _problems(missing | {503: "The store is not reachable"})
+    paths["/jobs"]["get"]["responses"] = {"200": _answer("The jobs", Overview), **failures}
+    one, again = paths["/jobs/{task_id}"], paths["/jobs/{task_id}/retry"]
+    one["get"]["responses"] = {"200": _answer("The job", Listed), **failures}
+    one["delete"]["responses"] = {"204": {"description": "Deleted"}, **failures}
+    again["post"]["responses"] = {"202": _answer("Accepted", AcceptedTask), **failures}
 
 
 def _complete_compatible(classify_url: Spec, predict: Spec) -> None:

@@ -1,5 +1,7 @@
 """Settings of the HTTP room, read from `PETIOLE_API_*`."""
 
+from ipaddress import ip_address
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -31,9 +33,29 @@ class ApiSettings(BaseSettings):
         ge=0,
         description="How long `GET /classify` and `POST /predict` wait before they answer 504.",
     )
+    show_jobs: bool | None = Field(
+        default=None,
+        description="Whether `/jobs` lists everybody's jobs and the pictures in quarantine; left"
+        " out, only where the API listens on loopback.",
+    )
     flower_url: str = Field(
         default="http://127.0.0.1:5555", description="Flower's address for the index page's link."
     )
+
+    @property
+    def shows_jobs(self) -> bool:
+        """Whether `/jobs` is there."""
+        if self.show_jobs is not None:
+            return self.show_jobs
+        return self.host == "localhost" or is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address is one that only this machine reaches."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 @once

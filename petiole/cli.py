@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from petiole import models_command, rollout_commands, train_command, variables
+from petiole import jobs_command, models_command, rollout_commands, train_command, variables
 
 PREFIXES = {
     "ApiSettings": "PETIOLE_API_",
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 rollout_commands.register(models_command.app)
 app.add_typer(models_command.app, name="models")
+app.add_typer(jobs_command.app, name="jobs")
 train_command.register(app)
 
 

@@ -12,7 +12,12 @@ from time import time
 from typing import Any
 from uuid import uuid4
 
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from celery.exceptions import (
+    Ignore,
+    SoftTimeLimitExceeded,
+    TimeLimitExceeded,
+    WorkerLostError,
+)
 
 from tasks import (
     celery_results,
@@ -51,6 +56,8 @@ from tasks.urls import filename_of
 
 LONGEST_PAUSE_SECONDS = 15.0
 EAGER_TRIES = 8
+TAKES_WORKERS = (PoisonedJobError, WorkerLostError, TimeLimitExceeded)
+"""What a job fails with that was started too often; its picture goes into quarantine."""
 
 logger = logging.getLogger(__name__)
 
@@ -350,7 +357,8 @@ def fail(
     result = celery_results.of_failure(task_id, exc) if kind.has_its_result_written else None
     text = documents.to_json(document)
     outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
-    store.finish(task_id, outcome, fence=fence)
+    if store.finish(task_id, outcome, fence=fence) and isinstance(exc, TAKES_WORKERS):
+        stores.quarantine().put(job)
 
 
 def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, float]:
@@ -409,7 +417,8 @@ def _revoked(job: Job) -> Outcome:
 def is_wanted(task_id: str) -> bool:
     """Tell whether the picture of a job may still be asked for."""
     job = stores.job_store().get(task_id)
-    return job is not None and job.state not in OVER
+    is_open = job is not None and job.state not in OVER
+    return is_open or stores.quarantine().has(task_id)
 
 
 def view(task_id: str, *, wait_seconds: float = 0.0) -> Answer:

@@ -57,6 +57,12 @@ class TasksSettings(BaseSettings):
         description="Starts of a job that lost its worker each time, before it is failed and its"
         " picture put into quarantine.",
     )
+    quarantine_ttl_seconds: int = Field(
+        default=604_800,
+        ge=1,
+        description="How long a job whose picture took every worker with it is kept, with that"
+        " picture, for `petiole jobs`.",
+    )
     give_up_seconds: int = Field(
         default=3600,
         ge=1,

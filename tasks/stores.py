@@ -3,6 +3,7 @@
 from tasks.image_store import ImageStore
 from tasks.job_stores import JobStore
 from tasks.job_stores.memory import MemoryJobStore
+from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuarantine
 from tasks.job_stores.redis import RedisJobStore
 from tasks.once import once
 from tasks.settings import settings
@@ -35,3 +36,11 @@ def _open(*, patience_seconds: float) -> JobStore:
 def image_store() -> ImageStore:
     """Return the image store that `PETIOLE_TASKS_IMAGE_STORE_URL` names."""
     return ImageStore.open(settings().image_store_url)
+
+
+@once
+def quarantine() -> Quarantine:
+    """Return the quarantine beside the job store."""
+    if settings().job_store_url == "memory://":
+        return MemoryQuarantine(settings())
+    return RedisQuarantine(settings())

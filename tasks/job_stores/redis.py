@@ -31,7 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _translated(method: Callable[P, R]) -> Callable[P, R]:
+def translated(method: Callable[P, R]) -> Callable[P, R]:
     """Turn redis-py's connection errors into `ServiceUnavailableError`."""
 
     @wraps(method)
@@ -80,7 +80,7 @@ class RedisJobStore:
         self._mark_retry = register(scripts.MARK_RETRY)
         self._note_progress = register(scripts.NOTE_PROGRESS)
 
-    @_translated
+    @translated
     def create(self, job: Job, envelope: Envelope | None = None) -> None:
         """Write the record of a new job, together with its message where one is given."""
         message = envelope or NO_MESSAGE
@@ -89,7 +89,7 @@ class RedisJobStore:
         lives = self._settings.open_job_ttl_seconds
         self._create(keys=keys, args=[lives, job.task_id, message.payload, *_record(job)])
 
-    @_translated
+    @translated
     def discard(self, task_id: str) -> None:
         """Forget a job whose message could not be published."""
         with self._client.pipeline(transaction=True) as pipeline:
@@ -97,25 +97,25 @@ class RedisJobStore:
             pipeline.set(DISCARDED + task_id, "", ex=DISCARDED_SECONDS)
             pipeline.execute()
 
-    @_translated
+    @translated
     def get(self, task_id: str) -> Job | None:
         """Return the record, or None when there is none."""
         return _job(self._client.hgetall(JOB + task_id))
 
-    @_translated
+    @translated
     def document(self, task_id: str) -> str | None:
         """Return the finished document as JSON, or None."""
         document: str | None = self._client.get(DOCUMENT + task_id)
         return document
 
-    @_translated
+    @translated
     def claim(self, task_id: str, *, stage: str, owner: str = "") -> Job | None:
         """Mark the job STARTED by `owner` and count the attempt of this stage."""
         args = [task_id, stage, owner, READY]
         flat = self._claim(keys=[JOB + task_id, STARTED_JOBS], args=args)
         return _job(_paired(flat)) if flat else None
 
-    @_translated
+    @translated
     def requeue(self, job: Job, envelope: Envelope | None = None) -> bool:
         """Store what the download found; False when the job is unknown, over, or claimed since."""
         message = envelope or NO_MESSAGE
@@ -123,13 +123,13 @@ class RedisJobStore:
         args = [job.task_id, message.payload, job.fence, *_record(job)]
         return bool(self._requeue(keys=keys, args=args))
 
-    @_translated
+    @translated
     def postpone(self, job: Job, *, seconds: float) -> bool:
         """Take a claim back: the job shows RETRY and is due again in so many seconds."""
         args = [job.task_id, job.fence, seconds]
         return bool(self._postpone(keys=[JOB + job.task_id, STARTED_JOBS], args=args))
 
-    @_translated
+    @translated
     def send_again(
         self, job: Job, envelope: Envelope | None = None, *, queued_for_seconds: float = 0.0
     ) -> bool:
@@ -139,24 +139,24 @@ class RedisJobStore:
         args = [job.task_id, job.fence, message.payload, queued_for_seconds]
         return bool(self._send_again(keys=keys, args=args))
 
-    @_translated
+    @translated
     def mark_retry(self, task_id: str) -> None:
         """Show RETRY until the next claim."""
         self._mark_retry(keys=[JOB + task_id])
 
-    @_translated
+    @translated
     def note_progress(self, task_id: str, progress: str) -> None:
         """Keep how far a started job is."""
         args = [progress, self._settings.open_job_ttl_seconds]
         self._note_progress(keys=[JOB + task_id], args=args)
 
-    @_translated
+    @translated
     def finish(self, task_id: str, outcome: Outcome, *, fence: int | None = None) -> bool:
         """End the job unless it is over already, or claimed since the claim with this fence."""
         before = self._end(task_id, outcome, from_states=(PENDING, STARTED, RETRY), fence=fence)
         return before in {PENDING, STARTED, RETRY}
 
-    @_translated
+    @translated
     def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
         """End the job only while it has not started, or also then; returns the state before."""
         from_states = (PENDING, RETRY, STARTED) if started else (PENDING, RETRY)
@@ -195,7 +195,7 @@ class RedisJobStore:
         """Give a watch on one job; enter it before the job is published."""
         return self._notices.watching(task_id, lambda: self.document(task_id))
 
-    @_translated
+    @translated
     def count(self, counts: Mapping[str, float]) -> None:
         """Add to the sums outside of a job's end."""
         with self._client.pipeline(transaction=True) as pipeline:
@@ -203,30 +203,30 @@ class RedisJobStore:
                 pipeline.hincrbyfloat(COUNTS, name, amount)
             pipeline.execute()
 
-    @_translated
+    @translated
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""
         return {name: float(amount) for name, amount in self._client.hgetall(COUNTS).items()}
 
-    @_translated
+    @translated
     def queued_since(self, lane: str, task_ids: Sequence[str]) -> list[float]:
         """Return when those of these jobs that wait in a lane were queued."""
         scores = self._client.zmscore(OPEN + lane, list(task_ids)) if task_ids else []
         return [float(score) for score in scores if score is not None]
 
-    @_translated
+    @translated
     def overdue(self, lane: str, *, before: float, limit: int) -> list[str]:
         """Return jobs of a lane that were queued before a moment, the oldest first."""
         found: list[str] = self._client.zrangebyscore(OPEN + lane, "-inf", before, 0, limit)
         return found
 
-    @_translated
+    @translated
     def first_messages(self, lane: str, *, limit: int) -> list[str]:
         """Return the messages of a lane that are taken next, where the broker is this Redis."""
         found: list[str] = self._client.lrange(lane, -limit, -1)
         return found
 
-    @_translated
+    @translated
     def held(self) -> dict[str, str]:
         """Return the started jobs that are watched over, with the process that claimed each."""
         task_ids = self._client.zrange(STARTED_JOBS, 0, -1)
@@ -236,13 +236,13 @@ class RedisJobStore:
             owners = pipeline.execute()
         return {t: owner or "" for t, owner in zip(task_ids, owners, strict=True)}
 
-    @_translated
+    @translated
     def now(self) -> float:
         """Return Redis' time, in seconds since the epoch."""
         seconds, microseconds = self._client.time()
         return float(seconds) + float(microseconds) / 1e6
 
-    @_translated
+    @translated
     def take_turn(self, name: str, owner: str, *, seconds: float) -> bool:
         """Tell whether `owner` is the one process that does something for the next seconds."""
         if self._client.set(TURN + name, owner, ex=max(1, round(seconds)), nx=True):
@@ -250,7 +250,7 @@ class RedisJobStore:
         mine = self._client.get(TURN + name) == owner
         return mine and bool(self._client.expire(TURN + name, max(1, round(seconds))))
 
-    @_translated
+    @translated
     def announce_ready(self, member: str, note: str) -> None:
         """Renew the readiness key of one worker process."""
         with self._client.pipeline(transaction=True) as pipeline:
@@ -258,13 +258,13 @@ class RedisJobStore:
             pipeline.sadd(READY_MEMBERS, member)
             pipeline.execute()
 
-    @_translated
+    @translated
     def withdraw_ready(self, member: str) -> None:
         """Remove the readiness key of one worker process."""
         self._client.delete(READY + member)
         self._client.srem(READY_MEMBERS, member)
 
-    @_translated
+    @translated
     def ready(self) -> dict[str, str]:
         """Return the notes of the processes whose readiness has not run out."""
         members = sorted(self._client.smembers(READY_MEMBERS))

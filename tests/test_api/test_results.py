@@ -19,10 +19,10 @@ def submitted(client: FlaskClient, upload: bytes) -> str:
     return str(response.json["task_id"])
 
 
-def waiting_job() -> str:
+def waiting_job(*, lane: str = "") -> str:
     """Record a job that no worker has taken yet, and return its id."""
     now = time()
-    job = Job(str(uuid4()), "colours", 5, "photo.jpg", accepted_at=now, queued_since=now)
+    job = Job(str(uuid4()), "colours", 5, "photo.jpg", accepted_at=now, queued_since=now, lane=lane)
     stores.job_store().create(job)
     return job.task_id
 

@@ -1,0 +1,55 @@
+"""`/jobs`: what an operator sees of all jobs, and does to those in quarantine.
+
+It shows everybody's jobs, so it is there only where the API listens on loopback, or on request.
+"""
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from api import answers, bodies, options
+from api.settings import settings
+from tasks import ledger
+from tasks.documents import AcceptedTask
+from tasks.errors import UnknownJobError
+
+blueprint = APIBlueprint("jobs", __name__, tag="Operations")
+
+
+@blueprint.before_request
+def _refuse_strangers() -> None:
+    options.refuse_unknown(request.args, known=())
+    if not settings().shows_jobs:
+        raise UnknownJobError("jobs are not shown here; see PETIOLE_API_SHOW_JOBS")
+
+
+@blueprint.get("/jobs")
+@blueprint.doc(operation_id="jobs", responses={})
+def jobs() -> Response:
+    """List the jobs that wait, those in work, and those in quarantine."""
+    return bodies.of(ledger.overview())
+
+
+@blueprint.get("/jobs/<task_id>")
+@blueprint.doc(operation_id="job", responses={})
+def job(task_id: str) -> Response:
+    """Show one job: where it is, and how often it was started, put off and sent again."""
+    return bodies.of(ledger.find(task_id))
+
+
+@blueprint.post("/jobs/<task_id>/retry")
+@blueprint.doc(operation_id="retryJob", responses={})
+def retry(task_id: str) -> Response:
+    """Classify a quarantined picture once more, as a new job."""
+    again = ledger.retry(task_id)
+    url = answers.result_url(again)
+    response = bodies.of(AcceptedTask(again, "PENDING", url), status=202)
+    response.headers["Location"] = url
+    return response
+
+
+@blueprint.delete("/jobs/<task_id>")
+@blueprint.doc(operation_id="purgeJob", responses={})
+def purge(task_id: str) -> Response:
+    """Delete a quarantined picture for ever."""
+    ledger.purge(task_id)
+    return Response(status=204)

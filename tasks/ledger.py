@@ -1,0 +1,140 @@
+"""What an operator sees of the jobs, and does to them: waiting, started, in quarantine."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks import jobs, stores
+from tasks.errors import UnknownJobError
+from tasks.job_stores import OVER, STARTED, Job
+from tasks.jobs import Asked
+from tasks.reconciler import LANES
+
+Place = Literal["waiting", "started", "quarantined", "over"]
+MOST_LISTED = 1000
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One job in an operator's list.
+
+    Attributes:
+        place: Where it is.
+        since: Seconds since the epoch at which it was accepted; of a quarantined one, failed.
+        attempts: Starts that nobody has explained.
+        postponed: How often it was put off for what was not its fault.
+        resent: How often its message was sent again.
+    """
+
+    task_id: str
+    place: Place
+    state: str
+    model: str
+    filename: str
+    since: float
+    attempts: int
+    postponed: int
+    resent: int
+    owner: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All jobs that are not over, and those in quarantine; at most `MOST_LISTED` of each."""
+
+    waiting: tuple[Listed, ...]
+    started: tuple[Listed, ...]
+    quarantined: tuple[Listed, ...]
+
+
+def overview() -> Overview:
+    """Return what waits, what was started and what is in quarantine, the oldest first.
+
+    Raises:
+        ServiceUnavailableError: the job store cannot be reached.
+    """
+    store = stores.prompt_job_store()
+    until = store.now() + jobs.LONGEST_PAUSE_SECONDS
+    waiting = [i for lane in LANES for i in store.overdue(lane, before=until, limit=MOST_LISTED)]
+    kept = stores.quarantine().all()[:MOST_LISTED]
+    return Overview(
+        _listed(waiting, "waiting"),
+        _listed(list(store.held())[:MOST_LISTED], "started"),
+        tuple(_of(each.job, "quarantined", since=each.since) for each in kept),
+    )
+
+
+def find(task_id: str) -> Listed:
+    """Return one job, wherever it is.
+
+    Raises:
+        UnknownJobError: there is no such task, or none any more.
+    """
+    for each in stores.quarantine().all():
+        if each.job.task_id == task_id:
+            return _of(each.job, "quarantined", since=each.since)
+    job = stores.prompt_job_store().get(task_id)
+    if job is None:
+        raise UnknownJobError(f"there is no task {task_id!r}")
+    if job.state in OVER:
+        return _of(job, "over", since=job.accepted_at)
+    place: Place = "started" if job.state == STARTED else "waiting"
+    return _of(job, place, since=job.accepted_at)
+
+
+def retry(task_id: str) -> str:
+    """Classify the picture of a quarantined job once more, as a new job; return its task id.
+
+    A terminal state never changes: the failed job stays failed.
+
+    Raises:
+        UnknownJobError: it is not in quarantine.
+        ServiceUnavailableError: a part did not answer; the job stays in quarantine.
+    """
+    kept = _quarantined(task_id)
+    asked = Asked(kept.model, kept.top_k, kept.version)
+    if kept.image_url and kept.stage == "download":
+        again = jobs.submit_url(kept.image_url, asked=asked)
+    else:
+        upload = stores.image_store().get(task_id)
+        again = jobs.submit_upload(upload, filename=kept.filename, asked=asked)
+    purge(task_id)
+    return again.task_id
+
+
+def purge(task_id: str) -> None:
+    """Forget a quarantined job and delete its picture.
+
+    Raises:
+        UnknownJobError: it is not in quarantine.
+    """
+    _quarantined(task_id)
+    stores.image_store().delete(task_id)
+    stores.quarantine().release(task_id)
+
+
+def _quarantined(task_id: str) -> Job:
+    for each in stores.quarantine().all():
+        if each.job.task_id == task_id:
+            return each.job
+    raise UnknownJobError(f"there is no task {task_id!r} in quarantine")
+
+
+def _listed(task_ids: list[str], place: Place) -> tuple[Listed, ...]:
+    store = stores.prompt_job_store()
+    found = (store.get(task_id) for task_id in task_ids)
+    return tuple(_of(job, place, since=job.accepted_at) for job in found if job is not None)
+
+
+def _of(job: Job, place: Place, *, since: float) -> Listed:
+    return Listed(
+        task_id=job.task_id,
+        place=place,
+        state=job.state,
+        model=job.model,
+        filename=job.filename,
+        since=since,
+        attempts=job.attempts,
+        postponed=job.postponed,
+        resent=job.resent,
+        owner=job.owner,
+    )
