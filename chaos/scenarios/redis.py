@@ -5,19 +5,25 @@ from chaos.run import Run, Scenario
 
 FULL_SECONDS = 7.0
 CUT_SECONDS = 15.0
+IN_HAND = 8
+"""Pictures sent at once, so that every child holds one when the fault comes."""
 DISK = Layout(disk_mib=24)
 
 
 def _full(run: Run) -> None:
     """Redis is at its memory limit for 12 s while children hold pictures."""
-    with run.load(), run.fault(), run.faults.redis_full():
-        run.calm(12.0)
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.redis_full():
+            run.calm(12.0)
 
 
 def _disk_full(run: Run) -> None:
     """The disk of the append-only file is full for 10 s."""
-    with run.load(), run.fault(), run.faults.disk_full():
-        run.calm(10.0)
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.disk_full():
+            run.calm(10.0)
 
 
 def _stalled(run: Run) -> None:
@@ -30,21 +36,26 @@ def _stalled(run: Run) -> None:
 
 
 def _frozen(run: Run) -> None:
-    """Redis stands still for 10 s."""
-    with run.load(), run.fault(), run.faults.frozen("redis"):
-        run.calm(10.0)
+    """Redis stands still for 10 s while children hold pictures."""
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.frozen("redis"):
+            run.calm(10.0)
 
 
 def _frozen_and_killed(run: Run) -> None:
     """Redis stands still for 25 s, is killed, and starts again from its file."""
-    with run.load(per_second=4), run.fault(), run.faults.frozen("redis"):
-        run.calm(25.0)
-        run.faults.kill("redis")
+    with run.load(per_second=4), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.frozen("redis"):
+            run.calm(25.0)
+            run.faults.kill("redis")
 
 
 def _killed(run: Run) -> None:
     """Redis is killed under load and starts again from its append-only file."""
     with run.load(), run.fault():
+        run.burst(IN_HAND)
         run.faults.kill("redis")
     run.calm(3.0)
 
@@ -67,9 +78,9 @@ def _no_rights(run: Run) -> None:
 
 
 def _cut(run: Run) -> None:
-    """The wire between the worker and Redis is cut for 15 s; no connection closes."""
-    with run.load(), run.fault(), run.faults.cut_off():
-        run.calm(15.0)
+    """The wire between the worker and Redis is cut for 40 s; no connection closes."""
+    with run.load(per_second=4), run.fault(), run.faults.cut_off():
+        run.calm(40.0)
 
 
 SCENARIOS = (

@@ -7,6 +7,10 @@ from chaos.pictures import Harm
 from chaos.run import Run, Scenario, say
 
 WORKER_SECONDS = 7.0
+TAKE_OVER_SECONDS = 22.0
+"""A readiness of 15 s runs out, and then a lost worker's seven."""
+
+SHORT_LIMITS = ("task.soft_time_limit=3", "task.time_limit=4")
 CHILD_SECONDS = 7.0
 """Five seconds and the time to load a model."""
 
@@ -38,9 +42,11 @@ def _frozen_handover(run: Run) -> None:
 
 
 def _freeze_worker(run: Run) -> None:
-    """One of two workers freezes for 20 s with pictures in hand, then wakes up and goes on."""
+    """One of two workers freezes for 22 s with pictures in hand, then wakes up and goes on."""
     with run.load(per_second=20), run.fault(), run.faults.frozen("worker", with_children=True):
-        run.calm(20.0)
+        run.calm(TAKE_OVER_SECONDS)
+        why = f"pictures of a worker that is frozen for {TAKE_OVER_SECONDS:g} s are not taken over"
+        run.expect_answered(accepted_before=run.begun_at, why=why)
 
 
 def _roll(run: Run) -> None:
@@ -79,20 +85,16 @@ def _endless(run: Run) -> None:
 
 def _other_pool(run: Run) -> None:
     """The worker is started with a pool of threads: it classifies, or says why it will not."""
-    if _refused(run):
+    ready = run.waits_for(run.stack.is_whole, seconds=10.0)
+    run.serves = not run.stack.supervisor.restarts()["worker"]
+    if not run.serves:
+        last_line = run.stack.supervisor.last_line("worker")
+        say(f"the worker's last line: {last_line}")
+        run.expect("pool" in last_line, "a pool that is refused is refused with a sentence")
         return
+    run.expect(ready, "`/readyz` says ready when a worker with this pool classifies")
     with run.load(per_second=20):
         run.calm(6.0)
-
-
-def _refused(run: Run) -> bool:
-    ready = run.waits_for(run.stack.is_whole, seconds=10.0)
-    last_line = run.stack.supervisor.last_line("worker")
-    if ready:
-        return False
-    say(f"the worker's last line: {last_line}")
-    run.expect("pool" in last_line, "a pool that does not work is refused with a sentence")
-    return True
 
 
 SCENARIOS = (
@@ -103,7 +105,7 @@ SCENARIOS = (
     Scenario("roll", _roll, quick=True),
     Scenario("poison", _poison, answers_within=45.0),
     Scenario("memory-error", _memory, quick=True),
-    Scenario("endless", _endless, Layout(worker_options=("task.time_limit=4",))),
+    Scenario("endless", _endless, Layout(worker_options=SHORT_LIMITS)),
     Scenario(
         "other-pool",
         _other_pool,
