@@ -4,7 +4,6 @@ A picture that a killed process had in hand is done again, so every fault adds t
 doubled executions that are allowed. Whatever is not in that number is one too many.
 """
 
-import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -15,10 +14,11 @@ import numpy as np
 import psutil
 
 from chaos.stack import MIB, Stack
+from petiole.service import free_port
 
 TICK_SECONDS = 1.0
 REQUEST_HEAD = b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
-NO_MEMORY, NO_LIMIT = "1", "0"
+NO_MEMORY = "1"
 
 
 class Faults:
@@ -28,6 +28,7 @@ class Faults:
         """Do nothing yet."""
         self._stack = stack
         self._rng = rng
+        self._slow: list[socket.socket] = []
         self.redone = 0
 
     def kill(self, name: str) -> None:
@@ -81,21 +82,19 @@ class Faults:
     def redis_read_only(self) -> Iterator[None]:
         """Make Redis a replica of nobody, as after a failover it was not told of."""
         self._may_redo_all()
-        nowhere = _unused_port()
         with self._stack.redis() as client:
-            client.execute_command("REPLICAOF", "127.0.0.1", nowhere)
+            client.execute_command("REPLICAOF", "127.0.0.1", free_port())
             try:
                 yield
             finally:
                 client.execute_command("REPLICAOF", "NO", "ONE")
 
     @contextmanager
-    def redis_without_rights(self, *rules: str, again: str) -> Iterator[None]:
+    def redis_without_rights(self, without: str, *, again: str) -> Iterator[None]:
         """Take rights from the user that every part is, until the block ends."""
         self._may_redo_all()
         with self._stack.redis() as client:
-            client.execute_command("ACL", "SETUSER", "default", *rules)
-            # A connection keeps no rights, but one that was subscribed is closed by the server.
+            client.execute_command("ACL", "SETUSER", "default", without)
             try:
                 yield
             finally:
@@ -139,6 +138,7 @@ class Faults:
                 each.sendall(REQUEST_HEAD)
             self._slow = sockets
             yield
+            self._slow = []
 
     def drip(self, *, seconds: float) -> None:
         """Send a byte a second on every slow socket."""
@@ -151,15 +151,3 @@ class Faults:
 
     def _may_redo_all(self) -> None:
         self.redone += self._stack.layout.workers * self._stack.layout.children
-
-
-def kill_if_there(pid: int) -> None:
-    """SIGKILL one process that may have ended."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

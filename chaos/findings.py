@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chaos.journal import NO_ANSWER, Accepted, Attempt, End, Journal
 from chaos.pictures import Harm
@@ -88,7 +88,7 @@ def findings(scenario: Scenario, run: Run, measured: Measured) -> Findings:
         rates=(measured.rate_before, _rate_during(run), measured.rate_after),
     )
     broken = (*_broken(scenario, row), *_broken_by(run, measured), *measured.left, *run.broken)
-    return Findings(**{**row.__dict__, "broken": tuple(broken)})
+    return replace(row, broken=broken)
 
 
 def _broken(scenario: Scenario, row: Findings) -> Iterable[str]:
@@ -136,9 +136,7 @@ def _falsely_failed(job: Accepted, end: End) -> bool:
 def _is_wrong(job: Accepted, end: End, executions: Counter[str]) -> bool:
     """Tell whether an end belongs to another picture, or to none."""
     picture = job.picture
-    if picture is None:
-        return False
-    if end.state != "SUCCESS":
+    if picture is None or end.state != "SUCCESS":
         return False
     best = end.document["predictions"][0]
     off = abs(best["probability"] - picture.probability)

@@ -12,7 +12,6 @@ from chaos.pictures import Picture
 
 NO_ANSWER = 0
 ACCEPTED = 202
-OVER = 200
 TIMEOUT_SECONDS = 10.0
 END_STATES = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
@@ -104,6 +103,10 @@ class Journal:
         """Return the accepted jobs whose end nobody has seen."""
         with self.lock:
             return [task_id for task_id in self.accepted if task_id not in self.ends]
+
+    def open_since(self, moment: float, *, recent: bool) -> list[str]:
+        """Return the open jobs that were accepted after that moment, or those from before it."""
+        return [i for i in self.open() if (self.accepted[i].at >= moment) == recent]
 
     def ended_between(self, begin: float, end: float) -> int:
         """Return how many jobs were seen to end in that time."""

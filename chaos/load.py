@@ -12,8 +12,9 @@ from chaos.journal import Journal
 T = TypeVar("T")
 
 SENDERS = 32
+RECENT_SECONDS = 2.0
 LOOK_SECONDS = 0.02
-"""Pause after each look at a result: at most fifty requests a second come from looking."""
+"""Pause after each look at a result: at most a hundred requests a second come from looking."""
 
 
 @contextmanager
@@ -44,17 +45,23 @@ class Watcher:
         self._journal = journal
         self._api = api
         self._done = Event()
-        self._thread = Thread(target=self._watch, name="watcher", daemon=True)
+        # Apart, so that jobs which nobody answers do not delay the sight of those just sent.
+        self._threads = [
+            Thread(target=self._watch, args=(recent,), name="watcher", daemon=True)
+            for recent in (True, False)
+        ]
 
     def __enter__(self) -> "Watcher":
         """Start to ask."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Ask no more."""
         self._done.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def wait(self, *, until: float) -> bool:
         """Wait for the end of every accepted job, until that moment; True when all ended."""
@@ -72,9 +79,9 @@ class Watcher:
             self._done.wait(LOOK_SECONDS)
         return True
 
-    def _watch(self) -> None:
+    def _watch(self, recent: bool) -> None:
         while not self._done.is_set():
-            for task_id in self._journal.open():
+            for task_id in self._journal.open_since(monotonic() - RECENT_SECONDS, recent=recent):
                 if self._done.is_set():
                     return
                 self._journal.look(self._api, task_id)

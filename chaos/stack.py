@@ -79,6 +79,7 @@ class Stack:
             if part.name == "redis":
                 self.wait_for(lambda: not service.no_redis_at(self.redis_url()), "redis")
         self._keeper.start()
+        self.wait_for(lambda: not service.no_answer_of(f"{self.api}/livez"), "the API")
         if self.layout.waits_until_ready:
             self.wait_for(self.is_whole, "the service")
 

@@ -98,7 +98,7 @@ def _other_pool(run: Run) -> None:
 
 
 SCENARIOS = (
-    Scenario("kill-children", _kill_children, recovers_within=CHILD_SECONDS, quick=True),
+    Scenario("kill-children", _kill_children, recovers_within=CHILD_SECONDS),
     Scenario("kill-main", _kill_main, recovers_within=WORKER_SECONDS),
     Scenario("frozen-handover", _frozen_handover, recovers_within=WORKER_SECONDS),
     Scenario("freeze-worker", _freeze_worker, Layout(workers=2), recovers_within=WORKER_SECONDS),
