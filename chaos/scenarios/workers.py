@@ -6,7 +6,9 @@ from chaos.layout import Layout
 from chaos.pictures import Harm
 from chaos.run import Run, Scenario, say
 
-WORKER_SECONDS = 7.0
+WORKER_SECONDS = 12.0
+"""Seven seconds, and five in which the only worker is started again."""
+
 TAKE_OVER_SECONDS = 22.0
 """A readiness of 15 s runs out, and then a lost worker's seven."""
 
