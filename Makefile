@@ -10,7 +10,7 @@ INSTALLED := .venv/.installed
 STORE := $(or $(PETIOLE_MODELS_STORE_URL),var/models)
 MODEL := $(if $(or $(findstring ://,$(STORE)),$(word 2,$(STORE))),,$(STORE)/imagenet/1/card.json)
 CACHES := .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-ROOMS := api tasks model_store training petiole tests benchmarks
+ROOMS := api tasks model_store training petiole tests benchmarks chaos
 
 # Prints "ok" under a usable interpreter; Debian ships venv without ensurepip.
 TRY_PYTHON := import ensurepip, sys; print("ok" if 0x30B <= sys.hexversion >> 16 <= 0x30D else "")
@@ -19,7 +19,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench swap-bench train-bench lock clean
+.PHONY: help setup run demo test check format bench swap-bench train-bench chaos lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ swap-bench: setup ## measure the latency while a version takes over
 
 train-bench: setup ## measure training: make train-bench IMAGES=folder-of-folders
 	@$(BIN)/python -m benchmarks.training $(IMAGES)
+
+chaos: setup ## hurt the running service in every way and count what became of each picture
+	@$(BIN)/python -m chaos --document docs/reliability.md
 
 lock: $(INSTALLED) ## write requirements/*.lock anew from pyproject.toml
 	@UV=$(BIN)/uv requirements/compile.sh

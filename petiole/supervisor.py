@@ -92,6 +92,10 @@ class Supervisor:
         """Return how often each part was restarted."""
         return {name: running.restarts for name, running in self._running.items()}
 
+    def process_ids(self) -> dict[str, int]:
+        """Return the id of each part's present process, by the part's name."""
+        return {name: running.process.pid for name, running in self._running.items()}
+
     def last_line(self, name: str) -> str:
         """Return the last line that a part has logged, empty when there is none."""
         return self._running[name].last_line

@@ -1,0 +1,82 @@
+"""`python -m chaos`: run scenarios against a real service, print the table, fail if one broke."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from secrets import randbelow
+
+from benchmarks import report
+from chaos import controls, soak, table
+from chaos.controls import CONTROLS
+from chaos.experiment import row_of
+from chaos.findings import Findings
+from chaos.layout import FULL, PROTECTIONS, Protection
+from chaos.run import Scenario, say
+from chaos.scenarios import SCENARIOS
+
+INTERRUPTED = 130
+MARKS = {FULL.name: "chaos", PROTECTIONS["plain"].name: "plain"}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what the command line names; return 1 when a promise was broken."""
+    arguments = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        say("interrupted; everything was stopped")
+        return INTERRUPTED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    protection = PROTECTIONS[arguments.settings]
+    scenarios = _chosen(arguments)
+    say(f"seed {arguments.seed}")
+    rows = [row_of(each, seed=arguments.seed, protection=protection) for each in scenarios]
+    text = _text(rows, scenarios, arguments.seed, protection)
+    blind = [] if arguments.scenarios or arguments.soak else _blind(arguments)
+    print(text)  # noqa: T201 - the table is the output
+    if arguments.document:
+        report.write(arguments.document, text, mark=MARKS.get(protection.name, "chaos"))
+    for name in blind:
+        say(f"the control {name!r} did not fail: the harness would not see a loss")
+    return int(bool(blind) or any(row.broken for row in rows))
+
+
+def _chosen(arguments: argparse.Namespace) -> list[Scenario]:
+    if arguments.soak:
+        return [soak.scenario(arguments.soak)]
+    if arguments.scenarios:
+        return [SCENARIOS[name] for name in arguments.scenarios]
+    return [each for each in SCENARIOS.values() if each.quick or not arguments.quick]
+
+
+def _blind(arguments: argparse.Namespace) -> list[str]:
+    """Run the controls and return those that did not fail."""
+    chosen = CONTROLS[:1] if arguments.quick else CONTROLS
+    return [control.name for control in chosen if not controls.fails(control, arguments.seed)]
+
+
+def _text(
+    rows: list[Findings], scenarios: list[Scenario], seed: int, protection: Protection
+) -> str:
+    titles = {scenario.name: scenario.title for scenario in scenarios}
+    return table.markdown(rows, seed=seed, settings=protection.name, titles=titles)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", choices=[[], *SCENARIOS], metavar="SCENARIO")
+    parser.add_argument("--seed", type=int, default=randbelow(1_000_000))
+    parser.add_argument("--quick", action="store_true", help="the short selection")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="faults at random instead")
+    parser.add_argument("--settings", choices=PROTECTIONS, default="petiole")
+    parser.add_argument("--document", type=Path, help="write the table between its marks")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

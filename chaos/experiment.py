@@ -1,0 +1,121 @@
+"""From a scenario to its row: start, measure, hurt, wait, measure again, look for what is left."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from time import monotonic, sleep
+
+import numpy as np
+
+from chaos import counted
+from chaos.findings import THROUGHPUT_SHARE, Findings, Measured, findings
+from chaos.layout import FULL, Protection
+from chaos.load import Watcher
+from chaos.run import Run, Scenario, say
+from chaos.stack import Stack, StackError
+
+BURST_SECONDS = 10.0
+BURSTS_AFTERWARDS = 3
+TIDY_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 100.0
+QUEUES = ("classify", "downloads")
+
+
+def row_of(scenario: Scenario, *, seed: int, protection: Protection = FULL) -> Findings:
+    """Start a service, run the scenario on it, and return what became of its pictures.
+
+    The directory with the service's log is kept, and named, when a promise was broken.
+    """
+    directory = Path(tempfile.mkdtemp(prefix=f"petiole-chaos-{scenario.name}-"))
+    say(f"{scenario.name}: {scenario.title}")
+    try:
+        row = _row(scenario, Stack(directory, scenario.layout, protection), seed)
+    except StackError as exc:
+        say(f"{scenario.name}: not run: {exc}")
+        return Findings(scenario.name, skipped=str(exc))
+    if row.broken:
+        say(f"{scenario.name}: BROKEN: {'; '.join(row.broken)}; see {directory / 'log'}")
+    else:
+        say(f"{scenario.name}: every promise kept")
+        shutil.rmtree(directory)
+    return row
+
+
+def _row(scenario: Scenario, stack: Stack, seed: int) -> Findings:
+    outlived: list[str] = []
+    try:
+        stack.start()
+        run = Run(stack, np.random.default_rng(seed))
+        measured = _measured(scenario, run)
+    finally:
+        outlived = stack.stop()
+    left = (*measured.left, *(f"left running: {command}" for command in outlived))
+    executions = counted.executions(stack.executions)
+    whole = Measured(executions, measured.rate_before, measured.rate_after, left)
+    return findings(scenario, run, whole)
+
+
+def _measured(scenario: Scenario, run: Run) -> Measured:
+    stack = run.stack
+    with Watcher(run.journal, stack.api) as watcher:
+        # A layout that does not wait for readiness has nothing to compare with.
+        before = _rate(run, watcher) if stack.layout.waits_until_ready else 0.0
+        run.begun_at = run.healed_at = monotonic()
+        scenario.act(run)
+        settled = watcher.wait(until=monotonic() + scenario.answers_within)
+        say("all answered" if settled else f"{len(run.journal.open())} not answered in time")
+        after = _rate_again(run, watcher, before) if run.serves else 0.0
+    _look_again(run)
+    return Measured(counted.executions(stack.executions), before, after, _left(stack))
+
+
+def _rate(run: Run, watcher: Watcher) -> float:
+    """Return how many pictures of a burst are answered in a second."""
+    begun = monotonic()
+    task_ids = run.burst()
+    watcher.wait_for(task_ids, until=begun + BURST_SECONDS)
+    answered = len(set(task_ids).intersection(run.journal.ends))
+    return answered / (monotonic() - begun)
+
+
+def _rate_again(run: Run, watcher: Watcher, before: float) -> float:
+    """Return the best rate of a few bursts: a busy machine slows one down, a lost child all."""
+    rate = 0.0
+    for _ in range(BURSTS_AFTERWARDS):
+        rate = max(rate, _rate(run, watcher))
+        if rate >= THROUGHPUT_SHARE * before:
+            break
+    return rate
+
+
+def _look_again(run: Run) -> None:
+    """See that each end that is still kept is the one that was seen first."""
+    since = monotonic() - LOOK_AGAIN_SECONDS
+    for task_id in [task_id for task_id, end in run.journal.ends.items() if end.at > since]:
+        if not run.journal.look(run.stack.api, task_id):
+            run.journal.changed.append(task_id)
+
+
+def _left(stack: Stack) -> tuple[str, ...]:
+    """Return what is still there of finished work, after time enough to tidy up."""
+    deadline = monotonic() + TIDY_SECONDS
+    while left := (*_left_in_redis(stack), *_left_uploads(stack)):
+        if monotonic() > deadline:
+            return left
+        sleep(0.2)
+    return ()
+
+
+def _left_in_redis(stack: Stack) -> list[str]:
+    with stack.redis() as client:
+        counts = {
+            **{f"queue {queue}": client.llen(queue) for queue in QUEUES},
+            **{"unacked": client.hlen("unacked"), "unacked_index": client.zcard("unacked_index")},
+            **{key: client.zcard(key) for key in client.keys("petiole:open:*")},
+        }
+    return [f"left: {count} in {name}" for name, count in counts.items() if count]
+
+
+def _left_uploads(stack: Stack) -> list[str]:
+    files = [file for file in stack.uploads.rglob("*") if file.is_file()]
+    return [f"left: {len(files)} uploads"] if files else []

@@ -1,0 +1,109 @@
+"""What a scenario starts: how many workers, of which pool, with which of their protections off."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from petiole import parts
+from petiole.parts import Part
+
+OURS = ("PETIOLE_", "CELERY_", "FLOWER_", "CHAOS_", "REDIS_URL", "PROMETHEUS_")
+"""Settings of the user's own service, which must not reach the one that is hurt."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What the service is allowed to protect itself with.
+
+    Attributes:
+        name: As in the tables.
+        worker_options: Settings of Celery, as `celery worker` takes them on its command line.
+        environment: Settings of the service.
+        worker_app: The Celery app of the classify workers.
+    """
+
+    name: str
+    worker_options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    worker_app: str = "tasks"
+
+
+NO_RECONCILER = {"PETIOLE_TASKS_RECONCILE_SECONDS": "0"}
+FULL = Protection("petiole")
+UNRECONCILED = Protection("no reconciler", environment=NO_RECONCILER)
+EARLY = Protection("early acknowledgement", ("task.acks_late=0",), NO_RECONCILER)
+UNSAFE_TASK = Protection("Celery's own task class", worker_app="chaos.unsafe")
+PLAIN = Protection(
+    "plain Celery settings",
+    (
+        "task.acks_late=0",
+        "task.reject_on_worker_lost=0",
+        "broker.channel_error_retry=0",
+        "worker.prefetch_multiplier=4",
+        "result.backend_always_retry=0",
+    ),
+    NO_RECONCILER,
+    "chaos.unsafe",
+)
+PROTECTIONS = {
+    "petiole": FULL,
+    "no-reconciler": UNRECONCILED,
+    "early": EARLY,
+    "unsafe-task": UNSAFE_TASK,
+    "plain": PLAIN,
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parts of one started service.
+
+    Attributes:
+        workers: Classify workers.
+        children: Children of each.
+        work_seconds: What one picture takes in a child.
+        worker_words: Further words of the workers' command line, as `--pool threads`.
+        worker_options: Settings of Celery for the classify workers.
+        environment: Settings of the service.
+        worker_environment: Further ones, of the classify workers alone.
+        disk_mib: Size of a disk of its own for Redis' file; 0 means the usual disk.
+        wired: Whether the classify workers reach Redis over a wire that can be cut.
+        damaged_model: Whether the model's file is overwritten before the start.
+        waits_until_ready: Whether the start waits until the service can classify.
+    """
+
+    workers: int = 1
+    children: int = 2
+    work_seconds: float = 0.05
+    worker_words: tuple[str, ...] = ()
+    worker_options: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    worker_environment: Mapping[str, str] = field(default_factory=dict)
+    disk_mib: int = 0
+    wired: bool = False
+    damaged_model: bool = False
+    waits_until_ready: bool = True
+
+
+def worker_name(number: int) -> str:
+    """Return the name of a classify worker, counted from 0."""
+    return "worker" if number == 0 else f"worker-{number + 1}"
+
+
+def classify_worker(layout: Layout, protection: Protection, number: int) -> Part:
+    """Return the part of one classify worker."""
+    part = parts.worker(layout.children)
+    name = worker_name(number)
+    words = {"classify@%h": f"{name}@%h", "tasks": protection.worker_app}
+    command = [words.get(word, word) for word in part.command]
+    options = (*layout.worker_options, *protection.worker_options)
+    return Part(
+        name,
+        (*command, *layout.worker_words, *(("--", *options) if options else ())),
+        {**part.environment, **layout.worker_environment},
+    )
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without what the user's own service is told."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)}

@@ -1,0 +1,96 @@
+"""Faults of Redis and of the way to it: full, frozen, killed, read-only, cut off."""
+
+from chaos.layout import Layout
+from chaos.run import Run, Scenario
+
+FULL_SECONDS = 7.0
+CUT_SECONDS = 15.0
+IN_HAND = 8
+"""Pictures sent at once, so that every child holds one when the fault comes."""
+DISK = Layout(disk_mib=24)
+
+
+def _full(run: Run) -> None:
+    """Redis is at its memory limit for 12 s while children hold pictures."""
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.redis_full():
+            run.calm(12.0)
+
+
+def _disk_full(run: Run) -> None:
+    """The disk of the append-only file is full for 10 s."""
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.disk_full():
+            run.calm(10.0)
+
+
+def _stalled(run: Run) -> None:
+    """Redis stands still for 1.5 s, three times."""
+    with run.load(), run.fault():
+        for _ in range(3):
+            with run.faults.frozen("redis"):
+                run.calm(1.5)
+            run.calm(1.0)
+
+
+def _frozen(run: Run) -> None:
+    """Redis stands still for 10 s while children hold pictures."""
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.frozen("redis"):
+            run.calm(10.0)
+
+
+def _frozen_and_killed(run: Run) -> None:
+    """Redis stands still for 25 s, is killed, and starts again from its file."""
+    with run.load(per_second=4), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.frozen("redis"):
+            run.calm(25.0)
+            run.faults.kill("redis")
+
+
+def _killed(run: Run) -> None:
+    """Redis is killed under load and starts again from its append-only file."""
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        run.faults.kill("redis")
+    run.calm(3.0)
+
+
+def _read_only(run: Run) -> None:
+    """Redis refuses writes for 12 s, as a replica after a failover does."""
+    with run.load(), run.fault(), run.faults.redis_read_only():
+        run.expect_unready()
+        run.calm(6.0)
+
+
+def _no_rights(run: Run) -> None:
+    """The Redis user may not use any channel for 12 s, so a worker cannot subscribe."""
+    rights = run.faults.redis_without_rights("resetchannels", again="allchannels")
+    with run.load(), run.fault(), rights:
+        # Connections that were subscribed before go on; new ones are refused.
+        run.faults.kill("worker")
+        run.expect_unready()
+        run.calm(8.0)
+
+
+def _cut(run: Run) -> None:
+    """The wire between the worker and Redis is cut for 40 s; no connection closes."""
+    with run.load(per_second=4), run.fault(), run.faults.cut_off():
+        run.calm(40.0)
+
+
+SCENARIOS = (
+    Scenario("redis-full", _full, recovers_within=FULL_SECONDS),
+    Scenario("disk-full", _disk_full, DISK, recovers_within=FULL_SECONDS),
+    Scenario("redis-stalls", _stalled, quick=True),
+    Scenario("redis-frozen", _frozen),
+    Scenario("redis-frozen-killed", _frozen_and_killed),
+    Scenario("redis-killed", _killed, quick=True),
+    Scenario("redis-read-only", _read_only),
+    Scenario("redis-rights", _no_rights),
+    Scenario("cut", _cut, Layout(wired=True), recovers_within=CUT_SECONDS),
+)

@@ -1,0 +1,22 @@
+"""What a soak says of memory, descriptors, connections and keys."""
+
+import pytest
+
+from chaos.soak import MAY_GROW, Sample, growth
+
+FLAT = dict.fromkeys(MAY_GROW, 100.0)
+
+
+@pytest.mark.parametrize("name", MAY_GROW)
+def test_what_grows_without_end_is_named(name: str) -> None:
+    """Each measure by itself; a start that is still warming up is not compared with."""
+    samples = [Sample({**FLAT, name: 100.0 + 5 * n}) for n in range(40)]
+
+    assert [f"{name} grew from 172 to 272"] == growth(samples)
+
+
+def test_what_stays_is_flat() -> None:
+    """Noise around the same height is no growth."""
+    samples = [Sample({name: 100.0 + n % 5 for name in MAY_GROW}) for n in range(40)]
+
+    assert growth(samples) == []
