@@ -124,25 +124,18 @@ def _refusal(url: str, commands: Iterable[tuple[str, ...]]) -> Exception | None:
     try:
         connection = pool.get_connection()
         try:
-            return _rehearsed(connection, commands)
+            for command in (("MULTI",), *commands):
+                connection.send_command(*command)
+                connection.read_response()
         finally:
             # With it ends whatever transaction is open.
             connection.disconnect()
             pool.release(connection)
+    except (redis.ResponseError, redis.BusyLoadingError, redis.AuthenticationError) as exc:
+        return exc  # A full disk refuses even the PING of redis-py's own health check.
     except (redis.ConnectionError, redis.TimeoutError) as exc:
-        if isinstance(exc, (redis.BusyLoadingError, redis.AuthenticationError)):
-            return exc
         message = f"Redis did not answer ({type(exc).__name__}); try again shortly"
         raise ServiceUnavailableError(message) from exc
-
-
-def _rehearsed(connection: Any, commands: Iterable[tuple[str, ...]]) -> Exception | None:
-    try:
-        for command in (("MULTI",), *commands):
-            connection.send_command(*command)
-            connection.read_response()
-    except redis.ResponseError as exc:
-        return exc
     return None
 
 

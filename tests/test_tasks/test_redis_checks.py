@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     wait_for_redis(f"redis://127.0.0.1:{port}/0")
     with redis.Redis(port=port, decode_responses=True) as client:
         yield client
-    process.terminate()
+    process.kill()
     process.wait(timeout=10)
 
 
