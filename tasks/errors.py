@@ -7,6 +7,8 @@ The tree::
     │   ├── UploadMissingError      its bytes are no longer in the image store
     │   ├── JobMemoryError          the picture needed more memory than the worker has
     │   ├── PoisonedJobError        it lost its worker too often
+    │   ├── UnknownTaskTypeError    its message names a task that no worker has
+    │   ├── MalformedMessageError   its message cannot be read
     │   └── DownloadError
     │       ├── DownloadRefusedError    the address may not be asked
     │       ├── DownloadStatusError     the server answered something else than 200
@@ -42,6 +44,14 @@ class JobMemoryError(JobError):
 
 class PoisonedJobError(JobError):
     """The job lost its worker `max_attempts` times."""
+
+
+class UnknownTaskTypeError(JobError):
+    """The job's message names a task that no worker has."""
+
+
+class MalformedMessageError(JobError):
+    """The job's message cannot be read."""
 
 
 class DownloadError(JobError):

@@ -79,6 +79,12 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.UploadMissingError: Problem("upload-missing", "The picture is no longer stored", 500),
     errors.JobMemoryError: Problem("out-of-memory", "The picture needs too much memory", 422),
     errors.PoisonedJobError: LOST,
+    errors.UnknownTaskTypeError: Problem(
+        "unknown-task-type", "No worker knows the job's task", 500
+    ),
+    errors.MalformedMessageError: Problem(
+        "malformed-message", "The job's message cannot be read", 500
+    ),
     errors.DownloadError: Problem("download-failed", "The picture could not be downloaded", 422),
     errors.DownloadRefusedError: Problem("download-refused", "This address may not be asked", 422),
     errors.DownloadStatusError: Problem(

@@ -16,6 +16,7 @@ from tasks.publisher import QUEUE_OF_TASK
 from tasks.settings import settings
 
 OLDEST_VERSION = (6, 2)  # kombu looks for messages of dead workers with `ZRANGE … BYSCORE`
+BROKER, JOB_STORE = "broker", "job store"
 CONTROL_EXCHANGE = "celery.pidbox"
 CURES: Final = (
     (redis.OutOfMemoryError, "it is full; free memory or raise its maxmemory"),
@@ -48,28 +49,22 @@ def refusals() -> list[str]:
     Raises:
         ServiceUnavailableError: a server does not answer.
     """
-    return [
-        f"{name}: {cure(refusal)}"
-        for name, url in _servers().items()
-        if (refusal := _refusal(url, _commands_of(name, url)))
-    ]
+    found = ((name, _refusal(url, _commands_of(name, url))) for url, name in _servers().items())
+    return [f"{name}: {cure(refusal)}" for name, refusal in found if refusal]
 
 
 def warnings() -> tuple[str, ...]:
-    """Return what each server cannot promise, one sentence each; a server that is away has none."""
-    return tuple(
-        f"{name}: {sentence}"
-        for name, url in _servers().items()
-        for sentence in _doubts(_info(url))
-    )
+    """Return what each server cannot promise, one sentence each; a server that is away has none.
 
-
-def log_warnings() -> None:
-    """Log what the servers cannot promise, each sentence once in a process."""
-    for sentence in warnings():
+    Each is also logged, once in a process.
+    """
+    servers = _servers().items()
+    found = tuple(f"{name}: {doubt}" for url, name in servers for doubt in _doubts(_info(url)))
+    for sentence in found:
         if sentence not in _said():
             _said().add(sentence)
             logger.warning("a promise is not kept", extra={"reason": sentence})
+    return found
 
 
 @once
@@ -78,10 +73,14 @@ def _said() -> set[str]:
 
 
 def _servers() -> dict[str, str]:
-    """Return the URLs of the broker and the job store, by name, as far as they are Redis."""
+    """Return what each server is, by URL, as far as broker and job store are Redis."""
     broker_url = str(app.conf.broker_url).split(";", maxsplit=1)[0]  # the rest are for failures
-    urls = {"broker": broker_url, "job store": settings().job_store_url}
-    return {name: url for name, url in urls.items() if url.startswith(("redis://", "rediss://"))}
+    store_url = settings().job_store_url
+    if broker_url == store_url:
+        names = {store_url: f"{BROKER} and {JOB_STORE}"}
+    else:
+        names = {broker_url: BROKER, store_url: JOB_STORE}
+    return {url: name for url, name in names.items() if url.startswith(("redis://", "rediss://"))}
 
 
 @once
@@ -97,21 +96,21 @@ def _client(url: str) -> Any:
 
 def _commands_of(name: str, url: str) -> list[tuple[str, ...]]:
     """Return the commands, with real keys, without which a server of that name is of no use."""
-    if name == "job store":
-        return [
+    commands: list[tuple[str, ...]] = []
+    if BROKER in name:
+        database = _client(url).connection_pool.connection_kwargs.get("db", 0)
+        for queue in dict.fromkeys(QUEUE_OF_TASK.values()):
+            commands += [("LPUSH", queue, ""), ("SADD", f"_kombu.binding.{queue}", "")]
+        commands += [("PUBLISH", f"/{database}.{CONTROL_EXCHANGE}", "")]
+    if JOB_STORE in name:
+        commands += [
             ("HSET", f"{JOB}probe", "state", ""),
             ("SET", f"{DOCUMENT}probe", ""),
             ("EVAL", "return 1", "0"),
             ("PUBLISH", FINISHED_CHANNEL, ""),
             ("SUBSCRIBE", FINISHED_CHANNEL),
         ]
-    database = _client(url).connection_pool.connection_kwargs.get("db", 0)
-    queues = dict.fromkeys(QUEUE_OF_TASK.values())
-    return [
-        *(("LPUSH", queue, "") for queue in queues),
-        *(("SADD", f"_kombu.binding.{queue}", "") for queue in queues),
-        ("PUBLISH", f"/{database}.{CONTROL_EXCHANGE}", ""),
-    ]
+    return commands
 
 
 def _refusal(url: str, commands: Iterable[tuple[str, ...]]) -> Exception | None:

@@ -1,7 +1,5 @@
 """A real server, a real API and real workers, each started by the test that needs it."""
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +13,7 @@ import requests
 
 from petiole import parts
 from petiole.parts import Part
+from tasks.job_stores.redis import READY_MEMBERS
 from tests.conftest import ROOT, free_port, picture, wait_for_redis
 from tests.test_end_to_end.conftest import alive, environment_for, wait_until
 
@@ -50,14 +49,23 @@ class Stage:
         try:
             yield started
         finally:
-            for each in alive([*started.children(recursive=True), started]):
-                each.kill()
+            if process.poll() is None and started.is_running():
+                for each in alive([*started.children(recursive=True), started]):
+                    each.kill()
             process.wait(timeout=10)
+
+    @contextmanager
+    def working(self, part: Part, **further: str) -> Iterator[psutil.Process]:
+        """Run a worker, ready, until the block ends; nothing is left of earlier ones."""
+        self.redis.delete(READY_MEMBERS)
+        with self.running(part, **further) as process:
+            wait_until(lambda: self.get("/readyz").ok)
+            yield process
 
     @property
     def log(self) -> str:
-        """Everything that was logged so far."""
-        return "".join(log.read_text() for log in self.logs)
+        """What the program that was started last has logged so far."""
+        return self.logs[-1].read_text()
 
     def get(self, path: str) -> requests.Response:
         """GET from the API."""
@@ -81,10 +89,6 @@ class Stage:
     def answered(self, task_ids: list[str], *, seconds: float) -> bool:
         """Wait until every one is SUCCESS; fails when it is not in time."""
         return wait_until(lambda: set(self.states(task_ids)) == {"SUCCESS"}, seconds=seconds)
-
-    def is_ready(self) -> bool:
-        """Whether `/readyz` says so."""
-        return self.get("/readyz").ok
 
 
 def worker(*options: str, queue: str = "classify") -> Part:
@@ -128,8 +132,3 @@ def _answers(stage: Stage) -> bool:
         return stage.get("/livez").ok
     except requests.ConnectionError:
         return False
-
-
-def kill(process: psutil.Process) -> None:
-    """End one process at once."""
-    os.kill(process.pid, signal.SIGKILL)

@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from tests.test_end_to_end.conftest import wait_until
 from tests.test_workers.conftest import Stage, worker
 
 pytestmark = pytest.mark.end_to_end
@@ -15,8 +14,7 @@ FREED_SECONDS = 7.0
 
 def test_a_full_server_that_is_freed_is_served_on(stage: Stage) -> None:
     """Children hold pictures and others wait while it fills up; all are answered, and new ones."""
-    with stage.running(worker("--concurrency", "2")) as process:
-        wait_until(stage.is_ready)
+    with stage.working(worker("--concurrency", "2")) as process:
         for child in process.children():
             child.suspend()
         before = stage.accepted(15)
