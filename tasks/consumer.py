@@ -1,26 +1,46 @@
-"""Celery's consumer with events in batches: Flower's view is a quarter second late, and cheap.
+"""Celery's consumer, with events in batches, an eye on itself, and strays that are not lost.
 
 Celery flushes its buffered events in every turn of its loop, about one PUBLISH for each: that
 took a third of the worker's main process (measured with py-spy at 60 pictures/s).
 """
 
+import logging
+import os
+import warnings
+from threading import Timer
+from time import monotonic
 from typing import Any
 
+from celery.exceptions import CPendingDeprecationWarning
+from celery.worker import state
 from celery.worker.consumer import Consumer as _Consumer
+
+from tasks import broker, redis_checks, strays
+from tasks.consumption import LOOK_SECONDS, Notice, Rights, StillError, Stillness, waiting
 
 # celery-types knows neither the loop nor the flush of the real class.
 Consumer: Any = _Consumer
 
 FLUSH_SECONDS = 0.25
+FAREWELL_SECONDS = 20.0
+REPEAT_SECONDS = 60.0
+CHATTY_LOGGERS = ("celery.worker.consumer.consumer", "celery.worker.consumer.connection")
+
+logger = logging.getLogger(__name__)
 
 
 class EventBatchingConsumer(Consumer):  # type: ignore[misc]
     """Flushes events four times a second; the dispatcher flushes earlier when 24 wait."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Begin without a flush under way."""
+        """Begin without a flush under way, still since now."""
         super().__init__(*args, **kwargs)
         self._flush_is_due = False
+        self._wanted = frozenset(self.app.amqp.queues.consume_from)
+        self._notice, self._rights = Notice(), Rights()
+        self._stillness = Stillness(reconnect=self._reconnect, replace=self._replace)
+        self.on_task_message.add(lambda _: self._stillness.moved())
+        _say_less()
 
     def on_send_event_buffered(self) -> None:
         """Plan one flush for all events of the next quarter second."""
@@ -32,7 +52,111 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         self._flush_is_due = False
         self._flush_events()
 
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Look at what this worker does, from the loop that does it."""
+        super().register_with_event_loop(hub)
+        self._stillness.since = monotonic()
+        hub.call_repeatedly(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        reason = self._why_not_consuming()
+        self._notice.put(self._wanted, reason)
+        self._stillness.look(could_take=reason is None and self._is_idle_beside_work())
+
+    def _why_not_consuming(self) -> str | None:
+        if broker.backlog():
+            return "the broker refuses writes"
+        if refusal := self._rights.refusal():
+            return refusal
+        cancelled = [q for q in self._wanted if not self.task_consumer.consuming_from(q)]
+        if cancelled:
+            queue = cancelled[0]
+            cure = f"celery control -d {self.hostname} add_consumer {queue}"
+            return f"somebody cancelled the queue {queue}; take it up again with {cure}"
+        return None
+
+    def _is_idle_beside_work(self) -> bool:
+        if state.reserved_requests or self.connection.transport.driver_type != "redis":
+            return False  # Other brokers keep the credit themselves.
+        return waiting(self.task_consumer.channel, self._wanted) > 0
+
+    def _reconnect(self) -> None:
+        logger.error("messages wait and none is taken; connecting anew")
+        raise StillError("messages wait and none is taken")
+
+    def _replace(self) -> None:
+        """End with a status that makes a supervisor start another worker."""
+        logger.error("messages wait and none is taken; ending, to be replaced")
+        state.should_stop = os.EX_TEMPFAIL  # type: ignore[assignment] # an exit status, or None
+        farewell = Timer(FAREWELL_SECONDS, os._exit, (os.EX_TEMPFAIL,))
+        farewell.daemon = True
+        farewell.start()
+
+    def on_connection_error_after_connected(self, exc: BaseException) -> None:
+        """Clean up after Celery's manner, and say what a server refuses."""
+        super().on_connection_error_after_connected(exc)
+        self._say_refusal(exc)
+
+    def on_connection_error_before_connected(self, exc: BaseException) -> None:
+        """Log it as Celery does, and say what a server refuses."""
+        super().on_connection_error_before_connected(exc)
+        self._say_refusal(exc)
+
+    def _say_refusal(self, exc: BaseException) -> None:
+        if isinstance(exc, broker.REFUSALS) and not isinstance(exc, StillError):
+            self._notice.put(self._wanted, f"the broker is not usable: {redis_checks.cure(exc)}")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: BaseException) -> None:
+        """Send a message on to the app that knows its task, or end its job."""
+        del body, exc
+        strays.of_unknown_task(message, self)
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """End the job of a message that is no task's."""
+        del body
+        strays.malformed(message, self, "it is no message of Celery")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: BaseException) -> None:
+        """End the job of a message that its task cannot read."""
+        del body
+        strays.malformed(message, self, str(exc))
+
+    def on_decode_error(self, message: Any, exc: BaseException) -> None:
+        """End the job of a message that nobody can read."""
+        strays.malformed(message, self, str(exc))
+
+    def add_task_queue(self, queue: str, *args: Any, **options: Any) -> None:
+        """Take up a queue that this worker was started for, as `control add_consumer` asks."""
+        if queue not in self._wanted:
+            fields = {"queue": queue, "queues": sorted(self._wanted)}
+            logger.error("queue not taken up; start a worker for it", extra=fields)
+            return
+        super().add_task_queue(queue, *args, **options)
+
     def stop(self) -> None:
         """Send what is left before the connection closes."""
+        self._notice.clear()
         self._flush_events()
         super().stop()
+
+
+class Unrepeated(logging.Filter):
+    """Lets the same line through once a minute: a broker that refuses is met each second."""
+
+    def __init__(self) -> None:
+        """Begin with nothing said."""
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether this line was not said within the last minute."""
+        line, now = record.getMessage(), monotonic()
+        self._said = {k: at for k, at in self._said.items() if now - at < REPEAT_SECONDS}
+        return self._said.setdefault(line, now) == now
+
+
+def _say_less() -> None:
+    # What it warns of is a setting that ours has; each lost connection says it again.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    for name in CHATTY_LOGGERS:
+        logging.getLogger(name).addFilter(Unrepeated())

@@ -8,6 +8,8 @@ The tree::
     │   ├── JobMemoryError          the picture needed more memory than the worker has
     │   ├── PictureTimeLimitError   decoding and predicting took too long
     │   ├── PoisonedJobError        it lost its worker too often
+    │   ├── UnknownTaskTypeError    its message names a task that no worker has
+    │   ├── MalformedMessageError   its message cannot be read
     │   └── DownloadError
     │       ├── DownloadRefusedError    the address may not be asked
     │       ├── DownloadStatusError     the server answered something else than 200
@@ -47,6 +49,14 @@ class PictureTimeLimitError(JobError):
 
 class PoisonedJobError(JobError):
     """The job lost its worker `max_attempts` times."""
+
+
+class UnknownTaskTypeError(JobError):
+    """The job's message names a task that no worker has."""
+
+
+class MalformedMessageError(JobError):
+    """The job's message cannot be read."""
 
 
 class DownloadError(JobError):

@@ -80,6 +80,12 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.JobMemoryError: Problem("out-of-memory", "The picture needs too much memory", 422),
     errors.PoisonedJobError: LOST,
     errors.PictureTimeLimitError: TIME_LIMIT,
+    errors.UnknownTaskTypeError: Problem(
+        "unknown-task-type", "No worker knows the job's task", 500
+    ),
+    errors.MalformedMessageError: Problem(
+        "malformed-message", "The job's message cannot be read", 500
+    ),
     errors.DownloadError: Problem("download-failed", "The picture could not be downloaded", 422),
     errors.DownloadRefusedError: Problem("download-refused", "This address may not be asked", 422),
     errors.DownloadStatusError: Problem(

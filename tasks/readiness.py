@@ -1,7 +1,7 @@
-"""Readiness of worker processes: a key each, renewed by a thread, gone soon after the process.
+"""Readiness of worker processes: a key each, renewed while it lasts, gone soon after the process.
 
 Celery calls a worker ready before its models are loaded; these keys say which process
-really is, and why one is not.
+really is, and why one is not. A worker's main process has one of its own (see `consumption`).
 """
 
 import json
@@ -20,6 +20,8 @@ from tasks.settings import settings
 
 READY: Final = "ready"
 NOT_READY: Final = "not ready"
+CONSUMER: Final = "consumer"
+"""In the place of the queue, for the note of a worker's main process."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class Note:
         refused: Why versions that should answer do not, by `name@version`.
         trials: The number of the rollout that it follows, by model.
         holds: The jobs that it works on.
+        consumes: The queues that a worker's main process takes messages from.
     """
 
     process: str
@@ -47,6 +50,7 @@ class Note:
     refused: Mapping[str, str] | None = None
     trials: Mapping[str, int] | None = None
     holds: tuple[str, ...] | None = None
+    consumes: tuple[str, ...] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -67,6 +71,11 @@ def downloaders(store: JobStore) -> list[Note]:
     return _notes(store, "downloads")
 
 
+def consumers(store: JobStore, queue: str) -> list[Note]:
+    """Return a note for each worker that takes messages from `queue`, or should."""
+    return [note for note in _notes(store, CONSUMER) if queue in (note.consumes or ())]
+
+
 def notes(store: JobStore) -> list[Note]:
     """Return the notes of all worker processes."""
     said = store.ready().items()
@@ -77,14 +86,43 @@ def _notes(store: JobStore, queue: str) -> list[Note]:
     return [note for note in notes(store) if note.queue == queue]
 
 
+class Place:
+    """Where one process puts its note; what it cannot put there is logged once."""
+
+    def __init__(self, queue: str) -> None:
+        """Choose the place of this process among those of `queue`."""
+        self.member = holding.member(queue)
+        self._refused = ""
+
+    def put(self, note: str) -> None:
+        """Renew the note for its time to live."""
+        try:
+            stores.prompt_job_store().announce_ready(self.member, note)
+        except ServiceUnavailableError as exc:
+            if str(exc) != self._refused:
+                logger.warning("readiness not announced", extra={"reason": str(exc)})
+            self._refused = str(exc)
+            return
+        if self._refused:
+            logger.info("readiness announced again")
+        self._refused = ""
+
+    def clear(self) -> None:
+        """Take the note back at once, as at a tidy end."""
+        try:
+            stores.prompt_job_store().withdraw_ready(self.member)
+        except ServiceUnavailableError:
+            logger.info("readiness not withdrawn; its key expires by itself")
+
+
 class Announcement:
-    """What this process says about itself, renewed until it ends."""
+    """What this process says about itself, renewed by a thread until it ends."""
 
     def __init__(self, queue: str) -> None:
         """Prepare for the worker of `queue`; nothing is announced yet."""
         self._queue = queue
-        self._member = holding.member(queue)
-        self._note = Note(self._member, queue, NOT_READY)
+        self._place = Place(queue)
+        self._note = Note(self._place.member, queue, NOT_READY)
         self._stop = Event()
         self._thread: Thread | None = None
 
@@ -96,11 +134,11 @@ class Announcement:
         trials: Mapping[str, int] | None = None,
     ) -> None:
         """Announce that this process takes jobs, from now on."""
-        self._say(Note(self._member, self._queue, READY, None, models, refused, trials))
+        self._say(Note(self._place.member, self._queue, READY, None, models, refused, trials))
 
     def not_ready(self, reason: str) -> None:
         """Announce why this process takes no job, from now on."""
-        self._say(Note(self._member, self._queue, NOT_READY, reason))
+        self._say(Note(self._place.member, self._queue, NOT_READY, reason))
 
     def _say(self, note: Note) -> None:
         self._note = note
@@ -112,18 +150,11 @@ class Announcement:
     def withdraw(self) -> None:
         """Take the announcement back at once, as at a tidy end."""
         self._stop.set()
-        try:
-            stores.prompt_job_store().withdraw_ready(self._member)
-        except ServiceUnavailableError:
-            logger.info("readiness not withdrawn; its key expires by itself")
+        self._place.clear()
 
     def _renew(self) -> None:
         while not self._stop.wait(settings().ready_ttl_seconds / 3):
             self._announce()
 
     def _announce(self) -> None:
-        try:
-            text = documents.to_json(replace(self._note, holds=holding.task_ids()))
-            stores.prompt_job_store().announce_ready(self._member, text)
-        except ServiceUnavailableError as exc:
-            logger.warning("readiness not announced", extra={"reason": str(exc)})
+        self._place.put(documents.to_json(replace(self._note, holds=holding.task_ids())))

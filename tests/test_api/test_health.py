@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tasks import once
+from tasks.consumption import Notice
 from tasks.readiness import Announcement
 from tests.conftest import picture
 
@@ -33,14 +34,29 @@ def test_readyz_says_why_a_child_cannot_serve(client: FlaskClient) -> None:
 
 def test_readyz_is_200_with_a_warm_child(client: FlaskClient) -> None:
     """One warm child is enough, and it is listed."""
-    announcement = Announcement("classify")
+    announcement, notice = Announcement("classify"), Notice()
     announcement.ready(models=("colours@1 on openvino",))
+    notice.put(["classify"], reason=None)
     ready = client.get("/readyz")
     announcement.withdraw()
 
-    assert ready.status_code == 200
+    assert (ready.status_code, ready.json["warnings"]) == (200, [])
     assert ready.json["children"][0]["models"] == ["colours@1 on openvino"]
     assert client.get("/readyz").status_code == 503
+
+
+def test_readyz_needs_a_worker_that_takes_pictures(client: FlaskClient) -> None:
+    """Warm children are of no use when their main process hands them nothing."""
+    announcement, notice = Announcement("classify"), Notice()
+    announcement.ready(models=("colours@1 on openvino",))
+    notice.put(["downloads"], reason=None)
+    silent = client.get("/readyz").json["checks"]["worker"]
+    notice.put(["classify"], reason="the broker refuses writes")
+    said = client.get("/readyz").json["checks"]["worker"]
+    announcement.withdraw()
+
+    assert silent == "no worker takes pictures"
+    assert said == "no worker takes pictures: the broker refuses writes"
 
 
 def test_metrics_count_jobs_and_requests(client: FlaskClient) -> None:

@@ -1,0 +1,164 @@
+"""kombu's Redis transport, for every app of ours: what the server refuses is written later.
+
+kombu tries an acknowledgement once. Refused by a full, read-only or restarting server it takes the
+worker's credit with it, and the worker idles for ever while it looks well (celery#5716).
+"""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual
+from redis.exceptions import RedisError
+
+from tasks.once import once
+
+# kombu has no annotations, and the stubs of its Redis transport lack most of it.
+_QoS: Any = kombu_redis.QoS
+_Channel: Any = kombu_redis.Channel
+_Transport: Any = kombu_redis.Transport
+
+RETRY_SECONDS = 1.0
+REFUSALS: Final = (RedisError, OSError)
+"""Whatever the server answers but success: full, read-only, loading, no right, no reply."""
+
+Write = Callable[[], object]
+logger = logging.getLogger(__name__)
+
+
+class Backlog:
+    """What the server has refused to write about messages, one write for each.
+
+    There are never more than a worker holds messages: while something is kept it takes no other.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing kept."""
+        self._writes: dict[str, Write] = {}
+
+    def __len__(self) -> int:
+        """Return how many messages wait for their write."""
+        return len(self._writes)
+
+    def write(self, tag: str, write: Write) -> None:
+        """Carry it out now, or keep it in the place of an earlier one about the same message."""
+        try:
+            write()
+        except REFUSALS as exc:
+            if not self._writes:
+                logger.warning("broker refuses writes; tried again", extra={"reason": repr(exc)})
+            self._writes[tag] = write
+        else:
+            self._writes.pop(tag, None)
+
+    def catch_up(self) -> None:
+        """Try what is kept, the oldest first, until one is refused again."""
+        if not self._writes:
+            return
+        for tag, write in list(self._writes.items()):
+            try:
+                write()
+            except REFUSALS:
+                return
+            del self._writes[tag]
+        logger.info("broker takes writes again")
+
+
+@once
+def backlog() -> Backlog:
+    """Return this process's backlog, which outlives its connections."""
+    return Backlog()
+
+
+class QoS(_QoS):  # type: ignore[misc]
+    """Gives credit back whatever the server says, and has the last word with it later."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Begin with every delivered message on record."""
+        super().__init__(*args, **options)
+        self._unrecorded: set[str] = set()
+
+    def can_consume(self) -> bool:
+        """Return whether there is credit, and the server takes what is said of earlier messages."""
+        return not backlog() and bool(super().can_consume())
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Record a delivered message as unacknowledged; refused, it is delivered all the same.
+
+        Redis has taken it off its queue already, so it is nowhere else.
+        """
+        self._unrecorded.add(delivery_tag)
+        backlog().write(delivery_tag, partial(self._record, message, delivery_tag))
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge, now or later."""
+        backlog().write(delivery_tag, partial(self._forget, delivery_tag))
+        virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Put the message back at the end of its queue, or drop it; now or later."""
+        write = partial(self._forget, delivery_tag)
+        if requeue:
+            write = partial(self._put_back, delivery_tag, self._delivered[delivery_tag], True)
+        backlog().write(delivery_tag, write)
+        virtual.QoS.ack(self, delivery_tag)
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Put back every delivered message, also when the server refuses the first one."""
+        del client
+        for tag, message in list(self._delivered.items()):
+            backlog().write(tag, partial(self._put_back, tag, message, False))
+        self._delivered.clear()
+
+    def _record(self, message: Any, tag: str) -> None:
+        super().append(message, tag)
+        self._unrecorded.discard(tag)
+
+    def _forget(self, tag: str) -> None:
+        """Take the message out of the unacknowledged ones, also on a full server.
+
+        That refuses every command inside of MULTI, and none of these two alone. The index comes
+        second: what is in it alone is removed by the next sweep.
+        """
+        with self.channel.conn_or_acquire() as client:
+            pipe = client.pipeline(transaction=False)
+            pipe.hdel(self.unacked_key, tag).zrem(self.unacked_index_key, tag).execute()
+        self._unrecorded.discard(tag)
+
+    def _put_back(self, tag: str, message: Any, last: bool) -> None:
+        if tag not in self._unrecorded:
+            self.restore_by_tag(tag, leftmost=last)
+            return
+        place = message.delivery_info
+        with self.pipe_or_acquire() as pipe:
+            self.channel._do_restore_message(
+                message._raw, place["exchange"], place["routing_key"], pipe, last
+            )
+            pipe.execute()
+        self._unrecorded.discard(tag)
+
+
+class Channel(_Channel):  # type: ignore[misc]
+    """Treats an error reply like a lost connection where kombu would throw a message away."""
+
+    QoS = QoS
+    connection_errors: tuple[type[Exception], ...]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Connect; from then on kombu's timers survive every reply, and try again."""
+        super().__init__(*args, **options)
+        self.connection_errors = (*self.connection_errors, RedisError)
+
+
+class Transport(_Transport):  # type: ignore[misc]
+    """kombu's, with a timer for what was refused."""
+
+    Channel = Channel
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Register with the event loop of a worker's main process."""
+        super().register_with_event_loop(connection, loop)
+        loop.call_repeatedly(RETRY_SECONDS, backlog().catch_up)

@@ -1,0 +1,108 @@
+"""Whether this worker's main process takes messages: said for `/readyz`, and mended.
+
+It is judged by what it does. A worker can have lost its credit, or its place among those who wait
+at the queue, while its connection, its children and its heartbeats are all well.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from tasks import broker, documents, redis_checks
+from tasks.errors import ServiceUnavailableError
+from tasks.readiness import CONSUMER, NOT_READY, READY, Note, Place
+from tasks.settings import settings
+
+LOOK_SECONDS = 2.0
+STILL_SECONDS = 10.0
+"""A message is delivered within milliseconds of its publication to a worker that waits for one."""
+
+RIGHTS_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class StillError(ConnectionError):
+    """Messages wait, hands are idle, and none is taken: the connection is made anew."""
+
+
+@dataclass
+class Stillness:
+    """How long a worker has taken nothing although there was something to take.
+
+    `reconnect` and `replace` are what is done about it, one after the other.
+    """
+
+    reconnect: Callable[[], None]
+    replace: Callable[[], None]
+    since: float = field(default_factory=monotonic)
+    has_reconnected: bool = False
+
+    def moved(self) -> None:
+        """Note that a message was taken."""
+        self.since, self.has_reconnected = monotonic(), False
+
+    def look(self, *, could_take: bool) -> None:
+        """Do the next thing once the worker was still for too long."""
+        if not could_take:
+            self.since = monotonic()
+        elif monotonic() - self.since > STILL_SECONDS:
+            self.since = monotonic()
+            mend = self.replace if self.has_reconnected else self.reconnect
+            self.has_reconnected = True
+            mend()
+
+
+class Notice:
+    """The note of this main process, put into its place when it changes and before it runs out."""
+
+    def __init__(self) -> None:
+        """Prepare; nothing is announced yet."""
+        self._place = Place(CONSUMER)
+        self._text, self._put_at = "", 0.0
+        self._reason: str | None = None
+
+    def put(self, queues: Collection[str], reason: str | None) -> None:
+        """Say from which queues this worker takes messages, or should, and why it does not."""
+        member, consumes = self._place.member, tuple(sorted(queues))
+        note = Note(member, CONSUMER, NOT_READY if reason else READY, reason, consumes=consumes)
+        if reason and reason != self._reason:
+            logger.error("worker takes nothing", extra={"reason": reason})
+        self._reason = reason
+        text, now = documents.to_json(note), monotonic()
+        if text != self._text or now - self._put_at > settings().ready_ttl_seconds / 3:
+            self._text, self._put_at = text, now
+            self._place.put(text)
+
+    def clear(self) -> None:
+        """Take it back at a tidy end."""
+        self._place.clear()
+
+
+class Rights:
+    """What the servers refuse this worker, looked at now and then."""
+
+    def __init__(self) -> None:
+        """Begin without having looked."""
+        self._refusal, self._looked_at = "", 0.0
+
+    def refusal(self) -> str:
+        """Return the one thing to do, or nothing; a server that is away is met elsewhere."""
+        if self._refusal or monotonic() - self._looked_at > RIGHTS_SECONDS:
+            self._looked_at = monotonic()
+            try:
+                self._refusal = "; ".join(redis_checks.refusals())
+            except ServiceUnavailableError as exc:
+                logger.info("rights not looked at", extra={"reason": str(exc)})
+        return self._refusal
+
+
+def waiting(channel: Any, queues: Collection[str]) -> int:
+    """Return how many messages wait in queues of Redis; 0 where the server does not say."""
+    try:
+        return sum(channel._size(queue) for queue in queues)
+    except broker.REFUSALS as exc:
+        logger.info("queues not looked at", extra={"reason": repr(exc)})
+        return 0

@@ -1,0 +1,54 @@
+"""One delivered task in the worker's main process: its end is written, or it is done again."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined] # stubs lack it
+from celery.exceptions import Reject
+from celery.worker.request import Request
+from redis.exceptions import RedisError
+
+_Request: Any = Request  # the stubs know few of its methods
+
+logger = logging.getLogger(__name__)
+
+
+class Delivery(_Request):  # type: ignore[misc]
+    """A request whose message goes back to its queue when its end could not be written.
+
+    Celery's pool logs what such a callback raises and goes on: the message would stay
+    unacknowledged, and its credit would be lost.
+    """
+
+    def on_failure(self, exc_info: Any, *args: Any, **options: Any) -> None:
+        """Write that the task failed; put back one whose retry could not be sent."""
+        exception = exc_info.exception
+        if isinstance(exception, ExceptionWithTraceback):
+            exception = exception.exc
+        if isinstance(exception, Reject):
+            # No task of ours rejects: Celery does, for one that found no broker for its retry.
+            exception.requeue = True  # type: ignore[attr-defined] # stubs lack it
+        with self._put_back_if_refused():
+            super().on_failure(exc_info, *args, **options)
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """Write that the time is over."""
+        with self._put_back_if_refused():
+            super().on_timeout(soft, timeout)
+
+    def _announce_revoked(self, *args: Any) -> None:
+        with self._put_back_if_refused():
+            super()._announce_revoked(*args)
+
+    @contextmanager
+    def _put_back_if_refused(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as exc:
+            # Whatever the result backend raises: the claim bounds how often the task runs.
+            foreseen = isinstance(exc, (RedisError, OSError))
+            fields = {"task_id": self.id, "reason": repr(exc)}
+            logger.warning("end of a task not written", exc_info=not foreseen, extra=fields)
+            self.reject(requeue=True)

@@ -1,0 +1,76 @@
+"""What becomes of a message whose end cannot be written, as Celery's pool calls it."""
+
+import json
+from typing import Any
+
+import pytest
+import redis
+from billiard.einfo import ExceptionInfo
+from celery.exceptions import Reject
+from kombu import Message
+
+from tasks.celery import app
+from tasks.delivery import Delivery
+
+
+def delivered(ended: list[str]) -> Delivery:
+    """Return the request that Celery makes of a message; how that ends is noted in `ended`."""
+    app.loader.import_default_modules()
+    message = Message(
+        body=json.dumps([["one"], {}, {}]),
+        content_type="application/json",
+        content_encoding="utf-8",
+        headers={"id": "one", "task": "classify"},
+    )
+    return Delivery(
+        message,
+        app=app,
+        task=app.tasks["classify"],
+        on_ack=lambda *_: ended.append("acknowledged"),
+        on_reject=lambda *a: ended.append("put back" if a[2] else "dropped"),
+    )
+
+
+def raised(exception: Exception) -> ExceptionInfo:
+    """Return what a child reports of an exception."""
+    try:
+        raise exception
+    except Exception:  # noqa: BLE001 - it is the point
+        return ExceptionInfo()
+
+
+@pytest.fixture
+def full_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result backend that refuses, as a server at its memory limit does."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise redis.OutOfMemoryError("command not allowed")
+
+    monkeypatch.setattr(app.backend, "mark_as_failure", refuse)
+    monkeypatch.setattr(app.backend, "mark_as_revoked", refuse)
+
+
+def test_a_retry_that_could_not_be_sent_is_another_delivery() -> None:
+    """Celery would end the job as FAILURE for what the broker did."""
+    ended: list[str] = []
+    delivered(ended).on_failure(raised(Reject(OSError("no broker"), requeue=False)))
+
+    assert ended == ["put back"]
+
+
+@pytest.mark.usefixtures("full_backend")
+def test_an_end_that_could_not_be_written_is_another_delivery() -> None:
+    """Also at the hard time limit; a callback that raises would keep the worker's credit."""
+    ended: list[str] = []
+    delivered(ended).on_timeout(soft=False, timeout=1)
+    delivered(ended)._announce_revoked("revoked", False, None, False)
+
+    assert ended == ["put back", "put back"]
+
+
+def test_a_failure_that_was_written_is_acknowledged() -> None:
+    """As ever."""
+    ended: list[str] = []
+    delivered(ended).on_failure(raised(ValueError("no picture")), return_ok=True)
+
+    assert ended == ["acknowledged"]

@@ -1,0 +1,89 @@
+"""A worker that lives and takes nothing: `/readyz` tells, and it mends itself."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from petiole.parts import Part
+from tasks.job_stores.redis import READY_MEMBERS
+from tests.test_end_to_end.conftest import wait_until
+from tests.test_workers.conftest import Stage, worker
+
+FAULTY = "tests.test_workers.faulty"
+pytestmark = pytest.mark.end_to_end
+
+
+def told(stage: Stage) -> str:
+    """Return what `/readyz` says of the worker."""
+    return str(stage.get("/readyz").json()["checks"]["worker"])
+
+
+def tell(stage: Stage, *command: str) -> None:
+    """Send a remote command to every worker."""
+    program = [sys.executable, "-m", "celery", "-A", FAULTY, "control", *command]
+    subprocess.run(program, env=stage.environment, check=True, capture_output=True, timeout=30)
+
+
+def faulty() -> Part:
+    """Return a worker that has the command `lose_credit`."""
+    part = worker()
+    command = [FAULTY if word == "tasks" else word for word in part.command]
+    return Part(part.name, tuple(command), part.environment)
+
+
+def test_a_cancelled_queue_is_told_and_left_alone(stage: Stage) -> None:
+    """An operator's order is not undone, but the service is not ready, and the cure is named."""
+    with stage.working(worker()):
+        tell(stage, "cancel_consumer", "classify")
+        reason = wait_until(lambda: (text := told(stage)) != "ok" and text)
+        time.sleep(3)
+        still = told(stage)
+        tell(stage, "add_consumer", "classify")
+        wait_until(lambda: told(stage) == "ok")
+
+    assert "cancelled the queue classify" in reason == still
+    assert "add_consumer classify" in reason
+
+
+def test_lost_credit_comes_back(stage: Stage) -> None:
+    """The worker connects anew, and takes what waits."""
+    with stage.working(faulty()):
+        tell(stage, "lose_credit")
+        time.sleep(1)
+        accepted = stage.accepted(3)
+        stage.answered(accepted, seconds=20)
+
+    assert "connecting anew" in stage.log
+
+
+def test_a_worker_that_cannot_be_mended_ends(stage: Stage) -> None:
+    """With a status that makes its supervisor start another one, which takes what waits."""
+    with stage.working(faulty()) as process:
+        tell(stage, "lose_credit", "1")
+        accepted = stage.accepted(3)
+        status = process.wait(timeout=60)
+    with stage.working(worker()):
+        stage.answered(accepted, seconds=30)
+
+    assert status == os.EX_TEMPFAIL
+
+
+@pytest.mark.parametrize("denied", [("-psubscribe",), ("-publish",), ("resetchannels",)])
+def test_missing_rights_are_told_once(stage: Stage, denied: tuple[str, ...]) -> None:
+    """Nothing can be classified: `/readyz` says what to allow, and the log is not flooded."""
+    stage.redis.execute_command(
+        "ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "&*", "+@all", *denied
+    )
+    url = stage.redis_url.replace("//", "//worker:pw@")
+    stage.redis.delete(READY_MEMBERS)
+    with stage.running(worker(), REDIS_URL=url):
+        reason = wait_until(lambda: "ACL SETUSER" in (text := told(stage)) and text)
+        time.sleep(8)
+        lines = stage.log.splitlines()
+
+    assert "no worker takes pictures" in reason
+    assert sum("NoPermission" in line for line in lines) <= 3
+    assert len(lines) < 80
