@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ from prometheus_client import multiprocess
 from api.settings import settings
 from tasks import log_format
 
+FILES_BESIDES = 1024
+"""Connections to Redis, bodies in temporary files, libraries."""
+
 bind = f"{settings().host}:{settings().port}"
 workers = settings().processes
-worker_class = "api.gunicorn_worker.ProblemWorker"
-threads = settings().threads
+worker_class = "api.gunicorn_worker.LoopWorker"
+asgi_loop = "asyncio"
 keepalive = 30
 timeout = 60
 graceful_timeout = 10
@@ -27,11 +31,21 @@ def on_starting(server: Any) -> None:
     Only the files of the client library are deleted: the directory is the user's.
     """
     log_format.configure()
+    _allow_connections()
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if directory:
         Path(directory).mkdir(parents=True, exist_ok=True)
         for file in Path(directory).glob("*.db"):
             file.unlink()
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files, which often is 1024, to what the connections may need."""
+    wanted = settings().max_connections + FILES_BESIDES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if allowed > soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def post_worker_init(worker: Any) -> None:
