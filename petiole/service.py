@@ -6,8 +6,10 @@
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -19,10 +21,12 @@ import requests
 from model_store import ModelStore, ModelStoreError
 from model_store.errors import StoreUnavailableError
 from model_store.settings import ModelSettings
-from petiole import parts, variables
+from petiole import parts, running, variables
 from petiole.parts import Plan
+from petiole.running import AlreadyRunningError
 from petiole.settings import UpSettings
 from petiole.supervisor import POLL_SECONDS, Console, Supervisor
+from tasks.settings import EMBEDDED_REDIS_URL
 
 REDIS = "redis"
 HTTP_SECONDS = 5.0
@@ -47,12 +51,26 @@ class Service:
         self.plan = plan
         self._up = up
         self._supervisor = supervisor
+        self._note: running.ServiceNote | None = None
         self.interrupted = Event()
 
     def tick(self) -> None:
         """Look after the parts, then sleep a moment."""
         self._supervisor.check()
+        if self._note is not None:
+            self._announce_processes(self._note)
         self.interrupted.wait(POLL_SECONDS)
+
+    def announce(self) -> None:
+        """Tell other commands where the service is, from now on."""
+        self._note = note_of(self.plan, self._supervisor.processes())
+        running.write(self._up.state_directory, self._note)
+
+    def _announce_processes(self, note: running.ServiceNote) -> None:
+        processes = self._supervisor.processes()
+        if processes != note.processes:
+            self._note = replace(note, processes=processes)
+            running.write(self._up.state_directory, self._note)
 
     def check_interrupted(self) -> None:
         """Check that the user still wants what is being done.
@@ -93,22 +111,65 @@ def started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
     From then on Ctrl-C and SIGTERM interrupt the service.
 
     Raises:
-        StartError: a port is taken, or a part does not become ready.
+        StartError: another service runs in the state directory, a port is taken, or a part does
+            not become ready.
     """
-    check_ports(plan)
+    with _locked(plan, up):
+        check_ports(plan)
+        with _started(plan, up, console) as service:
+            yield service
+
+
+@contextmanager
+def _locked(plan: Plan, up: UpSettings) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(running.locked(up.state_directory, plan.api_url))
+        except AlreadyRunningError as exc:
+            raise StartError(str(exc)) from exc
+        except OSError as exc:
+            raise _unwritable(up, exc) from exc
+        yield
+
+
+@contextmanager
+def _started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
     supervisor = Supervisor(console, plan.environment)
     service = Service(plan, up, supervisor)
     _stop_on_signals(service, supervisor)
     try:
         _start(service, supervisor)
+        service.announce()
         yield service
     finally:
+        running.remove(up.state_directory)
         console.write("petiole", "stopping")
         names = [part.name for part in plan.parts if part.name != REDIS]
         supervisor.stop(names, timeout_seconds=up.stop_timeout_seconds)
         # Last: the others hand their unfinished work back to it.
         supervisor.stop([REDIS], timeout_seconds=up.stop_timeout_seconds)
         console.write("petiole", "stopped")
+
+
+def note_of(plan: Plan, processes: Mapping[str, int]) -> running.ServiceNote:
+    """Return the note of the service that this process runs."""
+    environment = plan.environment
+    broker = environment.get("CELERY_BROKER_URL") or environment["REDIS_URL"]
+    redis = broker if broker.startswith(("redis://", "rediss://")) else EMBEDDED_REDIS_URL
+    redis = environment.get("REDIS_URL") or redis
+    return running.ServiceNote(
+        process=os.getpid(),
+        began=running.began(os.getpid()),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        api_url=plan.api_url,
+        flower_url=plan.flower_url,
+        broker_url=broker,
+        result_backend=environment.get("CELERY_RESULT_BACKEND") or redis,
+        job_store_url=environment.get("PETIOLE_TASKS_JOB_STORE_URL") or redis,
+        image_store_url=environment["PETIOLE_TASKS_IMAGE_STORE_URL"],
+        model_store_url=environment["PETIOLE_MODELS_STORE_URL"],
+        processes=processes,
+    )
 
 
 def _start(service: Service, supervisor: Supervisor) -> None:
@@ -143,10 +204,14 @@ def planned(up: UpSettings) -> Plan:
     try:
         return parts.plan(up, os.environ)
     except OSError as exc:
-        raise StartError(
-            f"PETIOLE_UP_STATE_DIRECTORY is {up.state_directory}, which cannot be written to:"
-            f" {exc.strerror}"
-        ) from exc
+        raise _unwritable(up, exc) from exc
+
+
+def _unwritable(up: UpSettings, exc: OSError) -> StartError:
+    return StartError(
+        f"PETIOLE_UP_STATE_DIRECTORY is {up.state_directory}, which cannot be written to:"
+        f" {exc.strerror}"
+    )
 
 
 def check_model() -> None:

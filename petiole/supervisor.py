@@ -88,6 +88,10 @@ class Supervisor:
             elif running.process.poll() is not None:
                 self._report_end(running)
 
+    def processes(self) -> dict[str, int]:
+        """Return the process id of each part."""
+        return {name: running.process.pid for name, running in self._running.items()}
+
     def restarts(self) -> dict[str, int]:
         """Return how often each part was restarted."""
         return {name: running.restarts for name, running in self._running.items()}
