@@ -49,6 +49,16 @@ def up() -> None:
 
 
 @app.command()
+def roll() -> None:
+    """Replace the running service's workers and API by new processes, without a pause."""
+    note = running.find()
+    if note is None:
+        _refuse("no service runs in this folder or above it", interrupted=False)
+    elif failure := running.roll(note):
+        _refuse(f"not rolled: {failure}", interrupted=False)
+
+
+@app.command()
 def demo(
     images: Annotated[list[Path] | None, typer.Argument(help="Pictures; a sample if none.")] = None,
     verbose: Annotated[bool, typer.Option(help="Show the logs of the parts.")] = False,

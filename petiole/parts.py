@@ -5,7 +5,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from api.settings import ApiSettings
@@ -151,6 +151,12 @@ def downloader(threads: int) -> Part:
     command = (*CELERY, "worker", "-Q", "downloads", "-n", "downloads@%h", "-l", "INFO")
     pool = ("--pool", "threads", "--concurrency", str(threads))
     return Part("downloader", (*command, *QUIET_WORKER, *pool), WORKER_ENVIRONMENT)
+
+
+def of_generation(part: Part, mark: str) -> Part:
+    """Return a worker under a node name of its own, to run beside the one before it."""
+    command = tuple(word.replace("@%h", f"-{mark}@%h") for word in part.command)
+    return replace(part, command=command)
 
 
 def trainer() -> Part:

@@ -7,16 +7,23 @@ nobody has to repeat its ports.
 import fcntl
 import json
 import os
+import signal
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
 from petiole.settings import UpSettings
 
 LOCK, DOCUMENT = "service.lock", "service.json"
+ROLL = signal.SIGUSR2
+"""Asks `petiole up` for new workers and API processes."""
+
+POLL_SECONDS = 0.2
+
 BROKER = ("REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "PETIOLE_TASKS_JOB_STORE_URL")
 """A command whose environment has one of these has said itself where the service is."""
 
@@ -30,7 +37,8 @@ class ServiceNote:
     """A service that runs: its addresses and its processes.
 
     `process` is that of `petiole up`, `began` tells it from a later one with the same id, and
-    `processes` has the one of each part.
+    `processes` has the one of each part. `rolls` counts the calls of `petiole roll` that it has
+    done with; `last_roll` is empty when the last of them succeeded, else it says why not.
     """
 
     process: int
@@ -44,6 +52,8 @@ class ServiceNote:
     image_store_url: str
     model_store_url: str
     processes: Mapping[str, int]
+    rolls: int = 0
+    last_roll: str = ""
 
     @property
     def is_alive(self) -> bool:
@@ -122,6 +132,16 @@ def adopt(environment: MutableMapping[str, str]) -> None:
     for name, value in note.environment().items():
         if not (says_broker and name in BROKER) and not environment.get(name):
             environment[name] = value
+
+
+def roll(note: ServiceNote) -> str:
+    """Ask a service for new processes and wait for them; returns why it has none, or nothing."""
+    os.kill(note.process, ROLL)
+    while (now := find()) is not None and now.process == note.process:
+        if now.rolls > note.rolls:
+            return now.last_roll
+        sleep(POLL_SECONDS)
+    return "the service has ended"
 
 
 def _read(path: Path) -> ServiceNote | None:

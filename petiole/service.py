@@ -49,28 +49,38 @@ class Service:
     def __init__(self, plan: Plan, up: UpSettings, supervisor: Supervisor) -> None:
         """Hold what `started` made."""
         self.plan = plan
-        self._up = up
-        self._supervisor = supervisor
+        self.up = up
+        self.supervisor = supervisor
         self._note: running.ServiceNote | None = None
         self.interrupted = Event()
+        self.roll_asked = Event()
 
     def tick(self) -> None:
         """Look after the parts, then sleep a moment."""
-        self._supervisor.check()
+        self.supervisor.check()
         if self._note is not None:
-            self._announce_processes(self._note)
+            self._announce(replace(self._note, processes=self.supervisor.processes()))
         self.interrupted.wait(POLL_SECONDS)
 
     def announce(self) -> None:
         """Tell other commands where the service is, from now on."""
-        self._note = note_of(self.plan, self._supervisor.processes())
-        running.write(self._up.state_directory, self._note)
+        self._announce(note_of(self.plan, self.supervisor.processes()))
 
-    def _announce_processes(self, note: running.ServiceNote) -> None:
-        processes = self._supervisor.processes()
-        if processes != note.processes:
-            self._note = replace(note, processes=processes)
-            running.write(self._up.state_directory, self._note)
+    @property
+    def rolls(self) -> int:
+        """Return how often it was rolled, or that was tried."""
+        return 0 if self._note is None else self._note.rolls
+
+    def announce_roll(self, failure: str) -> None:
+        """Tell other commands how a roll ended; no failure is an empty text."""
+        self.roll_asked.clear()
+        assert self._note is not None  # noqa: S101 - only a ready service rolls
+        self._announce(replace(self._note, rolls=self._note.rolls + 1, last_roll=failure))
+
+    def _announce(self, note: running.ServiceNote) -> None:
+        if note != self._note:
+            self._note = note
+            running.write(self.up.state_directory, note)
 
     def check_interrupted(self) -> None:
         """Check that the user still wants what is being done.
@@ -87,7 +97,7 @@ class Service:
         Raises:
             StartError: not in time, a part keeps ending, or the user interrupted.
         """
-        limit = self._up.start_timeout_seconds
+        limit = self.up.start_timeout_seconds
         deadline = monotonic() + limit
         while missing := what_is_missing():
             self.interrupted.wait(READY_POLL_SECONDS)
@@ -98,9 +108,9 @@ class Service:
             self.tick()
 
     def _check_restarts(self) -> None:
-        for name, restarts in self._supervisor.restarts().items():
+        for name, restarts in self.supervisor.restarts().items():
             if restarts >= MAX_START_RESTARTS:
-                last_line = self._supervisor.last_line(name)
+                last_line = self.supervisor.last_line(name)
                 raise StartError(f"{name} keeps ending; the last line of its log: {last_line}")
 
 
@@ -136,7 +146,7 @@ def _locked(plan: Plan, up: UpSettings) -> Iterator[None]:
 def _started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
     supervisor = Supervisor(console, plan.environment)
     service = Service(plan, up, supervisor)
-    _stop_on_signals(service, supervisor)
+    _hear_signals(service, supervisor)
     try:
         _start(service, supervisor)
         service.announce()
@@ -183,11 +193,18 @@ def _start(service: Service, supervisor: Supervisor) -> None:
     service.wait_until(lambda: no_answer_of(f"{plan.flower_url}/healthcheck"), what="Flower")
 
 
-def _stop_on_signals(service: Service, supervisor: Supervisor) -> None:
+def _hear_signals(service: Service, supervisor: Supervisor) -> None:
     def interrupt(*_: Any) -> None:
         supervisor.hurry = service.interrupted.is_set()
         service.interrupted.set()
 
+    def roll(*_: Any) -> None:
+        service.roll_asked.set()
+
+    # A terminal sends SIGHUP when it is closed; whoever has none means what daemons mean by it.
+    has_terminal = any(os.isatty(descriptor) for descriptor in (0, 1, 2))
+    signal.signal(signal.SIGHUP, interrupt if has_terminal else roll)
+    signal.signal(running.ROLL, roll)
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
 
