@@ -13,6 +13,12 @@ class ApiSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address that gunicorn listens on.")
     port: int = Field(default=8000, ge=1, le=65_535, description="Port that gunicorn listens on.")
+    listening_descriptor: int | None = Field(
+        default=None,
+        ge=3,
+        description="File descriptor of a socket that listens already, instead of host and port;"
+        " `petiole up` hands one on, so that old and new processes share it.",
+    )
     processes: int = Field(default=1, ge=1, description="gunicorn worker processes.")
     threads: int = Field(
         default=40, ge=2, description="Requests that one process answers at the same time."

@@ -28,6 +28,8 @@ WORKER_ENVIRONMENT = {
 }
 
 
+API = "api"
+LISTENING_DESCRIPTOR = "PETIOLE_API_LISTENING_DESCRIPTOR"
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 DIRECTORIES = (
     "PETIOLE_TASKS_IMAGE_STORE_URL",
@@ -40,11 +42,15 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S1
 
 @dataclass(frozen=True)
 class Part:
-    """One program: its name in the logs, its command, and defaults of its environment."""
+    """One program: its name in the logs, its command, and defaults of its environment.
+
+    It inherits the open files that `descriptors` names.
+    """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    descriptors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,21 @@ def http_api(metrics_directory: Path) -> Part:
     """Return the API under gunicorn."""
     settings = "python:api.gunicorn_conf"
     command = (PYTHON, "-m", "gunicorn", "--config", settings, "api:create_app()")
-    return Part("api", command, {METRICS_DIRECTORY: str(metrics_directory)})
+    return Part(API, command, {METRICS_DIRECTORY: str(metrics_directory)})
+
+
+def listening_on(plan: Plan, descriptor: int) -> Plan:
+    """Return the plan with an API that takes connections from a socket that listens already."""
+    own = {LISTENING_DESCRIPTOR: str(descriptor)}
+    return replace(
+        plan,
+        parts=tuple(
+            replace(part, environment={**part.environment, **own}, descriptors=(descriptor,))
+            if part.name == API
+            else part
+            for part in plan.parts
+        ),
+    )
 
 
 def flower(settings: FlowerSettings) -> Part:

@@ -1,14 +1,12 @@
 """A new generation of workers and API processes, without a moment in which nobody serves.
 
-New workers are started beside the old ones and are warm before those are asked to end. gunicorn
-brings new API processes by itself, on the same listening socket, so no connection is refused.
-Redis, Flower and the training worker stay: they hold what a new one would have to begin again.
+New ones are started beside the old ones, and are ready before those are asked to end. Old and new
+API processes take connections from the same socket, so none is refused. Redis, Flower and the
+training worker stay: they hold what a new one would have to begin again.
 """
 
 import os
-import signal
 import socket
-from collections.abc import Sequence
 from time import monotonic
 
 import requests
@@ -19,6 +17,10 @@ from petiole.supervisor import Console
 
 ANNOUNCED = {"worker": "children", "downloader": "downloaders"}
 """Under which name `/readyz` lists the processes of a part."""
+
+ROLLED = (*ANNOUNCED, parts.API)
+LOOKS = 16
+"""Requests until one most likely reached the new API process, which answers every second one."""
 
 NEW = " (new)"
 
@@ -39,11 +41,10 @@ def roll(service: Service, console: Console) -> None:
 
 def _why_not_rolled(service: Service) -> str:
     try:
-        for name in ANNOUNCED:
+        for name in ROLLED:
             _replace(service, name)
     except RollError as exc:
         return str(exc)
-    service.supervisor.signal("api", signal.SIGHUP)
     return ""
 
 
@@ -55,7 +56,7 @@ def _replace(service: Service, name: str) -> None:
     """
     supervisor, new = service.supervisor, name + NEW
     (part,) = (each for each in service.plan.parts if each.name == name)
-    due = len(_ready(service, name))
+    due = 1 if name == parts.API else len(_ready(service, name))
     supervisor.start(parts.of_generation(part, str(service.rolls + 2)), name=new)
     try:
         _wait(service, new, due=due)
@@ -79,23 +80,35 @@ def _wait(service: Service, new: str, *, due: int) -> None:
             raise RollError(f"{new} is not ready after {limit:g} s")
 
 
-def _ready(service: Service, name: str) -> Sequence[str]:
-    """Return the ready processes of the part that runs under `name`, as `/readyz` lists them."""
+def _ready(service: Service, name: str) -> set[int]:
+    """Return the processes of the part that runs under `name` and that serve."""
+    kind, group = name.removesuffix(NEW), service.supervisor.processes()[name]
     try:
-        document = requests.get(f"{service.plan.api_url}/readyz", timeout=HTTP_SECONDS).json()
+        if kind == parts.API:
+            serving = {_process_that_answers(service) for _ in range(LOOKS)}
+        else:
+            serving = _announced(service, ANNOUNCED[kind])
     except requests.RequestException:
-        return ()
-    listed = document.get(ANNOUNCED[name.removesuffix(NEW)], [])
-    group = service.supervisor.processes()[name]
-    return [each["process"] for each in listed if each["state"] == "ready" and _is_of(each, group)]
+        return set()
+    return {process for process in serving if _is_of(process, group)}
 
 
-def _is_of(note: dict[str, str], group: int) -> bool:
+def _process_that_answers(service: Service) -> int:
+    document = requests.get(f"{service.plan.api_url}/livez", timeout=HTTP_SECONDS).json()
+    return int(document["process"])
+
+
+def _announced(service: Service, kind: str) -> set[int]:
+    """Return the processes of this host that `/readyz` lists as ready."""
+    document = requests.get(f"{service.plan.api_url}/readyz", timeout=HTTP_SECONDS).json()
+    ready = [note["process"] for note in document.get(kind, []) if note["state"] == "ready"]
+    members = [member.rsplit(":", 2) for member in ready]
+    return {int(process) for _, host, process in members if host == socket.gethostname()}
+
+
+def _is_of(process: int, group: int) -> bool:
     """Tell whether a process is one of a part's: each part is a process group of its own."""
-    _, host, process = note["process"].rsplit(":", 2)
-    if host != socket.gethostname():
-        return False
     try:
-        return os.getpgid(int(process)) == group
+        return os.getpgid(process) == group
     except ProcessLookupError:
         return False

@@ -18,6 +18,7 @@ from typing import Any
 import redis
 import requests
 
+from api.settings import ApiSettings
 from model_store import ModelStore, ModelStoreError
 from model_store.errors import StoreUnavailableError
 from model_store.settings import ModelSettings
@@ -31,6 +32,9 @@ from tasks.settings import EMBEDDED_REDIS_URL
 REDIS = "redis"
 HTTP_SECONDS = 5.0
 READY_POLL_SECONDS = 0.4
+BACKLOG = 2048
+"""Connections that wait for the API to take them; gunicorn's own default."""
+
 MAX_START_RESTARTS = 3
 INSTALLABLE = "imagenet"
 
@@ -126,8 +130,23 @@ def started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
     """
     with _locked(plan, up):
         check_ports(plan)
-        with _started(plan, up, console) as service:
+        with _listening() as door, _started(plan, door, up, console) as service:
             yield service
+
+
+@contextmanager
+def _listening() -> Iterator[socket.socket]:
+    """Give the socket of the API: it outlives the processes that take connections from it."""
+    settings = ApiSettings()
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        door = socket.create_server((host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as exc:
+        address = f"PETIOLE_API_HOST {host} and PETIOLE_API_PORT {settings.port}"
+        raise StartError(f"nothing can listen on {address}: {exc.strerror}") from exc
+    with door:
+        yield door
 
 
 @contextmanager
@@ -143,7 +162,10 @@ def _locked(plan: Plan, up: UpSettings) -> Iterator[None]:
 
 
 @contextmanager
-def _started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
+def _started(
+    plan: Plan, door: socket.socket, up: UpSettings, console: Console
+) -> Iterator[Service]:
+    plan = parts.listening_on(plan, door.fileno())
     supervisor = Supervisor(console, plan.environment)
     service = Service(plan, up, supervisor)
     _hear_signals(service, supervisor)
@@ -153,6 +175,7 @@ def _started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
         yield service
     finally:
         running.remove(up.state_directory)
+        door.close()
         console.write("petiole", "stopping")
         names = [part.name for part in plan.parts if part.name != REDIS]
         supervisor.stop(names, timeout_seconds=up.stop_timeout_seconds)

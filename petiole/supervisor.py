@@ -95,10 +95,6 @@ class Supervisor:
         """Let a part be known under another name from now on."""
         self._running[to] = self._running.pop(name)
 
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to the process of a part."""
-        _signal_process(self._running[name].process, number)
-
     @property
     def is_seeing_off(self) -> bool:
         """Tell whether a retired part still runs."""
@@ -163,6 +159,7 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            pass_fds=part.descriptors,
             # A group of its own: Ctrl-C reaches only us, and we can end its children too.
             start_new_session=True,
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - one prctl call, no lock is taken

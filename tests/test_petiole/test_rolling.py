@@ -1,12 +1,14 @@
 """`petiole roll`: new processes under load, and none who is not answered."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from time import monotonic
 
 import pytest
 import requests
@@ -16,6 +18,9 @@ from tests.test_end_to_end.conftest import RunningService, wait_until
 from tests.test_petiole.test_up import launch
 
 pytestmark = pytest.mark.end_to_end
+
+GRACE_SECONDS = 25.0
+"""What `petiole up` waits for a part, by default, before it kills it."""
 
 
 @pytest.fixture
@@ -84,17 +89,32 @@ def test_a_roll_under_load_fails_nobody(service: RunningService) -> None:
     """Every picture that was accepted is answered, by old or by new processes."""
     names = ["worker", "downloader", "api", "redis", "flower"]
     before = {name: service.part(name).pid for name in names}
-    children = {child.pid for child in service.part("api").children()}
     load = Load(service, clients=4)
     ended = roll(service)
-    Event().wait(2.0)
     statuses = load.statuses()
     after = {name: service.part(name).pid for name in names}
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert {200} == set(statuses)
-    assert [name for name in names if before[name] != after[name]] == ["worker", "downloader"]
-    assert not children & {child.pid for child in service.part("api").children()}
+    assert [n for n in names if before[n] != after[n]] == ["worker", "downloader", "api"]
+
+
+def test_what_was_accepted_outlasts_a_restart_of_everything(
+    service: RunningService, tmp_path: Path
+) -> None:
+    """SIGTERM finishes pictures or puts them back, and the next start answers the rest."""
+    accepted = [service.classify().json()["task_id"] for _ in range(40)]
+    begun = monotonic()
+    status = service.stop(signal.SIGTERM)
+    seconds = monotonic() - begun
+    again = launch(service.environment, tmp_path / "again")
+    wait_until(lambda: "ready after" in again.log.read_text() or again.process.poll())
+    answers = [again.get(f"/result/{task_id}?wait=20").json()["state"] for task_id in accepted]
+    service.process = again.process
+
+    assert status == 0
+    assert seconds < GRACE_SECONDS
+    assert {"SUCCESS"} == set(answers)
 
 
 def test_a_worker_that_cannot_start_leaves_the_old_one(service: RunningService) -> None:
