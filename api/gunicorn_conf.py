@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ from prometheus_client import multiprocess
 from api.settings import settings
 from tasks import log_format, reconciler
 
-bind = f"{settings().host}:{settings().port}"
+FILES_BESIDES = 1024
+"""Connections to Redis, bodies in temporary files, libraries."""
+
+_descriptor = settings().listening_descriptor
+bind = f"{settings().host}:{settings().port}" if _descriptor is None else f"fd://{_descriptor}"
 workers = settings().processes
-worker_class = "api.gunicorn_worker.ProblemWorker"
-threads = settings().threads
+worker_class = "api.gunicorn_worker.LoopWorker"
+asgi_loop = "asyncio"
 keepalive = 30
 timeout = 60
 graceful_timeout = 10
@@ -22,16 +27,45 @@ accesslog = None  # /metrics counts requests; a proxy logs them
 
 
 def on_starting(server: Any) -> None:
-    """Begin without the metrics of dead processes, which would be counted again.
-
-    Only the files of the client library are deleted: the directory is the user's.
-    """
+    """Prepare what the processes share."""
     log_format.configure()
+    _allow_connections()
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if directory:
         Path(directory).mkdir(parents=True, exist_ok=True)
-        for file in Path(directory).glob("*.db"):
-            file.unlink()
+        _forget_dead_processes(Path(directory))
+
+
+def _forget_dead_processes(directory: Path) -> None:
+    """Begin without the metrics of dead processes, which would be counted again.
+
+    Only the files of the client library are deleted: the directory is the user's. Those of live
+    processes stay: new ones may start beside them.
+    """
+    for file in directory.glob("*.db"):
+        process = file.stem.rpartition("_")[2]
+        if not (process.isdigit() and _runs(int(process))):
+            file.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # Somebody else's, so it took the id of one of ours.
+        return False
+    return True
+
+
+def _allow_connections() -> None:
+    """Raise the limit of open files, which often is 1024, to what the connections may need."""
+    wanted = settings().max_connections + FILES_BESIDES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if allowed > soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,47 +1,132 @@
-"""gunicorn's thread worker whose own refusals are problem documents, too.
+"""gunicorn's event-loop worker, with Petiole's threads behind it.
 
-A request that gunicorn cannot read (a bad request line, headers over the limit, …) never
-reaches the application; gunicorn answers it with a page of HTML.
+gunicorn listens, forks, restarts and reads requests; what it refuses is a problem document, too.
 """
 
-import json
+import asyncio
+import os
+from contextlib import suppress
 from typing import Any
 
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers.gasgi import ASGIWorker
+
+from api import refusals, uploads
+from api.bridge import Bridge
+from api.settings import settings
+from tasks.job_stores import notices
+
+HEARTBEAT_SECONDS = 1.0
+LAST_REQUEST_SECONDS = 1.0
+"""A connection that is kept alive may be used once more so long after a stop; the answer then
+says `Connection: close`. One that is closed in the moment of its next request fails its client."""
 
 
-class ProblemWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no annotations
-    """Lets gunicorn choose the status of a refusal, and writes it as problem+json."""
+class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotations
+    """One client's connection: counted, not for ever without a request, refused in JSON."""
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answer a request that could not be read or handled."""
-        super().handle_error(req, ProblemSocket(client), addr, exc)
+    def connection_made(self, transport: Any) -> None:
+        """Take the connection, unless all are taken."""
+        super().connection_made(transport)
+        self.worker.connections.add(self)
+        seconds = settings().request_seconds
+        self._first_request = self.worker.loop.call_later(seconds, self._end_silent, seconds)
+        if len(self.worker.connections) > settings().max_connections:
+            self._refuse(refusals.of(503, refusals.FULL))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        super().connection_lost(exc)
+        self._first_request.cancel()
+        self.worker.connections.discard(self)
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no request is being answered."""
+        return bool(self._awaiting_request)
+
+    def end(self) -> None:
+        """Close the connection, and let its task end."""
+        self._close_transport()
+        self._request_ready.set()
+
+    def _end_silent(self, seconds: float) -> None:
+        if self.req_count <= 1 and self.is_idle:
+            self._refuse(refusals.too_slow(seconds))
+
+    def _refuse(self, answer: refusals.Answer) -> None:
+        self._safe_write(refusals.as_bytes(answer))
+        self.end()
+
+    def _send_error_response(
+        self, status: int, message: str, extra_headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        """Send what gunicorn refuses as a problem document."""
+        detail = f"{refusals.UNREADABLE}: {message}" if message else refusals.UNREADABLE
+        self._safe_write(refusals.as_bytes(refusals.of(status, detail)))
 
 
-class ProblemSocket:
-    """A client's socket that turns one HTML answer of gunicorn into a problem document."""
+class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
+    """Reads requests in one loop, answers them in threads, and ends without losing one."""
 
-    def __init__(self, client: Any) -> None:
-        """Wrap the socket; everything but the answer itself goes through unchanged."""
-        self._client = client
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Begin without connections."""
+        super().__init__(*arguments, **options)
+        self.connections: set[Connection] = set()
+        self._stopping = asyncio.Event()
 
-    def __getattr__(self, name: str) -> Any:
-        """Return what the socket has."""
-        return getattr(self._client, name)
-
-    def sendall(self, answer: bytes) -> None:
-        """Send the same status and reason with another body."""
-        status_line = answer.partition(b"\r\n")[0].decode("latin-1")
-        _, status, title = status_line.split(" ", 2)
-        problem = {
-            "type": "about:blank",
-            "title": title,
-            "status": int(status),
-            "detail": "the request could not be read; the service's log says more",
-        }
-        body = f"{json.dumps(problem)}\n".encode()
-        head = (
-            f"{status_line}\r\nConnection: close\r\n"
-            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    def load_wsgi(self) -> None:
+        """Load the WSGI application and put the bridge before it."""
+        super().load_wsgi()
+        self.asgi: Any = Bridge(
+            self.asgi,
+            threads=settings().threads,
+            waiters=settings().max_waiters,
+            max_body_bytes=uploads.max_body_bytes(),
+            request_seconds=settings().request_seconds,
         )
-        self._client.sendall(head.encode("latin-1") + body)
+
+    def handle_exit_signal(self) -> None:
+        """Stop: answer what was asked, clients that wait at once with what is known."""
+        super().handle_exit_signal()
+        self._stopping.set()
+
+    def handle_quit_signal(self) -> None:
+        """Stop at once."""
+        super().handle_quit_signal()
+        self._stopping.set()
+
+    async def _serve(self) -> None:
+        # Not gunicorn's own: it listens with a backlog of 100, and makes its own connections.
+        backlog = self.cfg.backlog
+        for listener in self.sockets:
+            server = await self.loop.create_server(
+                lambda: Connection(self), sock=listener.sock, backlog=backlog
+            )
+            self.servers.append(server)
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), HEARTBEAT_SECONDS)
+        await self._shutdown()
+
+    async def _shutdown(self) -> None:
+        """Close the doors, then wait for the answers that are still due."""
+        self.alive = False
+        for server in self.servers:
+            server.close()
+        notices.end_waits()
+        ends_at = self.loop.time() + self.cfg.graceful_timeout
+        idle_until = min(ends_at, self.loop.time() + LAST_REQUEST_SECONDS)
+        while self._is_needed() and self.loop.time() < ends_at:
+            if self.loop.time() >= idle_until:
+                self._end_idle()
+            self.notify()
+            await asyncio.sleep(0.05)
+
+    def _is_needed(self) -> bool:
+        return not self._quick_shutdown and bool(self.connections or self.asgi.is_busy)
+
+    def _end_idle(self) -> None:
+        for connection in [each for each in self.connections if each.is_idle]:
+            connection.end()

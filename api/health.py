@@ -1,5 +1,6 @@
 """`/livez`: this process answers. `/readyz`: the service can classify, or what is missing."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,8 +39,8 @@ blueprint = APIBlueprint("health", __name__, tag="Health")
 @blueprint.get("/livez")
 @blueprint.doc(operation_id="livez", responses={})
 def livez() -> Response:
-    """Say that this process answers; nothing else is asked."""
-    return jsonify(status="alive")
+    """Say that this process answers, and which it is; nothing else is asked."""
+    return jsonify(status="alive", process=os.getpid())
 
 
 @blueprint.get("/readyz")

@@ -15,15 +15,31 @@ class ApiSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address that gunicorn listens on.")
     port: int = Field(default=8000, ge=1, le=65_535, description="Port that gunicorn listens on.")
+    listening_descriptor: int | None = Field(
+        default=None,
+        ge=3,
+        description="File descriptor of a socket that listens already, instead of host and port;"
+        " `petiole up` hands one on, so that old and new processes share it.",
+    )
     processes: int = Field(default=1, ge=1, description="gunicorn worker processes.")
     threads: int = Field(
         default=40, ge=2, description="Requests that one process answers at the same time."
     )
     max_waiters: int = Field(
-        default=32,
+        default=1000,
         ge=1,
-        description="Requests that one process holds open with `wait`; further ones are answered"
-        " at once. Keep it below the threads, which must also serve those who do not wait.",
+        description="Requests that one process holds open with `wait`, besides those that its"
+        " threads answer; further ones are answered at once.",
+    )
+    max_connections: int = Field(
+        default=2000,
+        ge=1,
+        description="Connections that one process holds open; further ones are answered with 503.",
+    )
+    request_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time in which a client must have sent a whole request; else it gets 408.",
     )
     max_wait_seconds: float = Field(
         default=30.0, ge=0, description="Longest `wait` that a client can ask for."

@@ -25,12 +25,6 @@ from model_store.headers import read_header
 from tasks.settings import settings
 from tasks.urls import base_name, check_url
 
-try:
-    # A broken chunk of the body, raised while it is read.
-    from gunicorn.http.errors import ParseException
-except ImportError:  # Flask's own server needs no gunicorn.
-    ParseException = OSError
-
 FIELD = "image"
 BASE64_GROWTH = 4 / 3
 ENVELOPE_BYTES = 65_536
@@ -84,7 +78,7 @@ def _whole_body() -> Iterator[None]:
     """Tell a body that cannot be read to its end from an error of ours."""
     try:
         yield
-    except (OSError, RecursionError, ParseException) as exc:
+    except (OSError, RecursionError) as exc:
         message = f"the body broke off or cannot be parsed ({type(exc).__name__})"
         raise MalformedRequestError(message) from exc
 

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 it failed, 2 wrong usage, 130 interrupted.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,14 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from petiole import jobs_command, models_command, rollout_commands, train_command, variables
+from petiole import (
+    jobs_command,
+    models_command,
+    rollout_commands,
+    running,
+    train_command,
+    variables,
+)
 
 PREFIXES = {
     "ApiSettings": "PETIOLE_API_",
@@ -19,6 +27,9 @@ PREFIXES = {
     "TrainingPlaces": "PETIOLE_TRAINING_",
     "FlowerSettings": "FLOWER_",
 }
+
+STARTING = (["up"], ["demo"])
+"""The commands that start a service of their own, wherever another one runs."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,6 +54,16 @@ def up() -> None:
         whole_service.run()
     except StartError as exc:
         _refuse(str(exc), interrupted=isinstance(exc, StartInterruptedError))
+
+
+@app.command()
+def roll() -> None:
+    """Replace the running service's workers and API by new processes, without a pause."""
+    note = running.find()
+    if note is None:
+        _refuse("no service runs in this folder or above it", interrupted=False)
+    elif failure := running.roll(note):
+        _refuse(f"not rolled: {failure}", interrupted=False)
 
 
 @app.command()
@@ -84,6 +105,8 @@ def main() -> None:
     """Run the command line; a bad setting is one clear line, and so is one that is none."""
     if "--help" not in sys.argv and not variables.are_settings():
         sys.exit(2)
+    if sys.argv[1:2] not in STARTING:
+        running.adopt(os.environ)
     try:
         sys.exit(app())
     except ValidationError as exc:

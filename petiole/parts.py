@@ -5,7 +5,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from api.settings import ApiSettings
@@ -28,6 +28,8 @@ WORKER_ENVIRONMENT = {
 }
 
 
+API = "api"
+LISTENING_DESCRIPTOR = "PETIOLE_API_LISTENING_DESCRIPTOR"
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 DIRECTORIES = (
     "PETIOLE_TASKS_IMAGE_STORE_URL",
@@ -40,11 +42,15 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S1
 
 @dataclass(frozen=True)
 class Part:
-    """One program: its name in the logs, its command, and defaults of its environment."""
+    """One program: its name in the logs, its command, and defaults of its environment.
+
+    It inherits the open files that `descriptors` names.
+    """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    descriptors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,12 @@ def downloader(threads: int) -> Part:
     return Part("downloader", (*command, *QUIET_WORKER, *pool), WORKER_ENVIRONMENT)
 
 
+def of_generation(part: Part, mark: str) -> Part:
+    """Return a worker under a node name of its own, to run beside the one before it."""
+    command = tuple(word.replace("@%h", f"-{mark}@%h") for word in part.command)
+    return replace(part, command=command)
+
+
 def trainer() -> Part:
     """Return the training worker, which does one training at a time."""
     app = (PYTHON, "-m", "celery", "-A", "petiole.training_worker")
@@ -168,7 +180,21 @@ def http_api(metrics_directory: Path) -> Part:
     """Return the API under gunicorn."""
     settings = "python:api.gunicorn_conf"
     command = (PYTHON, "-m", "gunicorn", "--config", settings, "api:create_app()")
-    return Part("api", command, {METRICS_DIRECTORY: str(metrics_directory)})
+    return Part(API, command, {METRICS_DIRECTORY: str(metrics_directory)})
+
+
+def listening_on(plan: Plan, descriptor: int) -> Plan:
+    """Return the plan with an API that takes connections from a socket that listens already."""
+    own = {LISTENING_DESCRIPTOR: str(descriptor)}
+    return replace(
+        plan,
+        parts=tuple(
+            replace(part, environment={**part.environment, **own}, descriptors=(descriptor,))
+            if part.name == API
+            else part
+            for part in plan.parts
+        ),
+    )
 
 
 def flower(settings: FlowerSettings) -> Part:

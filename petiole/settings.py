@@ -25,7 +25,7 @@ class UpSettings(BaseSettings):
     state_directory: Path = Field(
         default=Path("var"),
         description="Directory of all state but the models: uploads, Redis' file, model cache,"
-        " metrics.",
+        " metrics; for one service only, whose `service.json` leads other commands to it.",
     )
     redis_port: int = Field(
         default=6390,

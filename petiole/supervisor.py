@@ -60,6 +60,8 @@ class Running:
     pause_seconds: float = FIRST_PAUSE_SECONDS
     restart_at: float | None = None
     restarts: int = field(default=0)
+    ends_by: float = float("inf")
+    """When a part that was asked to end is killed."""
     last_line: str = ""
     """The last line of its log that is not empty, over all its processes."""
 
@@ -72,21 +74,45 @@ class Supervisor:
         self._console = console
         self._environment = environment
         self._running: dict[str, Running] = {}
+        self._leaving: list[Running] = []
         self.hurry = False
         """Set to end a stop's patience: what still runs is killed."""
 
-    def start(self, part: Part) -> None:
-        """Start one part."""
-        running = self._running[part.name] = Running(part, self._spawn(part), monotonic())
+    def start(self, part: Part, *, name: str = "") -> None:
+        """Start one part, under its own name or another one that tells two of its kind apart."""
+        running = Running(part, self._spawn(part), monotonic())
+        self._running[name or part.name] = running
         self._follow(running)
+
+    def retire(self, name: str, *, timeout_seconds: float) -> None:
+        """Ask a part to end and go on; `check` sees it off, or kills it after the timeout."""
+        running = self._running.pop(name)
+        running.ends_by = monotonic() + timeout_seconds
+        _signal_process(running.process, signal.SIGTERM)
+        self._leaving.append(running)
+
+    def rename(self, name: str, to: str) -> None:
+        """Let a part be known under another name from now on."""
+        self._running[to] = self._running.pop(name)
+
+    @property
+    def is_seeing_off(self) -> bool:
+        """Tell whether a retired part still runs."""
+        return bool(self._leaving)
 
     def check(self) -> None:
         """Report parts that ended and restart those whose pause is over; call it often."""
+        for leaving in list(self._leaving):
+            self._see_off(leaving)
         for running in self._running.values():
             if running.restart_at is not None:
                 self._restart_when_due(running)
             elif running.process.poll() is not None:
                 self._report_end(running)
+
+    def processes(self) -> dict[str, int]:
+        """Return the process id of each part."""
+        return {name: running.process.pid for name, running in self._running.items()}
 
     def restarts(self) -> dict[str, int]:
         """Return how often each part was restarted."""
@@ -103,6 +129,8 @@ class Supervisor:
     def stop(self, names: Iterable[str], *, timeout_seconds: float) -> None:
         """End parts: SIGTERM, and SIGKILL for what is left of their process groups."""
         stopping = [self._running.pop(name) for name in names if name in self._running]
+        stopping += self._leaving
+        self._leaving = []
         for running in stopping:
             _signal_process(running.process, signal.SIGTERM)
         deadline = monotonic() + timeout_seconds
@@ -111,10 +139,19 @@ class Supervisor:
                 break
             sleep(POLL_SECONDS)
         for running in stopping:
-            if running.process.poll() is None:
-                self._console.write("petiole", f"{running.part.name} did not stop; killing it")
-            _kill_group(running.process)
-            running.process.wait()
+            self._bury(running)
+
+    def _see_off(self, leaving: Running) -> None:
+        if leaving.process.poll() is not None or monotonic() > leaving.ends_by:
+            self._leaving.remove(leaving)
+            self._bury(leaving)
+
+    def _bury(self, running: Running) -> None:
+        """Kill what is left of a part that was asked to end."""
+        if running.process.poll() is None:
+            self._console.write("petiole", f"{running.part.name} did not stop; killing it")
+        _kill_group(running.process)
+        running.process.wait()
 
     def _spawn(self, part: Part) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603 - the commands are our own, see `parts`
@@ -126,6 +163,7 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            pass_fds=part.descriptors,
             # A group of its own: Ctrl-C reaches only us, and we can end its children too.
             start_new_session=True,
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - one prctl call, no lock is taken

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from time import monotonic
 
-from petiole import parts, service
+from petiole import parts, rolling, service
 from petiole.settings import UpSettings
 from petiole.supervisor import Console
 
@@ -26,6 +26,8 @@ def run() -> None:
             console.write("petiole", line)
         while not running.interrupted.is_set():
             running.tick()
+            if running.roll_asked.is_set():
+                rolling.roll(running, console)
 
 
 def _welcome(plan: parts.Plan, *, seconds: float) -> list[str]:

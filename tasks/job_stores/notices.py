@@ -1,75 +1,110 @@
 """Waking those who wait for a job, through one subscription for each process.
 
-A notice carries the finished document, so a waiter needs no look-up; but it never depends on
-the notice alone: it looks into the store every second.
+A notice carries the finished document, so a waiter needs no look-up; but nothing depends on the
+notice alone: all watched jobs are looked up at once after each (re)connection and every second.
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
+from weakref import WeakSet
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 FINISHED_CHANNEL = "petiole:finished"
-RECHECK_SECONDS = 1.0
-SUBSCRIBE_SECONDS = 1.0
-RECONNECT_SECONDS = 0.5
+LOOK_UP_SECONDS = 1.0
+RECONNECT_SECONDS = 0.025
+"""Between tries while somebody waits: a client hears within 50 ms of what Redis knows again."""
+
+Aside = Callable[[], AbstractContextManager[None]]
+aside: ContextVar[Aside] = ContextVar("aside", default=nullcontext)
+"""What a thread enters while it waits, for a server that lets another request run meanwhile."""
 
 logger = logging.getLogger(__name__)
+
+_all: "WeakSet[FinishNotices]" = WeakSet()
+_ended = Event()
+
+
+def end_waits() -> None:
+    """Wake every waiter of this process, for good: it ends, and clients get what is known."""
+    _ended.set()
+    for notices in list(_all):
+        notices.wake_all()
 
 
 class RedisWatch:
     """One waiter; made before the job is published, so that no notice is missed."""
 
-    def __init__(self, look_up: Callable[[], str | None]) -> None:
-        """`look_up` returns the finished document from the store, or None."""
-        self._look_up = look_up
-        self._finished = Event()
+    def __init__(self) -> None:
+        """Begin without a document."""
+        self._woken = Event()
         self._document: str | None = None
 
     def wait(self, *, seconds: float) -> str | None:
         """Return the document once the job is over, or None after `seconds`."""
-        deadline = monotonic() + seconds
-        while self._document is None and (remaining := deadline - monotonic()) > 0:
-            if not self._finished.wait(min(remaining, RECHECK_SECONDS)):
-                self._document = self._look_up()
+        if not _ended.is_set():
+            with aside.get()():
+                self._woken.wait(seconds)
         return self._document
 
     def hear(self, document: str) -> None:
-        """Take the document of a notice and wake the waiter."""
+        """Take the document of the finished job and wake the waiter."""
         self._document = document
-        self._finished.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake the waiter with what it has heard."""
+        self._woken.set()
 
 
 class FinishNotices:
     """Hears of every job that is over and wakes the threads that wait for it."""
 
-    def __init__(self, client: Any) -> None:
-        """Use `client` for the subscription, which begins with the first waiter."""
-        self._client = client
+    def __init__(self, client: Any, *, document_prefix: str) -> None:
+        """Listen where `client` is connected, from the first waiter on."""
+        self._client = _without_patience(client)
+        self._document_prefix = document_prefix
         self._watches: dict[str, set[RedisWatch]] = {}
         self._lock = Lock()
         self._listener: Thread | None = None
-        self._subscribed = Event()
+        self._wanted = Event()
+        self._is_away = False
+        _all.add(self)
 
     @contextmanager
-    def watching(self, task_id: str, look_up: Callable[[], str | None]) -> Iterator[RedisWatch]:
-        """Give a watch on one job, which hears every notice from now on."""
-        watch = RedisWatch(look_up)
+    def watching(self, task_id: str) -> Iterator[RedisWatch]:
+        """Give a watch on one job, which hears of every end from now on."""
+        watch = RedisWatch()
         with self._lock:
             self._watches.setdefault(task_id, set()).add(watch)
+            self._wanted.set()
             self._ensure_listening()
-        self._subscribed.wait(SUBSCRIBE_SECONDS)
         try:
             yield watch
         finally:
             with self._lock:
-                self._watches[task_id].discard(watch)
-                if not self._watches[task_id]:
-                    del self._watches[task_id]
+                self._forget(task_id, watch)
+
+    def wake_all(self) -> None:
+        """Wake every waiter."""
+        with self._lock:
+            for watches in self._watches.values():
+                for watch in watches:
+                    watch.wake()
+
+    def _forget(self, task_id: str, watch: RedisWatch) -> None:
+        self._watches[task_id].discard(watch)
+        if not self._watches[task_id]:
+            del self._watches[task_id]
+        if not self._watches:
+            self._wanted.clear()
 
     def _ensure_listening(self) -> None:
         if self._listener is None or not self._listener.is_alive():
@@ -77,28 +112,58 @@ class FinishNotices:
             self._listener.start()
 
     def _listen_forever(self) -> None:
-        while True:
+        while self._wanted.wait():
             try:
                 self._listen()
             except (redis.RedisError, OSError, ValueError) as exc:
-                logger.warning("finish notices interrupted", extra={"reason": str(exc)})
-            finally:
-                self._subscribed.clear()
-            Event().wait(RECONNECT_SECONDS)
+                self._say_away(exc)
+                self._client.connection_pool.disconnect()
+                Event().wait(RECONNECT_SECONDS)
+
+    def _say_away(self, exc: Exception) -> None:
+        if not self._is_away:
+            logger.warning("finish notices interrupted", extra={"reason": str(exc)})
+        self._is_away = True
 
     def _listen(self) -> None:
         with self._client.pubsub() as subscription:
             subscription.subscribe(FINISHED_CHANNEL)
+            look_up_at = float("inf")
             while True:
-                message = subscription.get_message(timeout=30.0)
-                if message is None:
-                    continue
-                if message["type"] == "message":
-                    self._wake(*message["data"].split(" ", 1))
-                else:
-                    self._subscribed.set()
+                message = subscription.get_message(timeout=LOOK_UP_SECONDS)
+                if message is not None and message["type"] == "message":
+                    self._tell(*message["data"].split(" ", 1))
+                elif message is not None:
+                    self._say_back()
+                    look_up_at = monotonic()  # what ended before was told to nobody
+                if monotonic() >= look_up_at:
+                    self._look_up_all()
+                    look_up_at = monotonic() + LOOK_UP_SECONDS
 
-    def _wake(self, task_id: str, document: str) -> None:
+    def _say_back(self) -> None:
+        if self._is_away:
+            logger.info("finish notices heard again")
+        self._is_away = False
+
+    def _look_up_all(self) -> None:
+        with self._lock:
+            watched = list(self._watches)
+        if watched:
+            keys = [self._document_prefix + task_id for task_id in watched]
+            for task_id, document in zip(watched, self._client.mget(keys), strict=True):
+                if document is not None:
+                    self._tell(task_id, document)
+
+    def _tell(self, task_id: str, document: str) -> None:
         with self._lock:
             for watch in self._watches.get(task_id, ()):
                 watch.hear(document)
+
+
+def _without_patience(client: Any) -> Any:
+    """Return a client of the same server whose failures are seen at once, not tried again."""
+    pool = client.connection_pool
+    kwargs = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0)}
+    return redis.Redis(
+        connection_pool=redis.ConnectionPool(connection_class=pool.connection_class, **kwargs)
+    )

@@ -72,7 +72,7 @@ class RedisJobStore:
         """Connect when first used; see `connect` for the patience."""
         self._settings = settings
         self._client = connect(settings.job_store_url, patience_seconds=patience_seconds)
-        self._notices = FinishNotices(self._client)
+        self._notices = FinishNotices(self._client, document_prefix=DOCUMENT)
         register = self._client.register_script
         self._create, self._requeue = register(scripts.CREATE), register(scripts.REQUEUE)
         self._claim, self._postpone = register(scripts.CLAIM), register(scripts.POSTPONE)
@@ -193,7 +193,7 @@ class RedisJobStore:
 
     def watching(self, task_id: str) -> AbstractContextManager[RedisWatch]:
         """Give a watch on one job; enter it before the job is published."""
-        return self._notices.watching(task_id, lambda: self.document(task_id))
+        return self._notices.watching(task_id)
 
     @translated
     def count(self, counts: Mapping[str, float]) -> None:

@@ -1,5 +1,6 @@
 """Health, metrics, models, pages, and the shape of every error."""
 
+import os
 import re
 
 import pytest
@@ -13,7 +14,7 @@ from tests.conftest import picture
 
 def test_livez_asks_nothing_else(client: FlaskClient) -> None:
     """It answers whatever the rest of the service does."""
-    assert client.get("/livez").json == {"status": "alive"}
+    assert client.get("/livez").json == {"status": "alive", "process": os.getpid()}
 
 
 def test_readyz_names_what_is_missing(client: FlaskClient) -> None:

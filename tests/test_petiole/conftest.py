@@ -18,7 +18,12 @@ def environment(
     tmp_path: Path, colour_store: str, original_environment: dict[str, str]
 ) -> dict[str, str]:
     """Free ports, a state directory of its own, the tiny model, and ours found from anywhere."""
-    return environment_for(tmp_path / "state", original_environment) | {
+    return settings_of(tmp_path / "state", colour_store, original_environment)
+
+
+def settings_of(state: Path, colour_store: str, original: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a service of the tiny model with its state in `state`."""
+    return environment_for(state, original) | {
         "PYTHONPATH": str(ROOT),
         "PETIOLE_MODELS_STORE_URL": colour_store,
         "PETIOLE_MODELS_DEFAULT_MODEL": "colours",

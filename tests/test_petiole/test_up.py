@@ -15,6 +15,8 @@ from tests.test_end_to_end.conftest import RunningService, alive, wait_until
 pytestmark = pytest.mark.end_to_end
 
 STOP_SECONDS = 8.0
+DEAD = 2**22 + 1
+"""No process has this id: it is above the largest one that Linux gives."""
 
 
 def launch(environment: dict[str, str], directory: Path) -> RunningService:
@@ -45,7 +47,7 @@ def elsewhere(environment: dict[str, str], tmp_path: Path) -> Iterator[RunningSe
     }
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "notes.txt").write_text("the user's")
-    (tmp_path / "metrics" / "counter_1.db").write_text("of a dead process")
+    (tmp_path / "metrics" / f"counter_{DEAD}.db").write_text("of a dead process")
     service = launch(environment | own, directory)
     wait_until(lambda: "ready after" in service.log.read_text() or service.process.poll())
     yield service
@@ -62,12 +64,13 @@ def test_the_service_runs_from_anywhere_as_its_user_wishes(
     assert elsewhere.classify(wait=10).status_code == 200
     assert requests.get(flower, timeout=5).ok
     assert {"log", "state"} == {path.name for path in directory.iterdir()}
-    assert {"redis", "uploads"} == {path.name for path in (directory / "state").iterdir()}
+    written = {"redis", "uploads", "service.json", "service.lock"}
+    assert written == {path.name for path in (directory / "state").iterdir()}
     assert elsewhere.part("worker").environ()["OMP_NUM_THREADS"] == "2"
     assert elsewhere.part("worker").environ()["REMAP_SIGTERM"] == "SIGQUIT"
     assert _see_metrics_directory(elsewhere) == {"api": str(directory / "../metrics")}
     assert (tmp_path / "metrics" / "notes.txt").exists()
-    assert not (tmp_path / "metrics" / "counter_1.db").exists()
+    assert not (tmp_path / "metrics" / f"counter_{DEAD}.db").exists()
 
 
 def _see_metrics_directory(service: RunningService) -> dict[str, str]:

@@ -1,0 +1,45 @@
+"""What the server itself refuses, before the application sees it, as problem documents."""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+
+PROBLEM_TYPE = "application/problem+json"
+UNREADABLE = "the request could not be read"
+FULL = "all connections are taken; try again shortly"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One whole answer of the service."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    content: bytes
+
+
+def of(status: int, detail: str) -> Answer:
+    """Return a refusal that closes the connection."""
+    title = HTTPStatus(status).phrase
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    content = f"{json.dumps(problem)}\n".encode()
+    headers = [
+        ("Content-Type", PROBLEM_TYPE),
+        ("Content-Length", str(len(content))),
+        ("Connection", "close"),
+    ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("Retry-After", "2"))
+    return Answer(status, headers, content)
+
+
+def too_slow(seconds: float) -> Answer:
+    """Return the refusal of a request that was not whole in time."""
+    return of(408, f"the request was not whole after {seconds:g} s")
+
+
+def as_bytes(answer: Answer) -> bytes:
+    """Return an answer as it is sent."""
+    lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + answer.content

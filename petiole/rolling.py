@@ -1,0 +1,114 @@
+"""A new generation of workers and API processes, without a moment in which nobody serves.
+
+New ones are started beside the old ones, and are ready before those are asked to end. Old and new
+API processes take connections from the same socket, so none is refused. Redis, Flower and the
+training worker stay: they hold what a new one would have to begin again.
+"""
+
+import os
+import socket
+from time import monotonic
+
+import requests
+
+from petiole import parts
+from petiole.service import HTTP_SECONDS, READY_POLL_SECONDS, Service
+from petiole.supervisor import Console
+
+ANNOUNCED = {"worker": "children", "downloader": "downloaders"}
+"""Under which name `/readyz` lists the processes of a part."""
+
+ROLLED = (*ANNOUNCED, parts.API)
+LOOKS = 16
+"""Requests until one most likely reached the new API process, which answers every second one."""
+
+NEW = " (new)"
+
+
+class RollError(Exception):
+    """A new part did not become ready; the old one goes on."""
+
+
+def roll(service: Service, console: Console) -> None:
+    """Replace workers and API processes by new ones; a failure is said, and the old ones stay."""
+    console.write("petiole", "rolling: new workers are started beside the old ones")
+    failure = _why_not_rolled(service)
+    while service.supervisor.is_seeing_off and not service.interrupted.is_set():
+        service.tick()
+    console.write("petiole", f"not rolled: {failure}" if failure else "rolled")
+    service.announce_roll(failure)
+
+
+def _why_not_rolled(service: Service) -> str:
+    try:
+        for name in ROLLED:
+            _replace(service, name)
+    except RollError as exc:
+        return str(exc)
+    return ""
+
+
+def _replace(service: Service, name: str) -> None:
+    """Start a part beside the one of this name, wait until it is as ready, and end the old one.
+
+    Raises:
+        RollError: it does not become ready.
+    """
+    supervisor, new = service.supervisor, name + NEW
+    (part,) = (each for each in service.plan.parts if each.name == name)
+    due = 1 if name == parts.API else len(_ready(service, name))
+    supervisor.start(parts.of_generation(part, str(service.rolls + 2)), name=new)
+    try:
+        _wait(service, new, due=due)
+    except RollError:
+        supervisor.retire(new, timeout_seconds=service.up.stop_timeout_seconds)
+        raise
+    supervisor.retire(name, timeout_seconds=service.up.stop_timeout_seconds)
+    supervisor.rename(new, name)
+
+
+def _wait(service: Service, new: str, *, due: int) -> None:
+    limit = service.up.start_timeout_seconds
+    deadline = monotonic() + limit
+    while len(_ready(service, new)) < max(due, 1):
+        service.tick()
+        if service.interrupted.wait(READY_POLL_SECONDS):
+            raise RollError("interrupted")
+        if service.supervisor.restarts()[new]:
+            raise RollError(f"{new} ended: {service.supervisor.last_line(new)}")
+        if monotonic() > deadline:
+            raise RollError(f"{new} is not ready after {limit:g} s")
+
+
+def _ready(service: Service, name: str) -> set[int]:
+    """Return the processes of the part that runs under `name` and that serve."""
+    kind, group = name.removesuffix(NEW), service.supervisor.processes()[name]
+    try:
+        if kind == parts.API:
+            serving = {_process_that_answers(service) for _ in range(LOOKS)}
+        else:
+            serving = _announced(service, ANNOUNCED[kind])
+    except requests.RequestException:
+        return set()
+    return {process for process in serving if _is_of(process, group)}
+
+
+def _process_that_answers(service: Service) -> int:
+    document = requests.get(f"{service.plan.api_url}/livez", timeout=HTTP_SECONDS).json()
+    return int(document["process"])
+
+
+def _announced(service: Service, kind: str) -> set[int]:
+    """Return the processes of this host that `/readyz` lists as ready."""
+    document = requests.get(f"{service.plan.api_url}/readyz", timeout=HTTP_SECONDS).json()
+    ready = [note["process"] for note in document.get(kind, []) if note["state"] == "ready"]
+    members = [member.rsplit(":", 2) for member in ready]
+    return {int(process) for _, host, process in members if host == socket.gethostname()}
+
+
+def _is_of(process: int, group: int) -> bool:
+    """Tell whether a process is one of a part's: each part is a process group of its own."""
+    try:
+        return os.getpgid(process) == group
+    except ProcessLookupError:
+        return False

@@ -1,0 +1,174 @@
+"""Where the service runs: the lock of its state directory, and `service.json` in it.
+
+One service for each state directory; every other command finds it by the document, so that
+nobody has to repeat its ports.
+"""
+
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from time import sleep
+from typing import Any
+from urllib.parse import urlsplit
+
+from petiole.settings import UpSettings
+
+LOCK, DOCUMENT = "service.lock", "service.json"
+ROLL = signal.SIGUSR2
+"""Asks `petiole up` for new workers and API processes."""
+
+POLL_SECONDS = 0.2
+
+BROKER = ("REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "PETIOLE_TASKS_JOB_STORE_URL")
+"""A command whose environment has one of these has said itself where the service is."""
+
+
+class AlreadyRunningError(Exception):
+    """Another service uses the state directory; the message says which."""
+
+
+@dataclass(frozen=True)
+class ServiceNote:
+    """A service that runs: its addresses and its processes.
+
+    `process` is that of `petiole up`, `began` tells it from a later one with the same id, and
+    `processes` has the one of each part. `rolls` counts the calls of `petiole roll` that it has
+    done with; `last_roll` is empty when the last of them succeeded, else it says why not.
+    """
+
+    process: int
+    began: str
+    started_at: str
+    api_url: str
+    flower_url: str
+    broker_url: str
+    result_backend: str
+    job_store_url: str
+    image_store_url: str
+    model_store_url: str
+    processes: Mapping[str, int]
+    rolls: int = 0
+    last_roll: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the process that wrote the note still runs."""
+        return self.began == began(self.process)
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings with which a command reaches this service."""
+        api = urlsplit(self.api_url)
+        return {
+            "CELERY_BROKER_URL": self.broker_url,
+            "CELERY_RESULT_BACKEND": self.result_backend,
+            "PETIOLE_TASKS_JOB_STORE_URL": self.job_store_url,
+            "PETIOLE_TASKS_IMAGE_STORE_URL": self.image_store_url,
+            "PETIOLE_MODELS_STORE_URL": self.model_store_url,
+            "PETIOLE_API_HOST": api.hostname or "",
+            "PETIOLE_API_PORT": str(api.port),
+        }
+
+
+@contextmanager
+def locked(directory: Path, api_url: str) -> Iterator[None]:
+    """Hold the state directory; the lock ends with the process, however that ends.
+
+    Raises:
+        AlreadyRunningError: another process holds it; names the process and its address.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / LOCK).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            message = f"already running in {directory}: {holder}"
+            raise AlreadyRunningError(message) from exc
+        file.truncate(0)
+        file.write(f"process {os.getpid()}, {api_url}\n")
+        file.flush()
+        yield
+
+
+def write(directory: Path, note: ServiceNote) -> None:
+    """Write `service.json`, whole or not at all; only its owner may read the passwords in it."""
+    unfinished = directory / f".{DOCUMENT}.{os.getpid()}"
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(asdict(note), file, indent=2)
+    unfinished.replace(directory / DOCUMENT)
+
+
+def remove(directory: Path) -> None:
+    """Remove `service.json`: the service is no longer ready."""
+    (directory / DOCUMENT).unlink(missing_ok=True)
+
+
+def find() -> ServiceNote | None:
+    """Return the service whose state directory is here or in a folder above, if one runs."""
+    # Not the settings' class: it would refuse what concerns `petiole up` alone.
+    default = UpSettings.model_fields["state_directory"].default
+    state = Path(os.environ.get("PETIOLE_UP_STATE_DIRECTORY") or default)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        note = _read(folder / state / DOCUMENT)
+        if note is not None and note.is_alive:
+            return note
+    return None
+
+
+def adopt(environment: MutableMapping[str, str]) -> None:
+    """Fill in how to reach the running service, where the environment does not say it itself."""
+    note = find()
+    if note is None:
+        return
+    says_broker = any(environment.get(name) for name in BROKER)
+    for name, value in note.environment().items():
+        if not (says_broker and name in BROKER) and not environment.get(name):
+            environment[name] = value
+
+
+def roll(note: ServiceNote) -> str:
+    """Ask a service for new processes and wait for them; returns why it has none, or nothing."""
+    os.kill(note.process, ROLL)
+    while (now := find()) is not None and now.process == note.process:
+        if now.rolls > note.rolls:
+            return now.last_roll
+        sleep(POLL_SECONDS)
+    return "the service has ended"
+
+
+def _read(path: Path) -> ServiceNote | None:
+    """Return a note of our own; another user's could lead anywhere."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            if os.fstat(file.fileno()).st_uid != os.getuid():
+                return None
+            document: dict[str, Any] = json.load(file)
+            return ServiceNote(
+                **{field.name: document[field.name] for field in fields(ServiceNote)}
+            )
+    except (OSError, ValueError, KeyError, TypeError):
+        # None was written here, or by a version that wrote it otherwise.
+        return None
+
+
+def began(process: int) -> str:
+    """Return when a process began, in a unit of the system's; empty when there is none.
+
+    Source: proc(5), field 22 of `stat`. Elsewhere than on Linux only that it runs is known.
+    """
+    try:
+        os.kill(process, 0)
+        fields_of_stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except (ProcessLookupError, PermissionError):
+        return ""
+    except FileNotFoundError:
+        return "unknown"
+    return fields_of_stat[19]

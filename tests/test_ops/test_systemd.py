@@ -1,0 +1,114 @@
+"""`deploy/systemd` against the parts, as the Compose file is held against them."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from petiole import parts
+from petiole.settings import FlowerSettings, UpSettings
+from tests.test_ops.conftest import ROOT
+
+UNITS = ROOT / "deploy" / "systemd"
+PYTHON = "/opt/petiole/.venv/bin/python"
+WORKERS = ["petiole-worker@", "petiole-downloader", "petiole-trainer"]
+SERVICES = sorted(path.stem for path in UNITS.glob("*.service"))
+
+
+def values(unit: str, key: str) -> list[str]:
+    """Return all values that a service has for a key."""
+    text = (UNITS / f"{unit}.service").read_text()
+    return re.findall(rf"^{key}=(.*)$", text, re.MULTILINE)
+
+
+def command(unit: str) -> list[str]:
+    """Return the command of a service, as systemd reads it."""
+    (line,) = values(unit, "ExecStart")
+    return [word.replace("%%", "%") for word in shlex.split(line)]
+
+
+def environment(unit: str) -> dict[str, str]:
+    """Return the environment that a service sets itself."""
+    return dict(line.split("=", 1) for line in values(unit, "Environment"))
+
+
+@pytest.mark.parametrize("name", ["worker", "downloader", "trainer", "api", "flower"])
+def test_each_unit_runs_the_command_of_make_run(name: str, tmp_path: Path) -> None:
+    """Apart from the path of the interpreter, and a worker's name for its generation."""
+    threads = UpSettings.model_fields["download_threads"].default
+    part, unit = {
+        "worker": (parts.of_generation(parts.worker(), "%i"), "petiole-worker@"),
+        "downloader": (parts.downloader(threads), "petiole-downloader"),
+        "trainer": (parts.trainer(), "petiole-trainer"),
+        "api": (parts.http_api(tmp_path), "petiole-api"),
+        "flower": (parts.flower(FlowerSettings(port=5555)), "petiole-flower"),
+    }[name]
+
+    assert [PYTHON, *part.command[1:]] == command(unit)
+
+
+def test_redis_has_the_options_of_make_run(tmp_path: Path) -> None:
+    """Durability is the same, and so is the address; the directory is the machine's."""
+    part = parts.redis(6390, tmp_path)
+    here, there = str(tmp_path), "/var/lib/petiole/redis"
+
+    assert ["/usr/bin/valkey-server", *part.command[1:]] == [
+        word.replace(there, here) for word in command("petiole-redis")
+    ]
+
+
+@pytest.mark.parametrize("unit", WORKERS)
+def test_workers_have_the_environment_of_make_run(unit: str) -> None:
+    """Among it is what makes SIGTERM a shutdown that loses no picture."""
+    assert parts.WORKER_ENVIRONMENT.items() <= environment(unit).items()
+
+
+@pytest.mark.parametrize("unit", [*WORKERS, "petiole-api"])
+def test_a_stop_or_a_lack_of_memory_takes_no_more_than_it_must(unit: str) -> None:
+    """The children do not hear the signal, and a killed child does not end the unit."""
+    assert (values(unit, "KillMode"), values(unit, "OOMPolicy")) == (["mixed"], ["continue"])
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_every_unit_is_restarted_and_has_composes_patience(
+    unit: str, services: dict[str, dict[str, str]]
+) -> None:
+    """What ends by itself begins again; what is stopped may hand its work back."""
+    grace = services["worker"]["stop_grace_period"].removesuffix("s")
+
+    assert (["always"], [grace]) == (values(unit, "Restart"), values(unit, "TimeoutStopSec"))
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_who_reads_a_strangers_bytes_may_not_write_to_the_models(unit: str) -> None:
+    """Nobody is root, and only those that look after models may write to them."""
+    looks_after_models = unit in {"petiole-judge", "petiole-trainer", "petiole-redis"}
+    read_only = values(unit, "ReadOnlyPaths") == ["-/var/lib/petiole/models"]
+
+    assert values(unit, "User") == ["petiole"]
+    assert read_only != looks_after_models
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    """With programs that exist on this machine, it finds nothing to say."""
+    for path in UNITS.glob("petiole*"):
+        text = path.read_text().replace(PYTHON, sys.executable)
+        text = text.replace("/opt/petiole/.venv/bin/petiole", sys.executable)
+        text = text.replace("/usr/bin/valkey-server", sys.executable)
+        (tmp_path / path.name.replace("@", "@1")).write_text(text)
+    units = [str(path) for path in tmp_path.glob("petiole*.service")]
+    ended = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "\n".join(line for line in ended.stderr.splitlines() if "petiole" in line) == ""
