@@ -1,4 +1,4 @@
-"""The Celery app of a training worker: `celery -A petiole.training_worker worker -Q training`.
+"""The Celery app of a training worker: `celery -A petiole.training_worker worker`.
 
 Here the task, which knows no jobs, meets the job records, which know no training.
 """
@@ -13,7 +13,15 @@ from celery.exceptions import Ignore
 
 from model_store import environment
 from model_store.settings import ModelSettings
-from tasks import jobs, log_format, problems, stores, training_jobs
+from tasks import (
+    jobs,
+    log_format,
+    problems,
+    publisher,
+    stores,
+    training_jobs,
+    worker_start,
+)
 from tasks.documents import Progress, TrainedTask
 from tasks.errors import CAN_HEAL, ServiceUnavailableError
 from tasks.job_stores import SUCCESS
@@ -112,6 +120,12 @@ app.conf.update(
 def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
     log_format.configure(loglevel)
     environment.warn(TasksSettings, ModelSettings, TrainingPlaces)
+
+
+@signals.worker_init.connect
+def _keep_to_own_queue(sender: Any, **_: Any) -> None:
+    worker_start.refuse_green_pool(sender)
+    worker_start.keep_to(sender, {publisher.QUEUE_OF_TASK[NAME]})
 
 
 @signals.task_failure.connect

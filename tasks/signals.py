@@ -27,6 +27,7 @@ from tasks import (
     reconciler,
     stores,
     trials,
+    worker_start,
 )
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError, UnknownJobError
@@ -35,6 +36,7 @@ from tasks.readiness import Announcement
 from tasks.settings import TasksSettings
 
 LOST = (WorkerLostError, TimeLimitExceeded)
+OWN_QUEUES = ("classify", "downloads")
 LOAD_RETRY_SECONDS = 5.0
 SWEEP_INTERVAL_SECONDS = 600.0
 
@@ -63,10 +65,17 @@ def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
 
 @signals.worker_init.connect
 def _remember_children(sender: Any, **_: Any) -> None:
-    """Prepare what the children share: the cores, and the pages of what is imported here."""
+    """Prepare what the children share: the cores, and the pages of what is imported here.
+
+    Where there are no children the models are loaded now, before anything is consumed.
+    """
+    worker_start.refuse_green_pool(sender)
+    worker_start.keep_to(sender, OWN_QUEUES)
     if _consumes("classify"):
         from model_store import serving  # noqa: F401, PLC0415 - NumPy, for this worker only
     loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
+    if worker_start.pool_of(sender) == "thread":  # solo sends the children's signal itself
+        _load_models()
 
 
 @signals.worker_process_init.connect
@@ -149,6 +158,12 @@ def _announce_models(announcement: Announcement) -> None:
 def _withdraw_child(**_: Any) -> None:
     if _consumes("classify"):
         _of_child().withdraw()
+
+
+@signals.worker_shutdown.connect
+def _withdraw_in_main_process(sender: Any, **_: Any) -> None:
+    if worker_start.pool_of(sender) in worker_start.IN_MAIN_PROCESS:
+        _withdraw_child()
 
 
 @signals.worker_ready.connect

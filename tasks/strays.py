@@ -9,7 +9,7 @@ from typing import Any
 from celery.app.task import Context
 from kombu import Producer
 
-from tasks import jobs
+from tasks import jobs, stores
 from tasks.broker import REFUSALS
 from tasks.errors import (
     MalformedMessageError,
@@ -69,7 +69,7 @@ def _end(message: Any, consumer: Any, error: TasksError) -> None:
     logger.error("message thrown away", extra=fields)
     try:
         if task_id:
-            jobs.fail(task_id, error)
+            jobs.fail(task_id, error, store=stores.prompt_job_store())
             consumer.app.backend.mark_as_failure(task_id, error, request=Context(id=task_id))
     except (*REFUSALS, ServiceUnavailableError) as exc:
         logger.warning("its job is not ended; put back", extra={"reason": repr(exc)})

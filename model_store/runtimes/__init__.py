@@ -23,7 +23,7 @@ _LIBRARIES = {"litert": "ai-edge-litert", "openvino": "openvino", "tensorflow": 
 
 
 class LoadedArtifact(Protocol):
-    """A network in memory, used by one thread at a time."""
+    """A network in memory, which any number of threads may use at once."""
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities [N, classes] of images [N, H, W, 3], row for row."""

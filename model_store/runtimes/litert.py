@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class LiteRTArtifact:
         self._interpreter = interpreter
         self._input = interpreter.get_input_details()[0]["index"]
         self._output = interpreter.get_output_details()[0]["index"]
+        self._lock = Lock()
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities [N, classes] of images [N, H, W, 3], row for row.
@@ -39,9 +41,11 @@ class LiteRTArtifact:
         return np.concatenate([self._predict_one(images[i : i + 1]) for i in range(len(images))])
 
     def _predict_one(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self._interpreter.set_tensor(self._input, images)
-        self._interpreter.invoke()
-        probabilities: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
+        # One set of tensors; the interpreter's own threads have the cores already.
+        with self._lock:
+            self._interpreter.set_tensor(self._input, images)
+            self._interpreter.invoke()
+            probabilities: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
         return probabilities
 
 

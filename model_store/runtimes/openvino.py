@@ -5,6 +5,7 @@ import io
 import logging
 import sys
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,13 @@ class OpenVINOArtifact:
     def __init__(self, compiled: openvino.CompiledModel) -> None:
         """Use a compiled model of one input and one output."""
         self._request = compiled.create_infer_request()
+        self._lock = Lock()
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities [N, classes] of images [N, H, W, 3], row for row."""
-        results = self._request.infer([images], share_inputs=True, share_outputs=False)
+        # A request that is at work refuses the next one; with one stream they would wait anyway.
+        with self._lock:
+            results = self._request.infer([images], share_inputs=True, share_outputs=False)
         probabilities: NDArray[np.float32] = results[0]
         return probabilities
 

@@ -3,8 +3,10 @@
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -115,6 +117,22 @@ def test_an_answer_survives_the_next_one(artifact: LoadedArtifact, images: np.nd
     artifact.predict(images[1:2])
 
     assert np.array_equal(before, first)
+
+
+def test_threads_get_their_own_answers(artifact: LoadedArtifact, images: np.ndarray) -> None:
+    """Four at once, each with pictures of its own: every answer belongs to its picture."""
+    alone = [artifact.predict(images[i : i + 1]) for i in range(4)]
+    together = Barrier(4)
+
+    def ask(i: int) -> list[np.ndarray]:
+        together.wait()
+        return [artifact.predict(images[i : i + 1]) for _ in range(50)]
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, range(4)))
+
+    for expected, given in zip(alone, answers, strict=True):
+        assert np.concatenate(given) == pytest.approx(np.repeat(expected, 50, 0), abs=TOLERANCE)
 
 
 def test_read_only_images_are_predicted(artifact: LoadedArtifact, images: np.ndarray) -> None:

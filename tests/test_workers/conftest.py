@@ -1,6 +1,7 @@
 """A real server, a real API and real workers, each started by the test that needs it."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from tests.conftest import ROOT, free_port, picture, wait_for_redis
 from tests.test_end_to_end.conftest import alive, environment_for, wait_until
 
 HTTP_SECONDS = 30.0
+FAULTY = "tests.test_workers.faulty"
 
 
 @dataclass
@@ -61,6 +63,13 @@ class Stage:
         with self.running(part, **further) as process:
             wait_until(lambda: self.get("/readyz").ok)
             yield process
+
+    def tell(self, *command: str) -> None:
+        """Send a remote command to every worker, and wait for an answer."""
+        program = [sys.executable, "-m", "celery", "-A", FAULTY, "control", *command]
+        subprocess.run(
+            program, cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=30
+        )
 
     @property
     def log(self) -> str:

@@ -1,8 +1,6 @@
 """A worker that lives and takes nothing: `/readyz` tells, and it mends itself."""
 
 import os
-import subprocess
-import sys
 import time
 
 import pytest
@@ -10,21 +8,14 @@ import pytest
 from petiole.parts import Part
 from tasks.job_stores.redis import READY_MEMBERS
 from tests.test_end_to_end.conftest import wait_until
-from tests.test_workers.conftest import Stage, worker
+from tests.test_workers.conftest import FAULTY, Stage, worker
 
-FAULTY = "tests.test_workers.faulty"
 pytestmark = pytest.mark.end_to_end
 
 
 def told(stage: Stage) -> str:
     """Return what `/readyz` says of the worker."""
     return str(stage.get("/readyz").json()["checks"]["worker"])
-
-
-def tell(stage: Stage, *command: str) -> None:
-    """Send a remote command to every worker."""
-    program = [sys.executable, "-m", "celery", "-A", FAULTY, "control", *command]
-    subprocess.run(program, env=stage.environment, check=True, capture_output=True, timeout=30)
 
 
 def faulty() -> Part:
@@ -37,11 +28,11 @@ def faulty() -> Part:
 def test_a_cancelled_queue_is_told_and_left_alone(stage: Stage) -> None:
     """An operator's order is not undone, but the service is not ready, and the cure is named."""
     with stage.working(worker()):
-        tell(stage, "cancel_consumer", "classify")
+        stage.tell("cancel_consumer", "classify")
         reason = wait_until(lambda: (text := told(stage)) != "ok" and text)
         time.sleep(3)
         still = told(stage)
-        tell(stage, "add_consumer", "classify")
+        stage.tell("add_consumer", "classify")
         wait_until(lambda: told(stage) == "ok")
 
     assert "cancelled the queue classify" in reason == still
@@ -51,7 +42,7 @@ def test_a_cancelled_queue_is_told_and_left_alone(stage: Stage) -> None:
 def test_lost_credit_comes_back(stage: Stage) -> None:
     """The worker connects anew, and takes what waits."""
     with stage.working(faulty()):
-        tell(stage, "lose_credit")
+        stage.tell("lose_credit")
         time.sleep(1)
         accepted = stage.accepted(3)
         stage.answered(accepted, seconds=20)
@@ -62,7 +53,7 @@ def test_lost_credit_comes_back(stage: Stage) -> None:
 def test_a_worker_that_cannot_be_mended_ends(stage: Stage) -> None:
     """With a status that makes its supervisor start another one, which takes what waits."""
     with stage.working(faulty()) as process:
-        tell(stage, "lose_credit", "1")
+        stage.tell("lose_credit", "1")
         accepted = stage.accepted(3)
         status = process.wait(timeout=60)
     with stage.working(worker()):
