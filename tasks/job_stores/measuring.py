@@ -1,8 +1,9 @@
 """How fast jobs leave, and when a waiting one will: parts of scripts, and the same in Python.
 
-Time in which jobs waited is added up together with the jobs that left in it, the last ten seconds
-of it counting most. A pause in which nothing waited says nothing about the rate, and a stall of
-many times the usual interval is none of it.
+Time in which jobs waited is added up together with the jobs that left in it; its last ten seconds,
+or the last 64 jobs where those took longer, count most. Fewer would mislead: while a burst arrives
+the API takes its part of the cores, and jobs leave slower than they will. A pause in which nothing
+waited says nothing about the rate, and a stall of many times the usual interval is none.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from tasks import lanes
 
 OPEN, STARTED_JOBS = "petiole:open:", "petiole:started"
 SIZES, DEADLINES, DRAIN = "petiole:open-bytes", "petiole:deadlines", "petiole:drain:"
-KEPT_SECONDS, REMEMBERED_SECONDS = 10.0, 86_400
+KEPT_JOBS, KEPT_SECONDS, REMEMBERED_SECONDS = 64, 10.0, 86_400
 LEAST_SEEN = 5
 STALL_INTERVALS, STALL_SECONDS = 10, 1.0
 _LOW = lanes.lane("", lanes.LOW)
@@ -47,8 +48,9 @@ local function drained(lane, now)
         local is_stall = left >= {LEAST_SEEN}
             and gap > {STALL_SECONDS} + {STALL_INTERVALS} * seconds / left
         if not is_stall then left, seconds = left + 1, seconds + gap end
-        if seconds > {KEPT_SECONDS} then
-            left, seconds = left * {KEPT_SECONDS} / seconds, {KEPT_SECONDS}
+        if left > {KEPT_JOBS} and seconds > {KEPT_SECONDS} then
+            local kept = math.max({KEPT_JOBS} / left, {KEPT_SECONDS} / seconds)
+            left, seconds = left * kept, seconds * kept
         end
     end
     local busy = waiting(queue) + waiting(queue .. '{_LOW}') > 0 and '1' or '0'
@@ -98,9 +100,9 @@ class Drain:
         gap = max(0.0, now - self.at)
         if self.is_busy and not self._is_stall(gap):
             self.left, self.seconds = self.left + 1, self.seconds + gap
-        if self.seconds > KEPT_SECONDS:
-            share = KEPT_SECONDS / self.seconds
-            self.left, self.seconds = self.left * share, KEPT_SECONDS
+        if self.left > KEPT_JOBS and self.seconds > KEPT_SECONDS:
+            kept = max(KEPT_JOBS / self.left, KEPT_SECONDS / self.seconds)
+            self.left, self.seconds = self.left * kept, self.seconds * kept
         self.at, self.is_busy = now, others_wait
 
     def _is_stall(self, gap: float) -> bool:
