@@ -25,7 +25,10 @@ def cancel(task_id: str) -> Answer | None:
     if job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
     outcome = jobs.revoked(job)
-    if store.revoke(task_id, outcome, started=True) in OVER:
+    before = store.revoke(task_id, outcome, started=True)
+    if before is None:
+        raise UnknownJobError(f"there is no task {task_id!r} any more")
+    if before in OVER:
         _forget(store, job)
         return None
     _tidy_up_after(job, job_kinds.of(job).tidy)

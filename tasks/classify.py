@@ -15,7 +15,7 @@ from tasks import celery_results, jobs, loaded_models, stores, trials
 from tasks.celery import app
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import CAN_HEAL, PictureTimeLimitError, UploadMissingError
-from tasks.job_stores import REVOKED, SUCCESS, Job
+from tasks.job_stores import SUCCESS, Job
 from tasks.settings import settings
 from tasks.trials import CANARY, Trial
 
@@ -38,24 +38,15 @@ def classify(task_id: str) -> dict[str, Any]:
     """Return the finished document of one job, as `GET /result/<task_id>` gives it."""
     with jobs.work_on(task_id, stage="classify", queue="classify") as job:
         if job is None:
-            raise _ignored(task_id)
+            raise jobs.ignored(task_id)
         with _upload_of(job) as upload:
             trial = trials.of_this_process().of(job.model, job.task_id)
             document = jobs.finish(_answer(job, upload, trial))
         if document["state"] != SUCCESS:
-            raise _ignored(task_id)
+            raise jobs.ignored(task_id)
         if trial:
             trials.compare(trial, upload)
         return document
-
-
-def _ignored(task_id: str) -> Ignore:
-    """Return what ends a task whose job ended otherwise, once Celery knows if it was revoked."""
-    if not celery_results.are_written_with_the_record():
-        job = stores.job_store().get(task_id)
-        if job is not None and job.state == REVOKED:
-            celery_results.say_revoked(task_id)
-    return Ignore()
 
 
 @contextmanager
@@ -67,7 +58,7 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     except UploadMissingError:
         if jobs.is_wanted(job.task_id):
             raise
-        raise _ignored(job.task_id) from None
+        raise jobs.ignored(job.task_id) from None
     except (*CAN_HEAL, SoftTimeLimitExceeded):
         raise  # The task is tried again and needs them.
     except Exception:
@@ -111,7 +102,7 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
         image = model.prepare(upload, max_pixels=settings().max_pixels)
         decoded = perf_counter()
         if decoded - started > LOOK_AFTER_SECONDS and not jobs.is_wanted(job.task_id):
-            raise _ignored(job.task_id)
+            raise jobs.ignored(job.task_id)
         predictions = model.rank(model.predict(image[None])[0], k=job.top_k)
     except SoftTimeLimitExceeded as exc:
         raise PictureTimeLimitError("the picture took too long to decode and predict") from exc

@@ -146,6 +146,15 @@ def work_on(task_id: str, *, stage: str, queue: str) -> Iterator[Job | None]:
         raise Ignore from exc
 
 
+def ignored(task_id: str) -> Ignore:
+    """Return what ends a task whose job ended otherwise, once Celery knows if it was revoked."""
+    if not celery_results.are_written_with_the_record():
+        job = stores.job_store().get(task_id)
+        if job is not None and job.state == REVOKED:
+            celery_results.say_revoked(task_id)
+    return Ignore()
+
+
 def put_off(task_id: str, job: Job | None, exc: BaseException) -> None:
     """Let a job be tried again later, without holding this start against it.
 

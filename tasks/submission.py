@@ -37,7 +37,7 @@ def submit_upload(
         QueueFullError: there is too much to do already; nothing is left behind.
         ReusedKeyError: the earlier request was another one.
     """
-    digest = _digest(asked, upload)
+    digest = _digest(asked, upload) if key else ""
     if earlier := _earlier(key, digest):
         return _again(earlier, wait_seconds)
     _gate().check()
@@ -48,7 +48,7 @@ def submit_upload(
 
 def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0, key: str = "") -> Answer:
     """Record the job and queue its download; returns and raises like `submit_upload`."""
-    digest = _digest(asked, image_url.encode())
+    digest = _digest(asked, image_url.encode()) if key else ""
     if earlier := _earlier(key, digest):
         return _again(earlier, wait_seconds)
     _gate().check()

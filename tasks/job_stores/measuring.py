@@ -14,7 +14,7 @@ OPEN, STARTED_JOBS = "petiole:open:", "petiole:started"
 SIZES, DEADLINES, DRAIN = "petiole:open-bytes", "petiole:deadlines", "petiole:drain:"
 KEPT_JOBS, KEPT_SECONDS, REMEMBERED_SECONDS = 64, 10.0, 86_400
 LEAST_SEEN = 5
-STALL_INTERVALS, STALL_SECONDS = 10, 1.0
+STALL_INTERVALS, STALL_SECONDS, SILENT_SECONDS = 10, 1.0, 5.0
 _LOW = lanes.lane("", lanes.LOW)
 
 _NAMES = f"""
@@ -63,22 +63,24 @@ end
 # A downloaded picture waits again, behind those that wait for the same children now.
 PLACE = f"""
 {_NAMES}
-local function rate(queue)
-    local seen = redis.call('HMGET', '{DRAIN}' .. queue, 'left', 'seconds')
+local function rate(queue, now)
+    local seen = redis.call('HMGET', '{DRAIN}' .. queue, 'left', 'seconds', 'busy', 'at')
     local left, seconds = tonumber(seen[1] or 0), tonumber(seen[2] or 0)
     if left < {LEAST_SEEN} or seconds <= 0 then return nil end
+    local silence = seen[3] == '1' and now - seen[4] or 0
+    if silence > {SILENT_SECONDS} + {STALL_INTERVALS} * seconds / left then return nil end
     return left / seconds
 end
-local function place(task_id, lane)
+local function place(task_id, lane, now)
     local ahead = lane ~= '' and redis.call('ZRANK', '{OPEN}' .. lane, task_id)
     if not ahead then return -1, '' end
     local queue = queue_of(lane)
     if lane ~= queue then ahead = ahead + waiting(queue) end
     local behind, left = ahead + redis.call('ZCARD', STARTED) + 1, nil
-    local own = rate(queue)
+    local own = rate(queue, now)
     if own then left = behind / own end
     if queue ~= '{lanes.CLASSIFY}' then
-        local last = rate('{lanes.CLASSIFY}')
+        local last = rate('{lanes.CLASSIFY}', now)
         if last then left = math.max(left or 0, (behind + waiting('{lanes.CLASSIFY}')) / last) end
     end
     return ahead, tostring(left or '')
@@ -109,7 +111,11 @@ class Drain:
         usual = self.seconds / self.left if self.left else 0.0
         return self.left >= LEAST_SEEN and gap > STALL_SECONDS + STALL_INTERVALS * usual
 
-    @property
-    def rate(self) -> float | None:
-        """Jobs a second, or None while too few were seen."""
-        return self.left / self.seconds if self.left >= LEAST_SEEN and self.seconds else None
+    def rate(self, now: float) -> float | None:
+        """Return jobs a second; None while too few were seen, or none leaves although some wait."""
+        if self.left < LEAST_SEEN or not self.seconds:
+            return None
+        silence = now - self.at if self.is_busy else 0.0
+        usual = self.seconds / self.left
+        is_silent = silence > SILENT_SECONDS + STALL_INTERVALS * usual
+        return None if is_silent else self.left / self.seconds

@@ -67,7 +67,7 @@ class MemoryJobStore(MemoryUpkeep):
         limits, n = self._settings, len(self._sizes)
         total = sum(self._sizes.values()) + job.upload_bytes
         if n >= limits.max_open_jobs or total > limits.max_open_bytes:
-            seconds = retry_after(n, self._drains[lanes.queue_of(job.lane)].rate)
+            seconds = retry_after(n, self._drains[lanes.queue_of(job.lane)].rate(time()))
             message = f"{n} pictures wait or are worked on already; send it again in {seconds} s"
             raise QueueFullError(message, retry_after_seconds=seconds)
         self._sizes[job.task_id] = job.upload_bytes
@@ -119,7 +119,7 @@ class MemoryJobStore(MemoryUpkeep):
         behind = ahead + len(self.held()) + 1
         last = len(self._waiting(lanes.CLASSIFY)) if queue != lanes.CLASSIFY else 0
         rates = {queue: behind, lanes.CLASSIFY: behind + last}
-        left = [n / rate for name, n in rates.items() if (rate := self._drains[name].rate)]
+        left = [n / rate for name, n in rates.items() if (rate := self._drains[name].rate(time()))]
         return Place(ahead, max(left, default=None))
 
     def _drained(self, lane: str) -> None:

@@ -49,7 +49,7 @@ if KEYS[3] ~= '' then
     local open = math.max(0, redis.call('HLEN', SIZES) - 1)
     local bytes = tonumber(redis.call('HGET', SIZES, 'total') or 0)
     if open >= tonumber(ARGV[5]) or bytes + ARGV[7] > tonumber(ARGV[6]) then
-        return {{'FULL', open, tostring(rate(queue_of(ARGV[4])) or '')}}
+        return {{'FULL', open, tostring(rate(queue_of(ARGV[4]), now) or '')}}
     end
     redis.call('HSET', SIZES, ARGV[2], ARGV[7])
     redis.call('HINCRBY', SIZES, 'total', ARGV[7])
@@ -63,7 +63,7 @@ end
 redis.call('HSET', KEYS[1], unpack(ARGV, 11))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[3]) end
-return {{'CREATED', place(ARGV[2], ARGV[4])}}
+return {{'CREATED', place(ARGV[2], ARGV[4], now)}}
 """
 
 # Nothing is taken away that another request was given under the same key.
@@ -98,9 +98,9 @@ return {'EARLIER', earlier[2]}
 VIEW = f"""
 local document = redis.call('GET', KEYS[1])
 if document then return {{document}} end
-{PLACE}
+{_TIME} {PLACE}
 local job = redis.call('HMGET', KEYS[2], 'lane', 'task_id')
-return {{'', redis.call('HGETALL', KEYS[2]), place(job[2] or '', job[1] or '')}}
+return {{'', redis.call('HGETALL', KEYS[2]), place(job[2] or '', job[1] or '', now)}}
 """
 
 # What is over is forgotten: the tombstone stays, without what the client told.

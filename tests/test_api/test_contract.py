@@ -85,6 +85,7 @@ def test_a_started_picture_has_none(client: FlaskClient) -> None:
 
 def test_a_late_picture_is_dropped_when_it_is_taken(client: FlaskClient) -> None:
     """REVOKED with the reason, its upload gone, and counted."""
+    from tasks.celery import app
     from tasks.classify import classify
 
     stores.image_store().put(recorded("late", deadline_seconds=0.01), picture())
@@ -92,7 +93,7 @@ def test_a_late_picture_is_dropped_when_it_is_taken(client: FlaskClient) -> None
     outcome = classify.apply(args=("late",), task_id="late")
     document = client.get("/result/late").json
 
-    assert outcome.state == "IGNORED"
+    assert (outcome.state, app.AsyncResult("late").state) == ("IGNORED", "REVOKED")
     assert (document["state"], document["reason"]) == ("REVOKED", "deadline")
     assert stored_uploads() == 0
     assert 'petiole_jobs_total{error="deadline"' in client.get("/metrics").text

@@ -212,6 +212,22 @@ def test_a_pause_is_not_a_slow_service(store: JobStore) -> None:  # noqa: F811
     assert store.view("last 1").place.seconds < 0.5
 
 
+def test_nobody_knows_when_nothing_leaves(store: JobStore) -> None:  # noqa: F811
+    """All workers are gone, and pictures wait: an estimate would be a guess."""
+    for n in range(9):
+        store.create(new_job(str(n)))
+    for n in range(8):
+        finished(store, str(n))
+    known = store.view("8").place.seconds
+    if isinstance(store, RedisJobStore):
+        store._client.hincrbyfloat("petiole:drain:classify", "at", -60)
+    else:
+        store._drains["classify"].at -= 60
+
+    assert known is not None
+    assert store.view("8").place.seconds is None
+
+
 def test_low_priority_is_behind_all_others(store: JobStore) -> None:  # noqa: F811
     """Whenever they come."""
     low = store.create(new_job("low", lane=LOW, priority="low"))
