@@ -1,5 +1,6 @@
 """From a job's state to an HTTP answer: 202 while it runs, the document after."""
 
+from datetime import UTC, datetime
 from typing import cast
 
 from flask import Response
@@ -38,14 +39,27 @@ def of_submission(answer: Answer) -> Response:
 
 
 def accepted(answer: Answer) -> Response:
-    """Return 202 with the state, the result's address and, for a training, how far it is."""
+    """Return 202 with the state, the result's address, and how far it is from being over."""
     url = result_url(answer.task_id)
-    state = cast("OpenState", answer.state)  # it has no document
-    task = AcceptedTask(answer.task_id, state, url, answer.progress)
+    task = AcceptedTask(
+        answer.task_id,
+        cast("OpenState", answer.state),  # it has no document
+        url,
+        progress=answer.progress,
+        submitted_at=None if answer.submitted_at is None else _moment(answer.submitted_at),
+        ahead=answer.place.ahead if answer.place else None,
+        estimate_seconds=answer.place.seconds if answer.place else None,
+    )
     response = bodies.of(task, status=202)
     response.headers["Location"] = url
     response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
     return response
+
+
+def _moment(seconds: float) -> str:
+    """Return a time since the epoch as RFC 3339 has it, to the millisecond."""
+    said = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return said.replace("+00:00", "Z")
 
 
 def result_url(task_id: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
+from api.options import ClassifyOptions
 from model_store import ModelReference, ModelStore, ModelStoreError
 from model_store.errors import StoreUnavailableError
 from model_store.rollouts import Rollout
@@ -122,10 +123,16 @@ def of_this_process() -> Catalog:
     return Catalog(ModelStore.of(ModelSettings()))
 
 
-def asked(reference: str, *, top_k: int) -> Asked:
-    """Return what a client wants, once the store is known to have it.
+def asked(chosen: ClassifyOptions) -> Asked:
+    """Return what a client wants, once the store is known to have the model.
 
     Raises:
         BadModelReferenceError, UnknownModelError, UnknownVersionError: names the known ones.
     """
-    return Asked(reference, top_k, of_this_process().version_of(reference))
+    return Asked(
+        model=chosen.model,
+        top_k=chosen.top_k,
+        version=of_this_process().version_of(chosen.model),
+        deadline_seconds=chosen.deadline or 0.0,
+        priority=chosen.priority,
+    )

@@ -4,7 +4,7 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from api import answers, catalog, options, uploads, waiting
-from tasks import jobs
+from tasks import jobs, submission
 
 blueprint = APIBlueprint("classify", __name__, tag="Pictures")
 
@@ -17,24 +17,30 @@ def classify() -> Response:
     Send the picture as the multipart field `image`, as the raw body (`image/*`), or as JSON with
     `image_url` or `image` (base64 or a `data:` URL). The answer is 202 with the task id; with
     `wait` (or `Prefer: wait=N`) it is 200 with the finished document, if that is ready in time; the
-    document of a job that failed has the status of its problem.
+    document of a job that failed has the status of its problem. A request that is sent again with
+    the same `Idempotency-Key` gets the task of the first one.
     """
     picture, body_options = uploads.read()
     chosen = options.classify_options(body_options)
-    asked = catalog.asked(chosen.model, top_k=chosen.top_k)
+    asked = catalog.asked(chosen)
+    key = options.idempotency_key()
     with waiting.place(options.bounded(chosen.wait)) as seconds:
-        answer = submit(picture, asked, wait_seconds=seconds)
+        answer = submit(picture, asked, wait_seconds=seconds, key=key)
     response = answers.of_submission(answer)
     options.say_applied(response, seconds)
     return response
 
 
 def submit(
-    picture: uploads.Upload | uploads.ImageUrl, asked: jobs.Asked, *, wait_seconds: float
+    picture: uploads.Upload | uploads.ImageUrl,
+    asked: jobs.Asked,
+    *,
+    wait_seconds: float,
+    key: str = "",
 ) -> jobs.Answer:
     """Accept one picture, whole or by address; returns it finished if that is within the wait."""
     if isinstance(picture, uploads.ImageUrl):
-        return jobs.submit_url(picture.url, asked=asked, wait_seconds=wait_seconds)
-    return jobs.submit_upload(
-        picture.image, filename=picture.filename, asked=asked, wait_seconds=wait_seconds
+        return submission.submit_url(picture.url, asked=asked, wait_seconds=wait_seconds, key=key)
+    return submission.submit_upload(
+        picture.image, filename=picture.filename, asked=asked, wait_seconds=wait_seconds, key=key
     )

@@ -99,7 +99,7 @@ def _ended(picture: uploads.Upload | uploads.ImageUrl) -> ClassifiedTask | Probl
         WaitOverError: it is not over in time; its result can still be fetched.
         TaskRevokedError: somebody else revoked it meanwhile.
     """
-    asked = catalog.asked(options.default_model(), top_k=LABELS)
+    asked = catalog.asked(options.ClassifyOptions(top_k=LABELS))
     wanted = settings().compatible_wait_seconds
     with waiting.place(wanted) as seconds:
         if wanted and not seconds:

@@ -24,7 +24,7 @@ from api import bodies
 from model_store import ModelStoreError
 from tasks import documents, problems
 from tasks.documents import ProblemDocument
-from tasks.errors import TasksError
+from tasks.errors import QueueFullError, TasksError
 
 RETRY_AFTER_SECONDS = 2
 RETRY_LATER = frozenset({429, 503})
@@ -126,7 +126,10 @@ def _of_known_error(exc: TasksError | ModelStoreError) -> Response:
     problem = problems.of(exc)
     if problem is problems.UNAVAILABLE:
         logger.warning("request refused", extra={"path": request.path, "reason": str(exc)})
-    return problem_response(problem.document(problems.detail_of(exc), instance=request.path))
+    response = problem_response(problem.document(problems.detail_of(exc), instance=request.path))
+    if isinstance(exc, QueueFullError):
+        response.headers["Retry-After"] = str(exc.retry_after_seconds)
+    return response
 
 
 def _of_http_error(exc: HTTPException) -> Response:

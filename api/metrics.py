@@ -23,7 +23,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from tasks import publisher, readiness, statistics, stores
+from tasks import lanes, publisher, readiness, statistics, stores
+from tasks.job_stores import Load
 
 REQUESTS = Counter("petiole_http_requests", "Answered requests.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
@@ -92,6 +93,7 @@ class ServiceCollector(Collector):
         yield _stages(totals)
         yield _trials(counts)
         yield _queues(publisher.queue_lengths())
+        yield from _load(store.load())
         children = readiness.classify_children(store)
         warm = sum(child.is_ready for child in children)
         yield GaugeMetricFamily("petiole_ready_children", "Children with a warm model.", value=warm)
@@ -143,3 +145,18 @@ def _queues(lengths: dict[str, int]) -> Metric:
     for queue, length in lengths.items():
         family.add_metric([queue], length)
     return family
+
+
+def _load(load: Load) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "petiole_waiting_jobs", "Pictures that wait.", labels=["queue", "priority"]
+    )
+    for lane, n in load.waiting.items():
+        waiting.add_metric([lanes.queue_of(lane), lanes.priority_of(lane)], n)
+    yield waiting
+    yield GaugeMetricFamily(
+        "petiole_open_jobs", "Pictures that wait or are worked on.", value=load.open_jobs
+    )
+    yield GaugeMetricFamily(
+        "petiole_open_bytes", "Bytes of these pictures together.", value=load.open_bytes
+    )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from api.catalog import OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
-from api.options import ClassifyOptions, WaitOptions
+from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
 from api.settings import settings
 from api.uploads import FIELD
 from tasks.documents import (
@@ -50,6 +50,15 @@ JSON_BODY: Spec = {
 }
 
 
+IDEMPOTENCY: Spec = {
+    "name": IDEMPOTENCY_KEY,
+    "in": "header",
+    "description": "What the client calls this request: sent again with the same picture and"
+    " options it is answered with the same task.",
+    "schema": {"type": "string", "pattern": f"^{KEY.pattern}$"},
+}
+
+
 def complete(spec: Any) -> Any:
     """Return the specification with bodies, parameters, answers and their schemas."""
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
@@ -85,7 +94,7 @@ def _schemas_of(model: type) -> Spec:
 
 def _complete_classify(path: Spec) -> None:
     operation = path["post"]
-    operation["parameters"] = _query(ClassifyOptions)
+    operation["parameters"] = [*_query(ClassifyOptions), IDEMPOTENCY]
     content = {"multipart/form-data": {"schema": FORM}, JSON: {"schema": JSON_BODY}}
     content["image/*"] = {"schema": BINARY}
     operation["requestBody"] = {"required": True, "content": content}
@@ -97,10 +106,11 @@ def _complete_classify(path: Spec) -> None:
             {
                 404: "No such model or version",
                 415: "Not a picture, or not a kind of body that is taken",
-                422: "An impossible or unknown option, a picture that cannot be classified, or an"
-                " address that may not be asked",
+                410: "The task of this Idempotency-Key is over, and its result no longer kept",
+                422: "An impossible or unknown option, a picture that cannot be classified, an"
+                " address that may not be asked, or an Idempotency-Key of another request",
                 500: "The job failed, or the service",
-                503: "A part of the service is not reachable",
+                503: "There is too much to do already, or a part of the service is not reachable",
             },
             FailedTask,
         ),
@@ -116,8 +126,9 @@ def _complete_results(path: Spec) -> None:
         **_problems(gone | {422: "An impossible wait, or an unknown option"}),
     }
     path["delete"]["responses"] = {
-        "200": _answer("Revoked", RevokedTask),
-        **_problems(gone | {409: "It has started or is over", 422: "An option, which it lacks"}),
+        "200": _answer("Cancelled", RevokedTask),
+        "204": {"description": "It was over, and is forgotten"},
+        **_problems(gone | {422: "An option, which it lacks"}),
     }
 
 
@@ -138,7 +149,7 @@ def _complete_compatible(classify_url: Spec, predict: Spec) -> None:
         415: "Not a picture",
         422: "The picture cannot be classified, or an unknown option",
         500: "The job failed",
-        503: "A part of the service is not reachable",
+        503: "There is too much to do already, or a part of the service is not reachable",
         504: "Not finished within the wait; carries task_id",
     }
     url = {"name": "image_url", "in": "query", "required": True, "schema": {"type": "string"}}
@@ -158,7 +169,11 @@ def _query(options: type[BaseModel]) -> list[Spec]:
             "name": name,
             "in": "query",
             "description": schema["description"].format(**settings().model_dump()),
-            "schema": {k: v for k, v in schema.items() if k not in {"description", "title"}},
+            "schema": {
+                k: v
+                for k, v in schema.items()
+                if k not in {"description", "title"} and v is not None
+            },
         }
         for name, schema in properties.items()
     ]

@@ -11,12 +11,16 @@ from typing import Any, TypeVar
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 from werkzeug.datastructures import MultiDict
 
 from api.errors import InvalidOptionError
 from api.settings import settings
 from model_store.settings import ModelSettings
+from tasks import lanes, publisher
 from tasks.once import once
+
+IDEMPOTENCY_KEY, KEY = "Idempotency-Key", re.compile("[ -~]{1,255}")
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -47,6 +51,17 @@ class ClassifyOptions(BaseModel):
         description="Seconds to hold the answer back for the result; longer waits are cut to the"
         " service's limit of {max_wait_seconds:g}.",
     )
+    deadline: float | SkipJsonSchema[None] = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds from now after which nobody waits for the labels: a picture that has"
+        " not been taken by then is dropped, and REVOKED.",
+    )
+    priority: lanes.Priority = Field(
+        default=lanes.NORMAL,
+        description="`low` is taken only when nothing else waits.",
+    )
 
 
 class WaitOptions(BaseModel):
@@ -69,7 +84,22 @@ def classify_options(body_options: Mapping[str, Any]) -> ClassifyOptions:
     Raises:
         InvalidOptionError: a value is impossible or nobody knows an option; `errors` lists each.
     """
-    return _checked(ClassifyOptions, dict(body_options) | _preferred() | single(request.args))
+    chosen = _checked(ClassifyOptions, dict(body_options) | _preferred() | single(request.args))
+    if chosen.priority != lanes.NORMAL and not publisher.has_priorities():
+        _refuse({"priority": "the broker of this service knows no priorities"})
+    return chosen
+
+
+def idempotency_key() -> str:
+    """Return what the client calls the current request, or nothing.
+
+    Raises:
+        InvalidOptionError: it is no such name.
+    """
+    key: str | None = request.headers.get(IDEMPOTENCY_KEY)
+    if key is not None and not KEY.fullmatch(key):
+        _refuse({IDEMPOTENCY_KEY: "must be 1 to 255 printable ASCII characters"})
+    return key or ""
 
 
 def wait_seconds() -> float:

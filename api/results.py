@@ -1,10 +1,10 @@
-"""`/result/<task_id>`: the state of a job, its document once it is over, and its revocation."""
+"""`/result/<task_id>`: the state of a job, its document once it is over, and its end."""
 
 from apiflask import APIBlueprint
 from flask import Response, request
 
 from api import answers, options, waiting
-from tasks import jobs
+from tasks import cancellation, jobs
 
 blueprint = APIBlueprint("results", __name__, tag="Pictures")
 
@@ -24,11 +24,14 @@ def result(task_id: str) -> Response:
 
 
 @blueprint.delete("/result/<task_id>")
-@blueprint.doc(operation_id="revoke", responses={})
-def revoke(task_id: str) -> Response:
-    """Revoke a task that has not started; a training also while it runs.
+@blueprint.doc(operation_id="cancel", responses={})
+def cancel(task_id: str) -> Response:
+    """Cancel a task, or forget one that is over.
 
-    409 when it has started or is over, 410 when its result is no longer kept.
+    200 with the document of a cancelled task, which stays REVOKED whatever its worker still does;
+    204 when a finished one was forgotten: its document and its picture are gone, and its id answers
+    410 from then on.
     """
     options.refuse_unknown(request.args, known=())
-    return answers.of(jobs.revoke(task_id))
+    cancelled = cancellation.cancel(task_id)
+    return answers.of(cancelled) if cancelled else Response(status=204)

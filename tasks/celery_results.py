@@ -8,19 +8,15 @@ server than the job store, Celery writes its result itself.
 import json
 from datetime import UTC, datetime
 
+from celery.exceptions import TaskRevokedError
+
 from tasks.celery import app
+from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import FAILURE, REVOKED, SUCCESS, CeleryResult
 from tasks.once import once
 from tasks.settings import settings
 
 KEY_PREFIX = "celery-task-meta-"
-REVOCATION = json.dumps(
-    {
-        "exc_type": "TaskRevokedError",
-        "exc_message": ["revoked"],
-        "exc_module": "celery.exceptions",
-    }
-)
 
 
 @once
@@ -42,9 +38,39 @@ def of_failure(task_id: str, exc: BaseException) -> CeleryResult | None:
     return _result(task_id, FAILURE, json.dumps(prepared))
 
 
-def of_revocation(task_id: str) -> CeleryResult | None:
+def of_revocation(task_id: str, *, reason: str | None = None) -> CeleryResult | None:
     """Return what makes `AsyncResult.get()` raise TaskRevokedError, or None as above."""
-    return _result(task_id, REVOKED, REVOCATION)
+    revocation = {
+        "exc_type": "TaskRevokedError",
+        "exc_message": [reason or "revoked"],
+        "exc_module": "celery.exceptions",
+    }
+    return _result(task_id, REVOKED, json.dumps(revocation))
+
+
+def key_of(task_id: str) -> str:
+    """Return the result's key in the job store, or nothing where Celery keeps it elsewhere."""
+    return f"{KEY_PREFIX}{task_id}" if are_written_with_the_record() else ""
+
+
+def forget(task_id: str) -> None:
+    """Delete a result that Celery keeps elsewhere; one that cannot be deleted expires.
+
+    Raises:
+        ServiceUnavailableError: the backend did not do it.
+    """
+    try:
+        app.backend.forget(task_id)
+    except Exception as exc:
+        # Each kind of backend has errors of its own.
+        message = f"Celery's result was not deleted ({type(exc).__name__})"
+        raise ServiceUnavailableError(message) from exc
+
+
+def say_revoked(task_id: str) -> None:
+    """Tell Celery, where it keeps its results elsewhere, that a job was revoked."""
+    if not are_written_with_the_record():
+        app.backend.store_result(task_id, TaskRevokedError("revoked"), REVOKED)
 
 
 def _result(task_id: str, state: str, encoded: str) -> CeleryResult | None:

@@ -14,13 +14,17 @@ from model_store.errors import ImageError
 from tasks import celery_results, jobs, loaded_models, stores, trials
 from tasks.celery import app
 from tasks.documents import ClassifiedTask, Timings
-from tasks.errors import CAN_HEAL, PictureTimeLimitError
+from tasks.errors import CAN_HEAL, PictureTimeLimitError, UploadMissingError
 from tasks.job_stores import SUCCESS, Job
 from tasks.settings import settings
 from tasks.trials import CANARY, Trial
 
 if TYPE_CHECKING:
     from model_store.serving import ServedModel
+
+LOOK_AFTER_SECONDS = 0.05
+"""A picture that took longer than this to decode may have been cancelled meanwhile; for others a
+look before they are predicted would cost more than it saves. The end looks at every one."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +38,12 @@ def classify(task_id: str) -> dict[str, Any]:
     """Return the finished document of one job, as `GET /result/<task_id>` gives it."""
     with jobs.work_on(task_id, stage="classify", queue="classify") as job:
         if job is None:
-            raise Ignore
+            raise jobs.ignored(task_id)
         with _upload_of(job) as upload:
             trial = trials.of_this_process().of(job.model, job.task_id)
             document = jobs.finish(_answer(job, upload, trial))
+        if document["state"] != SUCCESS:
+            raise jobs.ignored(task_id)
         if trial:
             trials.compare(trial, upload)
         return document
@@ -49,6 +55,10 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     images = stores.image_store()
     try:
         yield images.get(job.task_id)
+    except UploadMissingError:
+        if jobs.is_wanted(job.task_id):
+            raise
+        raise jobs.ignored(job.task_id) from None
     except (*CAN_HEAL, SoftTimeLimitExceeded):
         raise  # The task is tried again and needs them.
     except Exception:
@@ -63,6 +73,8 @@ def _answer(job: Job, upload: bytes, trial: Trial | None) -> ClassifiedTask:
         return _classified_or_failed(job, upload, loaded_models.get(job.model))
     try:
         return _classified(job, upload, trial.candidate)
+    except Ignore:
+        raise
     except ImageError as exc:
         jobs.fail(job.task_id, exc, version=trial.candidate.card.ref, fence=job.fence)
         raise
@@ -77,8 +89,8 @@ def _classified_or_failed(job: Job, upload: bytes, model: ServedModel) -> Classi
     """Return the document, or end the job here, where the version that was at work is known."""
     try:
         return _classified(job, upload, model)
-    except (MemoryError, RecursionError):
-        raise  # `JobTask` says what it means.
+    except (MemoryError, RecursionError, Ignore):
+        raise  # `JobTask` says what the first two mean; the third is no failure.
     except Exception as exc:
         jobs.fail(job.task_id, exc, version=model.card.ref, fence=job.fence)
         raise
@@ -89,6 +101,8 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
     try:
         image = model.prepare(upload, max_pixels=settings().max_pixels)
         decoded = perf_counter()
+        if decoded - started > LOOK_AFTER_SECONDS and not jobs.is_wanted(job.task_id):
+            raise jobs.ignored(job.task_id)
         predictions = model.rank(model.predict(image[None])[0], k=job.top_k)
     except SoftTimeLimitExceeded as exc:
         raise PictureTimeLimitError("the picture took too long to decode and predict") from exc

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 OpenState = Literal["PENDING", "STARTED", "RETRY"]
+RevocationReason = Literal["deadline"]
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Milliseconds = Annotated[float, Field(ge=0)]
 
 
@@ -52,12 +54,19 @@ class Progress:
 
 @dataclass(frozen=True)
 class AcceptedTask:
-    """A task that is not over."""
+    """A task that is not over.
+
+    `ahead` are the pictures that are taken before one that waits, and `estimate_seconds` the time
+    until it is over, where that is known: if no picture of a higher priority comes.
+    """
 
     task_id: str
     state: OpenState
     result_url: str
     progress: Progress | None = None
+    submitted_at: Moment | None = None
+    ahead: Annotated[int, Field(ge=0)] | None = None
+    estimate_seconds: Annotated[float, Field(ge=0)] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,12 +114,13 @@ class FailedTask:
 
 @dataclass(frozen=True)
 class RevokedTask:
-    """A task that was revoked."""
+    """A task that was revoked: by its client, or for the `reason` that is there."""
 
     task_id: str
     state: Literal["REVOKED"]
     model: str
     filename: str
+    reason: RevocationReason | None = None
 
 
 FinishedTask = ClassifiedTask | TrainedTask | FailedTask | RevokedTask

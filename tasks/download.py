@@ -26,7 +26,7 @@ def download(task_id: str) -> None:
     """
     with jobs.work_on(task_id, stage="download", queue="downloads") as job:
         if job is None:
-            raise Ignore
+            raise jobs.ignored(task_id)
         started = perf_counter()
         upload = _fetched(job)
         download_ms = (perf_counter() - started) * 1000

@@ -13,7 +13,9 @@ from uuid import uuid4
 
 from celery import Celery
 from kombu import Connection
-from kombu.transport import memory
+from kombu.transport import memory, redis
+
+from tasks import lanes
 
 ID = "00000000-0000-4000-8000-000000000000"
 TAG = "00000000-0000-4000-8000-000000000001"
@@ -44,11 +46,16 @@ class Template:
 
 
 class _Channel(memory.Channel):
-    """Keeps messages instead of putting them anywhere."""
+    """Keeps messages instead of putting them anywhere, with the list that Redis has for them."""
+
+    sep, priority_steps = redis.Channel.sep, redis.Channel.priority_steps
+    priority = redis.Channel.priority
+    list_of = redis.Channel._q_for_pri  # type: ignore[attr-defined] # the stubs lack it
 
     def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:
         connection: Any = self.connection  # the transport, whose client is ours
-        connection.client.kept = (queue, message)
+        key = self.list_of(queue, self._get_message_priority(message))
+        connection.client.kept = (key, message)
 
 
 class _Transport(memory.Transport):
@@ -62,18 +69,26 @@ class _Keeping(Connection):
 
 
 @cache
-def template(app: Celery, task_name: str, celery_id: str, queue: str) -> Template:
+def template(app: Celery, task_name: str, celery_id: str, lane: str) -> Template:
     """Return what a message of this task looks like, as `app` would send it to Redis.
 
     Args:
         app: It sends the task.
         task_name: Its name.
         celery_id: The id of the Celery task, with `ID` in the place of the job's.
-        queue: Where it waits.
+        lane: Where it waits.
     """
+    queue, number = lanes.queue_of(lane), lanes.number_of(lane)
     with _Keeping(transport=_Transport) as connection:
         producer = app.amqp.Producer(connection, auto_declare=False)
-        app.send_task(task_name, args=(ID,), task_id=celery_id, queue=queue, producer=producer)
+        app.send_task(
+            task_name,
+            args=(ID,),
+            task_id=celery_id,
+            queue=queue,
+            priority=number,
+            producer=producer,
+        )
         key, message = connection.kept
     body = b64decode(message["body"]).decode()
     message["properties"]["delivery_tag"] = TAG

@@ -19,7 +19,8 @@ The tree::
     ├── ServiceUnavailableError       Redis, the broker or the image store cannot be reached
     ├── UnknownJobError             no record of this task id
     ├── ExpiredJobError             its result was kept for its time to live and is gone
-    └── NotRevocableError           it has started or is over
+    ├── QueueFullError              there is too much to do already
+    └── ReusedKeyError              an `Idempotency-Key` came with another request
 
 Each is made from one string, so that Celery's JSON results can carry it.
 """
@@ -95,8 +96,17 @@ class ExpiredJobError(TasksError):
     """The result was kept for its time to live and is gone."""
 
 
-class NotRevocableError(TasksError):
-    """The job has started or is over."""
+class QueueFullError(TasksError):
+    """There are so many open jobs that a further one is not accepted."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
+        """Say what is full, and when to send it again."""
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ReusedKeyError(TasksError):
+    """The same `Idempotency-Key` came with another request before."""
 
 
 CAN_HEAL = (ServiceUnavailableError, StoreUnavailableError)

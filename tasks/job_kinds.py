@@ -1,4 +1,4 @@
-"""What differs between kinds of jobs: how long they are kept, which count, what may end them."""
+"""What differs between kinds of jobs: how long they are kept, which count, what is tidied up."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,12 @@ class JobKind:
 
     Attributes:
         ttl_setting: The setting that says for how many seconds a finished document is kept.
-        is_revocable_when_started: Whether its work may be ended, too.
         has_its_result_written: Whether Celery's result of a failure is written with its end.
         is_counted: Whether its end counts in the statistics, which are those of pictures.
         tidy: What is done for a revoked task id once the record says so.
     """
 
     ttl_setting: str
-    is_revocable_when_started: bool
     has_its_result_written: bool
     is_counted: bool
     tidy: tuple[Callable[[str], None], ...]
@@ -39,14 +37,12 @@ def _delete_upload(task_id: str) -> None:
 _KINDS = {
     CLASSIFICATION: JobKind(
         ttl_setting="result_ttl_seconds",
-        is_revocable_when_started=False,
         has_its_result_written=True,
         is_counted=True,
         tidy=(publisher.revoke, _delete_upload),
     ),
     TRAINING: JobKind(
         ttl_setting="training_ttl_seconds",
-        is_revocable_when_started=True,
         has_its_result_written=False,
         is_counted=False,
         tidy=(publisher.stop_training,),

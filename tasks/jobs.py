@@ -1,16 +1,15 @@
-"""The life of one job: submit, claim, finish, fail, revoke, view.
+"""The life of one job: claim, finish, fail, view. `submission` begins it, `cancellation` ends it.
 
-The only module that changes job records; the API and the task bodies call it.
+The only modules that change job records; the API and the task bodies call them.
 """
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import time
-from typing import Any
-from uuid import uuid4
+from typing import Any, Final
 
 from celery.exceptions import (
     Ignore,
@@ -24,17 +23,23 @@ from tasks import (
     documents,
     holding,
     job_kinds,
+    lanes,
     problems,
     publisher,
     statistics,
     stores,
 )
-from tasks.documents import ClassifiedTask, FailedTask, FinishedTask, Progress, RevokedTask
-from tasks.envelopes import Envelope
+from tasks.documents import (
+    ClassifiedTask,
+    FailedTask,
+    FinishedTask,
+    Progress,
+    RevocationReason,
+    RevokedTask,
+)
 from tasks.errors import (
     CAN_HEAL,
     ExpiredJobError,
-    NotRevocableError,
     PoisonedJobError,
     ServiceUnavailableError,
     UnknownJobError,
@@ -43,17 +48,19 @@ from tasks.job_stores import (
     FAILURE,
     OVER,
     PENDING,
+    RETRY,
     REVOKED,
     STARTED,
     SUCCESS,
     Job,
     JobStore,
     Outcome,
+    Place,
     Watch,
 )
 from tasks.settings import settings
-from tasks.urls import filename_of
 
+DEADLINE: Final = "deadline"
 LONGEST_PAUSE_SECONDS = 15.0
 EAGER_TRIES = 8
 TAKES_WORKERS = (PoisonedJobError, WorkerLostError, TimeLimitExceeded)
@@ -66,13 +73,16 @@ logger = logging.getLogger(__name__)
 class Answer:
     """What a client is told about a job: its state, and the document once it is over, as JSON.
 
-    A training that runs has `progress`.
+    A training that runs has `progress`, a picture that waits a `place`. `submitted_at` is in
+    seconds since the epoch, where it was looked up.
     """
 
     task_id: str
     state: str
     document: str | None = None
     progress: Progress | None = None
+    submitted_at: float | None = None
+    place: Place | None = None
 
     @property
     def finished(self) -> FinishedTask | None:
@@ -88,114 +98,21 @@ class Asked:
         model: The reference that it named, or the default one.
         version: What that means now, as in `imagenet@1`; empty where nobody has looked.
         top_k: How many labels.
+        deadline_seconds: How long somebody waits for them; 0 is for ever.
+        priority: `low` never delays what is `normal`.
     """
 
     model: str
     top_k: int
     version: str = ""
-
-
-def submit_upload(
-    upload: bytes, *, filename: str, asked: Asked, wait_seconds: float = 0.0
-) -> Answer:
-    """Store the picture, record the job, queue its classification.
-
-    Returns the accepted job, or the finished one when it is over within the wait.
-
-    Raises:
-        ServiceUnavailableError: a part did not answer; nothing is left behind.
-    """
-    job = _new_job(filename, asked)
-    stores.image_store().put(job.task_id, upload)
-    return _accept(job, "classify", wait_seconds)
-
-
-def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0) -> Answer:
-    """Record the job and queue its download; returns like `submit_upload`.
-
-    Raises:
-        ServiceUnavailableError: a part did not answer; nothing is left behind.
-    """
-    job = replace(_new_job(filename_of(image_url), asked), image_url=image_url)
-    return _accept(job, "download", wait_seconds)
-
-
-def _accept(job: Job, task_name: str, wait_seconds: float) -> Answer:
-    job = replace(job, lane=publisher.QUEUE_OF_TASK[task_name])
-    if wait_seconds <= 0:
-        _record_and_publish(job, task_name)
-        return Answer(job.task_id, PENDING)
-    with stores.prompt_job_store().watching(job.task_id) as watch:
-        _record_and_publish(job, task_name)
-        try:
-            return _watched(watch, job.task_id, wait_seconds)
-        except ServiceUnavailableError as exc:
-            # The job is accepted: its client gets the id, and asks for the result later.
-            logger.warning("wait ended early", extra={"task_id": job.task_id, "reason": str(exc)})
-            return Answer(job.task_id, PENDING)
-
-
-def _watched(watch: Watch, task_id: str, wait_seconds: float) -> Answer:
-    document = watch.wait(seconds=wait_seconds)
-    if document is None:
-        return _view(stores.prompt_job_store(), task_id)
-    return Answer(task_id, json.loads(document)["state"], document)
-
-
-def _new_job(filename: str, asked: Asked) -> Job:
-    now = time()
-    return Job(
-        task_id=str(uuid4()),
-        model=asked.model,
-        version=asked.version,
-        top_k=asked.top_k,
-        filename=filename,
-        accepted_at=now,
-        queued_since=now,
-    )
-
-
-def _record_and_publish(job: Job, task_name: str) -> None:
-    """Accept a job: record and message in one step where they lie in one Redis."""
-    envelope = publisher.envelope(task_name, job.task_id)
-
-    def publish() -> None:
-        if envelope is None:
-            publisher.publish(task_name, job.task_id)
-
-    record(job, publish=publish, envelope=envelope)
-
-
-def record(job: Job, *, publish: Callable[[], None], envelope: Envelope | None = None) -> None:
-    """Write the record of a new job, then publish its message; undo both if either fails.
-
-    Raises:
-        ServiceUnavailableError: a part did not answer; nothing is left behind.
-    """
-    try:
-        stores.prompt_job_store().create(job, envelope)
-        publish()
-    except ServiceUnavailableError:
-        _withdraw(job)
-        raise
-
-
-def _withdraw(job: Job) -> None:
-    """Undo a submission: a job is accepted whole or not at all.
-
-    A message that reached the broker after all finds no record and is dropped by its claim.
-    """
-    for undo in (stores.image_store().delete, stores.prompt_job_store().discard):
-        try:
-            undo(job.task_id)
-        except ServiceUnavailableError as exc:
-            # The record expires and the upload is swept; the client has its 503.
-            reason = {"task_id": job.task_id, "reason": str(exc)}
-            logger.warning("submission not undone", extra=reason)
+    deadline_seconds: float = 0.0
+    priority: str = lanes.NORMAL
 
 
 def claim(task_id: str, *, stage: str, owner: str = "", explained: int = 0) -> Job | None:
     """Start one stage of a job; None when nothing is to be done: it is over, or in other hands.
+
+    One that nobody waits for any more is ended instead.
 
     `explained` are starts that are not held against it.
 
@@ -209,6 +126,9 @@ def claim(task_id: str, *, stage: str, owner: str = "", explained: int = 0) -> J
         logger.info("job not claimed", extra={"task_id": task_id, "stage": stage})
         if store.get(task_id) is None:
             raise UnknownJobError(f"there is no task {task_id!r}")
+        return None
+    if job.state != STARTED:
+        drop_late(task_id)
         return None
     if job.attempts - explained > settings().max_attempts:
         raise PoisonedJobError(f"the job lost its worker {settings().max_attempts} times")
@@ -231,6 +151,15 @@ def work_on(task_id: str, *, stage: str, queue: str) -> Iterator[Job | None]:
         # A limit that is over outside of the picture's own time was spent on waiting for a store.
         put_off(task_id, job, exc)
         raise Ignore from exc
+
+
+def ignored(task_id: str) -> Ignore:
+    """Return what ends a task whose job ended otherwise, once Celery knows if it was revoked."""
+    if not celery_results.are_written_with_the_record():
+        job = stores.job_store().get(task_id)
+        if job is not None and job.state == REVOKED:
+            celery_results.say_revoked(task_id)
+    return Ignore()
 
 
 def put_off(task_id: str, job: Job | None, exc: BaseException) -> None:
@@ -273,23 +202,23 @@ def try_again(task_id: str, exc: BaseException, *, queued_for_seconds: float = 0
     """
     store = stores.prompt_job_store()
     job = store.get(task_id)
-    if job is None or job.state in OVER:
+    if job is None:
+        store.discard(task_id)  # its record has expired
+        return False
+    if job.state in OVER:
         return False
     if job.state == STARTED and job.attempts >= settings().max_attempts:
         fail(task_id, exc, fence=job.fence, store=store)
         return True
-    job = replace(job, lane=job.lane or publisher.QUEUE_OF_TASK[job.stage or "classify"])
-    task_name = _TASK_OF_LANE[job.lane]
-    envelope = publisher.envelope(task_name, task_id)
+    job = replace(job, lane=job.lane or publisher.lane(job.stage or "classify"))
+    task_name = lanes.task_of(job.lane)
+    envelope = publisher.envelope(task_name, task_id, priority=job.priority)
     again = store.send_again(job, envelope, queued_for_seconds=queued_for_seconds)
     if again:
         store.count({statistics.RESENT: 1})
         if envelope is None:
-            publisher.publish(task_name, task_id)
+            publisher.publish(task_name, task_id, priority=job.priority)
     return again
-
-
-_TASK_OF_LANE = {queue: task for task, queue in publisher.QUEUE_OF_TASK.items()}
 
 
 def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
@@ -301,21 +230,22 @@ def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
         ServiceUnavailableError: a store or the broker did not take it; the task should retry.
     """
     stores.image_store().put(job.task_id, upload)
-    envelope = publisher.envelope("classify", job.task_id)
+    envelope = publisher.envelope("classify", job.task_id, priority=job.priority)
     downloaded = replace(
         job,
         download_ms=download_ms,
         queued_since=time(),
         attempts=0,
         state=PENDING,
-        lane=publisher.QUEUE_OF_TASK["classify"],
+        lane=publisher.lane("classify", job.priority),
         owner="",
+        upload_bytes=len(upload),
     )
     if not stores.job_store().requeue(downloaded, envelope):
         if not is_wanted(job.task_id):
             stores.image_store().delete(job.task_id)
     elif envelope is None:
-        publisher.publish("classify", job.task_id)
+        publisher.publish("classify", job.task_id, priority=job.priority)
 
 
 def finish(document: ClassifiedTask) -> dict[str, Any]:
@@ -368,35 +298,26 @@ def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") 
     return statistics.of_end(state, model=version or job.version or job.model, error=error)
 
 
-def revoke(task_id: str) -> Answer:
-    """Revoke a job that has not started, and a training also when it has.
-
-    Raises:
-        UnknownJobError, ExpiredJobError: see `view`.
-        NotRevocableError: it has started or is over.
-    """
+def drop_late(task_id: str) -> bool:
+    """End a job that nobody waits for any more, unless it runs or is over; tells whether it did."""
     store = stores.prompt_job_store()
     job = store.get(task_id)
     if job is None:
-        raise UnknownJobError(f"there is no task {task_id!r}")
-    outcome, kind = _revoked(job), job_kinds.of(job)
-    before = store.revoke(task_id, outcome, started=kind.is_revocable_when_started)
-    if before in OVER:
-        over = _view(store, task_id)
-        raise NotRevocableError(f"the task is over ({over.state}); nothing is left to revoke")
-    if before == STARTED and not kind.is_revocable_when_started:
-        raise NotRevocableError("the task has started; only a waiting one can be revoked")
-    _tidy_after_revocation(task_id, kind.tidy)
-    return Answer(task_id, REVOKED, outcome.document)
+        store.discard(task_id)
+        return False
+    dropped = store.revoke(task_id, revoked(job, reason=DEADLINE)) in {PENDING, RETRY}
+    if dropped:
+        logger.info("late job dropped", extra={"task_id": task_id})
+        _delete_upload(task_id)
+    return dropped
 
 
-def _tidy_after_revocation(task_id: str, tidy: tuple[Callable[[str], None], ...]) -> None:
-    """Tell the workers and delete the picture; the record alone already stops a waiting job."""
-    for each in tidy:
-        try:
-            each(task_id)
-        except ServiceUnavailableError as exc:
-            logger.warning("revocation", extra={"task_id": task_id, "reason": str(exc)})
+def _delete_upload(task_id: str) -> None:
+    try:
+        stores.image_store().delete(task_id)
+    except ServiceUnavailableError as exc:
+        # It is swept once its store is back.
+        logger.warning("upload not deleted", extra={"task_id": task_id, "reason": str(exc)})
 
 
 def end_revoked(task_id: str) -> None:
@@ -404,13 +325,14 @@ def end_revoked(task_id: str) -> None:
     store = stores.job_store()
     job = store.get(task_id)
     if job is not None:
-        store.finish(task_id, _revoked(job))
+        store.finish(task_id, revoked(job))
 
 
-def _revoked(job: Job) -> Outcome:
-    document = documents.to_json(RevokedTask(job.task_id, REVOKED, job.model, job.filename))
-    counts = _counts_of_end(job, REVOKED)
-    result = celery_results.of_revocation(job.task_id)
+def revoked(job: Job, *, reason: RevocationReason | None = None) -> Outcome:
+    """Return how a job ends that is not to be done, and why, as far as it was not its client."""
+    document = documents.to_json(RevokedTask(job.task_id, REVOKED, job.model, job.filename, reason))
+    counts = _counts_of_end(job, REVOKED, error=reason or "")
+    result = celery_results.of_revocation(job.task_id, reason=reason)
     return Outcome(REVOKED, document, counts, result, job_kinds.of(job).lives_seconds)
 
 
@@ -437,25 +359,40 @@ def view(task_id: str, *, wait_seconds: float = 0.0) -> Answer:
         answer = _view(store, task_id)
         if answer.document is not None:
             return answer
-        return _watched(watch, task_id, wait_seconds)
+        return watched(watch, task_id, wait_seconds)
+
+
+def watched(watch: Watch, task_id: str, wait_seconds: float) -> Answer:
+    """Return a job as soon as it is over, or as it is after the wait."""
+    document = watch.wait(seconds=wait_seconds)
+    if document is None:
+        return _view(stores.prompt_job_store(), task_id)
+    return Answer(task_id, json.loads(document)["state"], document)
 
 
 def _view(store: JobStore, task_id: str) -> Answer:
-    # The document is looked up first: a job that ends between the two look-ups is then
-    # seen as over without a document, so that case is looked up once more.
-    document = store.document(task_id)
-    if document is not None:
-        return Answer(task_id, json.loads(document)["state"], document)
-    job = store.get(task_id)
-    if job is None:
+    seen = store.view(task_id)
+    if seen.document is not None:
+        return Answer(task_id, json.loads(seen.document)["state"], seen.document)
+    if seen.job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
-    if job.state not in OVER:
-        return Answer(task_id, job.state, progress=_progress(job))
-    document = store.document(task_id)
-    if document is None:
-        lives = job_kinds.of(job).lives_seconds
-        raise ExpiredJobError(f"the result of {task_id} was kept for {lives} seconds and is gone")
-    return Answer(task_id, job.state, document)
+    if seen.job.state in OVER:
+        raise gone(seen.job)
+    return Answer(
+        task_id,
+        seen.job.state,
+        progress=_progress(seen.job),
+        submitted_at=seen.job.accepted_at,
+        place=seen.place,
+    )
+
+
+def gone(job: Job) -> ExpiredJobError:
+    """Return what is said of a job that is over and whose document is no longer there."""
+    if not job.filename:
+        return ExpiredJobError(f"the result of {job.task_id} was deleted")
+    lives = job_kinds.of(job).lives_seconds
+    return ExpiredJobError(f"the result of {job.task_id} was kept for {lives} seconds and is gone")
 
 
 def _progress(job: Job) -> Progress | None:

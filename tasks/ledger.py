@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks import jobs, stores
+from tasks import jobs, stores, submission
 from tasks.errors import UnknownJobError
 from tasks.job_stores import OVER, STARTED, Job
 from tasks.jobs import Asked
@@ -93,10 +93,10 @@ def retry(task_id: str) -> str:
     kept = _quarantined(task_id)
     asked = Asked(kept.model, kept.top_k, kept.version)
     if kept.image_url and kept.stage == "download":
-        again = jobs.submit_url(kept.image_url, asked=asked)
+        again = submission.submit_url(kept.image_url, asked=asked)
     else:
         upload = stores.image_store().get(task_id)
-        again = jobs.submit_upload(upload, filename=kept.filename, asked=asked)
+        again = submission.submit_upload(upload, filename=kept.filename, asked=asked)
     purge(task_id)
     return again.task_id
 

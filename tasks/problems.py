@@ -101,7 +101,10 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.ServiceUnavailableError: UNAVAILABLE,
     errors.UnknownJobError: Problem("unknown-task", "There is no such task", 404),
     errors.ExpiredJobError: Problem("expired-result", "The result is no longer kept", 410),
-    errors.NotRevocableError: Problem("not-revocable", "The task can no longer be revoked", 409),
+    errors.QueueFullError: Problem("queue-full", "There is too much to do already", 503),
+    errors.ReusedKeyError: Problem(
+        "idempotency-key-reused", "This key came with another request", 422
+    ),
     # Celery's own
     WorkerLostError: LOST,
     SoftTimeLimitExceeded: TIME_LIMIT,

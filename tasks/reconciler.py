@@ -1,6 +1,6 @@
 """Finds jobs that lost their message or their worker, and lets them be tried again.
 
-A queue is first in, first out: a job that was queued before all that are taken next, and waits
+A lane is first in, first out: a job that was queued before all that are taken next, and waits
 nevertheless, has lost its message. A started job that its process does not hold, or whose process
 is gone, has lost its worker. Both are looked up, never searched for in the queue. A job that is
 wrongly thought lost is done twice at most: the claim sees to it.
@@ -10,13 +10,13 @@ import logging
 from threading import Event, Thread
 from time import monotonic
 
-from tasks import envelopes, holding, jobs, publisher, readiness, stores
+from tasks import envelopes, holding, jobs, lanes, publisher, readiness, stores
 from tasks.errors import PoisonedJobError, ServiceUnavailableError
 from tasks.job_stores import JobStore
 from tasks.settings import settings
 
 NAME = "reconciler"
-LANES = ("classify", "downloads")
+LANES = lanes.EVERY
 MOST_AT_ONCE = 100
 FIRST_MESSAGES = 50
 """Messages looked at: those of a lost worker are put first, so the very first says little."""
@@ -39,6 +39,8 @@ class Reconciler:
     def look(self) -> int:
         """Look for lost jobs and let them be tried again; returns for how many it did so.
 
+        Those that nobody waits for any more are ended.
+
         Raises:
             ServiceUnavailableError: a store or the broker did not answer.
         """
@@ -46,6 +48,8 @@ class Reconciler:
         if not store.take_turn(NAME, self._me, seconds=max(3.0, 3 * settings().reconcile_seconds)):
             self._suspects.clear()
             return 0
+        for task_id in store.late(before=store.now(), limit=MOST_AT_ONCE):
+            jobs.drop_late(task_id)
         lost = [*self._without_worker(store), *self._without_message(store)]
         return sum(self._try_again(task_id) for task_id in lost)
 
@@ -68,7 +72,7 @@ class Reconciler:
     def _first_queued(self, store: JobStore, lane: str) -> float:
         """Return when the first job that waits in a queue was put there; now for an empty one."""
         if not publisher.is_the_job_store():
-            waits = publisher.queue_lengths()[lane]
+            waits = publisher.queue_lengths()[lanes.queue_of(lane)]
             return store.now() - (UNSEEN_SECONDS if waits else 0.0)
         messages = store.first_messages(lane, limit=FIRST_MESSAGES)
         if not messages:

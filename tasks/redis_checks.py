@@ -9,8 +9,10 @@ from redis.exceptions import NoPermissionError
 
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
+from tasks.job_stores.connection import connect
 from tasks.job_stores.notices import FINISHED_CHANNEL
-from tasks.job_stores.redis import DOCUMENT, JOB, connect
+from tasks.job_stores.redis import DOCUMENT
+from tasks.job_stores.redis_upkeep import JOB
 from tasks.once import once
 from tasks.publisher import QUEUE_OF_TASK
 from tasks.settings import settings

@@ -63,6 +63,23 @@ class TasksSettings(BaseSettings):
         description="How long a job whose picture took every worker with it is kept, with that"
         " picture, for `petiole jobs`.",
     )
+    max_open_jobs: int = Field(
+        default=10_000,
+        ge=1,
+        description="Pictures that wait or are worked on; further ones are answered 503.",
+    )
+    max_open_bytes: int = Field(
+        default=2_000_000_000,
+        ge=1,
+        description="Bytes of all these pictures together; further ones are answered 503.",
+    )
+    max_memory_share: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="Share of Redis' `maxmemory` up to which pictures are accepted; the rest is for"
+        " finishing them.",
+    )
     give_up_seconds: int = Field(
         default=3600,
         ge=1,
@@ -114,6 +131,11 @@ class TasksSettings(BaseSettings):
         ge=3,
         description="A child that has not renewed its readiness for so long is gone.",
     )
+
+    @property
+    def longest_record_seconds(self) -> int:
+        """How long a task id is known at most: open, over, and as a tombstone."""
+        return self.open_job_ttl_seconds + self.result_ttl_seconds + self.tombstone_ttl_seconds
 
 
 @once

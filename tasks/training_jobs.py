@@ -10,7 +10,7 @@ from time import time
 from typing import Any
 from uuid import uuid4
 
-from tasks import documents, jobs, publisher, stores
+from tasks import documents, jobs, publisher, stores, submission
 from tasks.documents import Progress, TrainedTask
 from tasks.job_stores import SUCCESS, TRAINING, Job, Outcome
 from tasks.settings import settings
@@ -28,7 +28,7 @@ def submit(flags: Mapping[str, Any], *, model: str, pictures: str) -> str:
         ServiceUnavailableError: a part did not answer; nothing is left behind.
     """
     job = _new_job(str(uuid4()), model=model, pictures=pictures)
-    jobs.record(job, publish=lambda: publisher.publish_training(job.task_id, flags))
+    submission.record(job, publish=lambda: publisher.publish_training(job.task_id, flags))
     return job.task_id
 
 

@@ -7,8 +7,10 @@ never existed; Celery alone would call it PENDING.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import ceil
 from typing import Final, Protocol
 
+from tasks import lanes
 from tasks.envelopes import Envelope
 
 PENDING: Final = "PENDING"
@@ -19,6 +21,8 @@ FAILURE: Final = "FAILURE"
 REVOKED: Final = "REVOKED"
 OVER = frozenset({SUCCESS, FAILURE, REVOKED})
 """States that never change again."""
+
+RETRY_UNKNOWN_SECONDS, RETRY_MOST_SECONDS = 5, 60
 
 CLASSIFICATION, TRAINING = "classification", "training"
 
@@ -38,6 +42,10 @@ class Job:
         attempts: Starts of this stage that nobody has explained.
         postponed: How often it was put off for what was not its fault.
         resent: How often its message was sent again.
+        priority: `low` never delays what is `normal`.
+        upload_bytes: Size of its picture; 0 while that is not known.
+        deadline_seconds: How long after its acceptance somebody waits for it; 0 is for ever.
+        key: The hash of what its client called its request, or nothing.
     """
 
     task_id: str
@@ -60,6 +68,10 @@ class Job:
     fence: int = 0
     postponed: int = 0
     resent: int = 0
+    priority: str = lanes.NORMAL
+    upload_bytes: int = 0
+    deadline_seconds: float = 0.0
+    key: str = ""
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""
@@ -90,6 +102,56 @@ class Outcome:
     lives_seconds: int | None = None
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a waiting job is: how many are taken before it, and the seconds until it is over.
+
+    The seconds are None while nobody knows how fast jobs leave.
+    """
+
+    ahead: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The job that a client has now: the new one, or the one of an earlier request of the same key.
+
+    A new job that waits in a lane has a `place`.
+    """
+
+    task_id: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is there of a job at one moment: its document once it is over, else its record."""
+
+    document: str | None = None
+    job: Job | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much there is to do: the jobs that wait in each lane, all that are open, their bytes."""
+
+    waiting: Mapping[str, int]
+    open_jobs: int
+    open_bytes: int
+
+
+def retry_after(open_jobs: int, rate: float | None) -> int:
+    """Return the seconds after which a client may try again: a tenth of the open jobs is done then.
+
+    `rate` is in jobs a second, None while nobody knows it.
+    """
+    if not rate:
+        return RETRY_UNKNOWN_SECONDS
+    return max(1, min(RETRY_MOST_SECONDS, ceil(open_jobs / 10 / rate)))
+
+
 class Watch(Protocol):
     """Waits for the end of one job."""
 
@@ -103,11 +165,28 @@ class JobStore(Protocol):
     Every method raises `ServiceUnavailableError` when the store cannot be reached.
     """
 
-    def create(self, job: Job, envelope: Envelope | None = None) -> None:
-        """Write the record of a new job, together with its message where one is given."""
+    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
+        """Write the record of a new job, together with its message where one is given.
 
-    def discard(self, task_id: str) -> None:
-        """Forget a job whose message could not be published."""
+        A job with a key that an earlier request had is not written: that one's is returned.
+
+        Raises:
+            QueueFullError: there are too many open jobs, or bytes, or the store's memory is short.
+            ReusedKeyError: the earlier request of this key had another `digest`.
+        """
+
+    def earlier(self, key: str, *, digest: str) -> str | None:
+        """Return the job of an earlier request with this key, if there was one.
+
+        Raises:
+            ReusedKeyError: that request had another `digest`.
+        """
+
+    def discard(self, task_id: str) -> bool:
+        """Forget a job whose message could not be published, or whose record has expired.
+
+        Returns False, and changes nothing, when another request of its key was given it as well.
+        """
 
     def get(self, task_id: str) -> Job | None:
         """Return the record, or None when there is none."""
@@ -115,11 +194,15 @@ class JobStore(Protocol):
     def document(self, task_id: str) -> str | None:
         """Return the finished document as JSON, or None when unfinished, unknown or expired."""
 
+    def view(self, task_id: str) -> Seen:
+        """Return what is there of a job."""
+
     def claim(self, task_id: str, *, stage: str, owner: str = "") -> Job | None:
         """Mark the job STARTED by `owner` and count the attempt of this stage.
 
         Returns the record with `attempts` of this stage, or None when it is unknown, over, or in
-        the hands of another process whose readiness has not run out.
+        the hands of another process whose readiness has not run out. A job whose deadline passed is
+        not started: it comes back as RETRY.
         """
 
     def requeue(self, job: Job, envelope: Envelope | None = None) -> bool:
@@ -158,6 +241,12 @@ class JobStore(Protocol):
     def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
         """End the job only while it has not started, or also then; returns its state before."""
 
+    def forget(self, task_id: str, *, celery_key: str = "") -> bool:
+        """Delete the document of a job that is over, and what its client told; its id stays.
+
+        Celery's result under a key of this store goes with it. Returns whether there was one.
+        """
+
     def watching(self, task_id: str) -> AbstractContextManager[Watch]:
         """Give a watch on one job; enter it before the job is published."""
 
@@ -172,6 +261,12 @@ class JobStore(Protocol):
 
     def overdue(self, lane: str, *, before: float, limit: int) -> list[str]:
         """Return jobs of a lane that were queued before a moment, the oldest first."""
+
+    def late(self, *, before: float, limit: int) -> list[str]:
+        """Return jobs whose deadline was before a moment by the store's clock."""
+
+    def load(self) -> Load:
+        """Return how much there is to do."""
 
     def first_messages(self, lane: str, *, limit: int) -> list[str]:
         """Return the messages of a lane that are taken next, where the broker is this store."""

@@ -4,43 +4,128 @@ The same contract test runs on this store and on Redis.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from threading import Condition
 from time import monotonic, time
 
+from tasks import lanes
 from tasks.envelopes import Envelope
-from tasks.job_stores import OVER, PENDING, RETRY, STARTED, Job, Outcome
+from tasks.errors import QueueFullError, ReusedKeyError
+from tasks.job_stores import (
+    OVER,
+    PENDING,
+    RETRY,
+    REVOKED,
+    STARTED,
+    Accepted,
+    Job,
+    Outcome,
+    Place,
+    Seen,
+    retry_after,
+)
+from tasks.job_stores.measuring import Drain
+from tasks.job_stores.memory_upkeep import MemoryUpkeep
 from tasks.settings import TasksSettings
 
 
-class MemoryJobStore:
+@dataclass(frozen=True)
+class _Earlier:
+    """What a client's key stands for, and whether more than one request was given it."""
+
+    task_id: str
+    digest: str
+    is_shared: bool = False
+
+
+class MemoryJobStore(MemoryUpkeep):
     """Keeps everything until the process ends, but honours the documents' time to live."""
 
     def __init__(self, settings: TasksSettings) -> None:
         """Start empty."""
-        self._settings = settings
-        self._jobs: dict[str, Job] = {}
+        super().__init__(settings)
         self._attempts: dict[tuple[str, str], int] = defaultdict(int)
         self._documents: dict[str, tuple[str, float]] = {}
-        self._counts: dict[str, float] = defaultdict(float)
-        self._ready: dict[str, tuple[str, float]] = {}
-        self._queued: dict[str, float] = {}
-        self._turns: dict[str, tuple[str, float]] = {}
-        self._changed = Condition()  # its lock may be taken again by the same thread
+        self._keys: dict[str, _Earlier] = {}
+        self._drains: dict[str, Drain] = defaultdict(Drain)
 
-    def create(self, job: Job, envelope: Envelope | None = None) -> None:
+    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
         """Write the record of a new job; there is no broker here that could take its message."""
         with self._changed:
+            if job.key and (earlier := self.earlier(job.key, digest=digest)):
+                return Accepted(earlier)
+            if job.lane:
+                self._admit(job)
+            if job.key:
+                self._keys[job.key] = _Earlier(job.task_id, digest)
             self._jobs[job.task_id] = job
             self._queued[job.task_id] = time()
+            return Accepted(job.task_id, self._place(job))
 
-    def discard(self, task_id: str) -> None:
-        """Forget a job whose message could not be published."""
+    def _admit(self, job: Job) -> None:
+        limits, n = self._settings, len(self._sizes)
+        total = sum(self._sizes.values()) + job.upload_bytes
+        if n >= limits.max_open_jobs or total > limits.max_open_bytes:
+            seconds = retry_after(n, self._drains[lanes.queue_of(job.lane)].rate(time()))
+            message = f"{n} pictures wait or are worked on already; send it again in {seconds} s"
+            raise QueueFullError(message, retry_after_seconds=seconds)
+        self._sizes[job.task_id] = job.upload_bytes
+        if job.deadline_seconds:
+            self._deadlines[job.task_id] = time() + job.deadline_seconds
+
+    def earlier(self, key: str, *, digest: str) -> str | None:
+        """Return the job of an earlier request with this key, if there was one."""
         with self._changed:
+            earlier = self._keys.get(key)
+            if earlier is None:
+                return None
+            if earlier.digest != digest:
+                raise ReusedKeyError("this Idempotency-Key came with another request before")
+            self._keys[key] = replace(earlier, is_shared=True)
+            return earlier.task_id
+
+    def discard(self, task_id: str) -> bool:
+        """Forget a job, unless another request of its key was given it as well."""
+        with self._changed:
+            job = self._jobs.get(task_id)
+            if job and job.key and self._keys[job.key].is_shared:
+                return False
+            if job and job.key:
+                del self._keys[job.key]
+            self._ended(task_id)
             self._jobs.pop(task_id, None)
-            self._queued.pop(task_id, None)
+            return True
+
+    def _ended(self, task_id: str) -> None:
+        for what in (self._queued, self._sizes, self._deadlines):
+            what.pop(task_id, None)
+
+    def view(self, task_id: str) -> Seen:
+        """Return what is there of a job."""
+        with self._changed:
+            job = self._jobs.get(task_id)
+            document = self.document(task_id)
+            return Seen(document, job, self._place(job) if job and not document else None)
+
+    def _place(self, job: Job) -> Place | None:
+        """Return how many are ahead; a downloaded picture waits again, behind those that do now."""
+        waiting = self._waiting(job.lane)
+        if job.task_id not in waiting:
+            return None
+        queue = lanes.queue_of(job.lane)
+        ahead = sum(since < waiting[job.task_id] for since in waiting.values())
+        ahead += len(self._waiting(queue)) if queue != job.lane else 0
+        behind = ahead + len(self.held()) + 1
+        last = len(self._waiting(lanes.CLASSIFY)) if queue != lanes.CLASSIFY else 0
+        rates = {queue: behind, lanes.CLASSIFY: behind + last}
+        left = [n / rate for name, n in rates.items() if (rate := self._drains[name].rate(time()))]
+        return Place(ahead, max(left, default=None))
+
+    def _drained(self, lane: str) -> None:
+        queue = lanes.queue_of(lane)
+        others_wait = any(map(self._waiting, (queue, lanes.lane(queue, lanes.LOW))))
+        self._drains[queue].leave(time(), others_wait=others_wait)
 
     def get(self, task_id: str) -> Job | None:
         """Return the record, or None when there is none."""
@@ -57,6 +142,10 @@ class MemoryJobStore:
             job = self._jobs.get(task_id)
             if job is None or job.state in OVER or self._is_held(job, owner):
                 return None
+            if task_id in self._deadlines and self._deadlines[task_id] < time():
+                self._jobs[task_id] = replace(job, state=RETRY, owner="", fence=job.fence + 1)
+                self._queued[task_id] = time()
+                return self._jobs[task_id]
             self._attempts[task_id, stage] += 1
             self._queued.pop(task_id, None)
             self._jobs[task_id] = replace(
@@ -76,10 +165,14 @@ class MemoryJobStore:
     def requeue(self, job: Job, envelope: Envelope | None = None) -> bool:
         """Store what the download found; False when the job is unknown, over, or claimed since."""
         with self._changed:
-            if self._claimed_as(job) is None:
+            claimed = self._claimed_as(job)
+            if claimed is None:
                 return False
+            self._drained(claimed.lane)
             self._jobs[job.task_id] = job
             self._queued[job.task_id] = time()
+            if job.task_id in self._sizes:
+                self._sizes[job.task_id] = job.upload_bytes
             return True
 
     def postpone(self, job: Job, *, seconds: float) -> bool:
@@ -155,7 +248,9 @@ class MemoryJobStore:
             if job is None or job.state not in from_states:
                 return None if job is None else job.state
             self._jobs[task_id] = replace(job, state=outcome.state)
-            self._queued.pop(task_id, None)
+            self._ended(task_id)
+            if job.lane and job.state == STARTED and outcome.state != REVOKED:
+                self._drained(job.lane)
             lives = outcome.lives_seconds or self._settings.result_ttl_seconds
             expires_at = monotonic() + lives
             self._documents[task_id] = (outcome.document, expires_at)
@@ -163,68 +258,20 @@ class MemoryJobStore:
             self._changed.notify_all()
             return job.state
 
+    def forget(self, task_id: str, *, celery_key: str = "") -> bool:
+        """Delete the document of a job that is over, and what its client told."""
+        with self._changed:
+            job = self._jobs.get(task_id)
+            if job is None or job.state not in OVER:
+                return False
+            self._jobs[task_id] = replace(job, filename="", image_url="")
+            document = self.document(task_id)
+            self._documents.pop(task_id, None)
+            return document is not None
+
     def watching(self, task_id: str) -> AbstractContextManager["MemoryWatch"]:
         """Give a watch on one job; enter it before the job is published."""
         return nullcontext(MemoryWatch(self, self._changed, task_id))
-
-    def count(self, counts: Mapping[str, float]) -> None:
-        """Add to the sums outside of a job's end."""
-        with self._changed:
-            for name, amount in counts.items():
-                self._counts[name] += amount
-
-    def counts(self) -> dict[str, float]:
-        """Return the sums of all `Outcome.counts`."""
-        return dict(self._counts)
-
-    def queued_since(self, lane: str, task_ids: Sequence[str]) -> list[float]:
-        """Return when those of these jobs that wait in a lane were queued."""
-        waiting = self._waiting(lane)
-        return [waiting[task_id] for task_id in task_ids if task_id in waiting]
-
-    def overdue(self, lane: str, *, before: float, limit: int) -> list[str]:
-        """Return jobs of a lane that were queued before a moment, the oldest first."""
-        waiting = sorted((since, task_id) for task_id, since in self._waiting(lane).items())
-        return [task_id for since, task_id in waiting if since <= before][:limit]
-
-    def _waiting(self, lane: str) -> dict[str, float]:
-        queued = self._queued.items()
-        return {t: since for t, since in queued if lane and self._jobs[t].lane == lane}
-
-    def first_messages(self, lane: str, *, limit: int) -> list[str]:
-        """Return nothing: there is no broker here."""
-        return []
-
-    def held(self) -> dict[str, str]:
-        """Return the started jobs that are watched over, with the process that claimed each."""
-        jobs = list(self._jobs.values())
-        return {job.task_id: job.owner for job in jobs if job.lane and job.state == STARTED}
-
-    def now(self) -> float:
-        """Return this process' time, in seconds since the epoch."""
-        return time()
-
-    def take_turn(self, name: str, owner: str, *, seconds: float) -> bool:
-        """Tell whether `owner` is the one process that does something for the next seconds."""
-        with self._changed:
-            holder, until = self._turns.get(name, (owner, 0.0))
-            if holder != owner and monotonic() < until:
-                return False
-            self._turns[name] = owner, monotonic() + seconds
-            return True
-
-    def announce_ready(self, member: str, note: str) -> None:
-        """Renew the readiness key of one worker process."""
-        self._ready[member] = (note, monotonic() + self._settings.ready_ttl_seconds)
-
-    def withdraw_ready(self, member: str) -> None:
-        """Remove the readiness key of one worker process."""
-        self._ready.pop(member, None)
-
-    def ready(self) -> dict[str, str]:
-        """Return the notes of the processes whose readiness has not run out."""
-        alive = ((m, note) for m, (note, until) in self._ready.items() if monotonic() < until)
-        return dict(alive)
 
 
 class MemoryWatch:

@@ -6,7 +6,7 @@ from time import time
 from typing import Any, Protocol
 
 from tasks.job_stores import Job
-from tasks.job_stores.redis import connect, translated
+from tasks.job_stores.connection import connect, translated
 from tasks.settings import TasksSettings
 
 INDEX, ENTRY = "petiole:quarantine", "petiole:quarantined:"

@@ -3,99 +3,100 @@
 State changes are Lua scripts, so two processes never both end one job.
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, fields
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from dataclasses import fields
+from math import ceil
+from typing import Any
 
-import redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
-
+from tasks import lanes
 from tasks.envelopes import Envelope
-from tasks.errors import ServiceUnavailableError
-from tasks.job_stores import PENDING, RETRY, STARTED, CeleryResult, Job, Outcome, scripts
+from tasks.errors import QueueFullError, ReusedKeyError
+from tasks.job_stores import (
+    PENDING,
+    RETRY,
+    RETRY_UNKNOWN_SECONDS,
+    STARTED,
+    Accepted,
+    CeleryResult,
+    Job,
+    Outcome,
+    Place,
+    Seen,
+    retry_after,
+    scripts,
+)
+from tasks.job_stores.connection import Memory, connect, translated
+from tasks.job_stores.measuring import OPEN, STARTED_JOBS
 from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, RedisWatch
+from tasks.job_stores.redis_upkeep import COUNTS, JOB, READY, RedisUpkeep
 from tasks.settings import TasksSettings
 
-JOB, DOCUMENT, READY = "petiole:job:", "petiole:document:", "petiole:ready:"
+DOCUMENT, KEY = "petiole:document:", "petiole:idempotency:"
 DISCARDED, DISCARDED_SECONDS = "petiole:discarded:", 3600
-READY_MEMBERS, COUNTS = "petiole:ready-members", "petiole:counts"
-OPEN, STARTED_JOBS, TURN = "petiole:open:", "petiole:started", "petiole:turn:"
 
 NO_RESULT = CeleryResult(key="", value="", ttl_seconds=0)
 NO_MESSAGE = Envelope(key="", payload="")
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-
-def translated(method: Callable[P, R]) -> Callable[P, R]:
-    """Turn redis-py's connection errors into `ServiceUnavailableError`."""
-
-    @wraps(method)
-    def _call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return method(*args, **kwargs)
-        except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError) as exc:
-            message = f"the job store did not answer ({type(exc).__name__}); try again shortly"
-            raise ServiceUnavailableError(message) from exc
-
-    return _call
-
-
-def connect(url: str, *, patience_seconds: float) -> Any:
-    """Return a client that gives up after about `patience_seconds` of failed tries.
-
-    A timeout is not tried again: the command may have been carried out. Typed as Any because
-    redis-py's annotations do not know that `decode_responses` makes every answer a str.
-    """
-    # Tries wait 0.1, 0.2, … s, at most 1 s; one immediate retry heals a connection that a
-    # restarted server closed.
-    tries = max(1, round(patience_seconds))
-    return redis.Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_connect_timeout=1.0,
-        socket_timeout=1.0 if patience_seconds <= 1 else 5.0,
-        health_check_interval=30,
-        max_connections=200,
-        retry=Retry(ExponentialBackoff(cap=1.0, base=0.1), tries, (redis.ConnectionError,)),
-    )
-
-
-class RedisJobStore:
+class RedisJobStore(RedisUpkeep):
     """The job store of every deployment; safe between threads, processes and hosts."""
 
     def __init__(self, settings: TasksSettings, *, patience_seconds: float) -> None:
         """Connect when first used; see `connect` for the patience."""
         self._settings = settings
         self._client = connect(settings.job_store_url, patience_seconds=patience_seconds)
+        self._memory = Memory(self._client)
         self._notices = FinishNotices(self._client, document_prefix=DOCUMENT)
         register = self._client.register_script
         self._create, self._requeue = register(scripts.CREATE), register(scripts.REQUEUE)
         self._claim, self._postpone = register(scripts.CLAIM), register(scripts.POSTPONE)
         self._send_again, self._finish = register(scripts.SEND_AGAIN), register(scripts.FINISH)
+        self._discard, self._earlier = register(scripts.DISCARD), register(scripts.EARLIER)
+        self._view, self._forget = register(scripts.VIEW), register(scripts.FORGET)
         self._mark_retry = register(scripts.MARK_RETRY)
         self._note_progress = register(scripts.NOTE_PROGRESS)
 
     @translated
-    def create(self, job: Job, envelope: Envelope | None = None) -> None:
+    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
         """Write the record of a new job, together with its message where one is given."""
+        if job.lane and self._memory.share() > self._settings.max_memory_share:
+            detail = "the job store's memory is nearly full; send it again later"
+            raise QueueFullError(detail, retry_after_seconds=RETRY_UNKNOWN_SECONDS)
         message = envelope or NO_MESSAGE
-        waits = OPEN + job.lane if job.lane else ""
-        keys = [JOB + job.task_id, DISCARDED + job.task_id, waits, message.key]
-        lives = self._settings.open_job_ttl_seconds
-        self._create(keys=keys, args=[lives, job.task_id, message.payload, *_record(job)])
+        waits, key = OPEN + job.lane if job.lane else "", KEY + job.key if job.key else ""
+        said, *more = self._create(
+            keys=[JOB + job.task_id, DISCARDED + job.task_id, waits, message.key, key],
+            args=[
+                self._settings.open_job_ttl_seconds,
+                job.task_id,
+                message.payload,
+                job.lane,
+                self._settings.max_open_jobs,
+                self._settings.max_open_bytes,
+                job.upload_bytes,
+                f"{job.deadline_seconds:g}",
+                digest,
+                self._settings.longest_record_seconds,
+                *_record(job, whole=False),
+            ],
+        )
+        if said == "FULL":
+            raise _full(open_jobs=more[0], rate=more[1])
+        if said in {"EARLIER", "REUSED"}:
+            return Accepted(_earlier_id(said, *more))
+        return Accepted(job.task_id, _place(*more) if more else None)
 
     @translated
-    def discard(self, task_id: str) -> None:
-        """Forget a job whose message could not be published."""
-        with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.delete(JOB + task_id)
-            pipeline.set(DISCARDED + task_id, "", ex=DISCARDED_SECONDS)
-            pipeline.execute()
+    def earlier(self, key: str, *, digest: str) -> str | None:
+        """Return the job of an earlier request with this key, if there was one."""
+        found = self._earlier(keys=[KEY + key], args=[digest])
+        return _earlier_id(*found) if found else None
+
+    @translated
+    def discard(self, task_id: str) -> bool:
+        """Forget a job, unless another request of its key was given it as well."""
+        keys = [JOB + task_id, DISCARDED + task_id, STARTED_JOBS]
+        return bool(self._discard(keys=keys, args=[task_id, DISCARDED_SECONDS, KEY, *lanes.EVERY]))
 
     @translated
     def get(self, task_id: str) -> Job | None:
@@ -109,6 +110,15 @@ class RedisJobStore:
         return document
 
     @translated
+    def view(self, task_id: str) -> Seen:
+        """Return what is there of a job."""
+        document, *more = self._view(keys=[DOCUMENT + task_id, JOB + task_id])
+        if document:
+            return Seen(document)
+        record, ahead, seconds = more
+        return Seen(job=_job(_paired(record)), place=_place(ahead, seconds))
+
+    @translated
     def claim(self, task_id: str, *, stage: str, owner: str = "") -> Job | None:
         """Mark the job STARTED by `owner` and count the attempt of this stage."""
         args = [task_id, stage, owner, READY]
@@ -120,7 +130,7 @@ class RedisJobStore:
         """Store what the download found; False when the job is unknown, over, or claimed since."""
         message = envelope or NO_MESSAGE
         keys = [JOB + job.task_id, OPEN + job.lane, STARTED_JOBS, message.key]
-        args = [job.task_id, message.payload, job.fence, *_record(job)]
+        args = [job.task_id, message.payload, job.fence, job.upload_bytes, *_record(job)]
         return bool(self._requeue(keys=keys, args=args))
 
     @translated
@@ -191,101 +201,49 @@ class RedisJobStore:
         )
         return before
 
+    @translated
+    def forget(self, task_id: str, *, celery_key: str = "") -> bool:
+        """Delete the document of a job that is over, and what its client told."""
+        return bool(self._forget(keys=[JOB + task_id, DOCUMENT + task_id, celery_key]))
+
     def watching(self, task_id: str) -> AbstractContextManager[RedisWatch]:
         """Give a watch on one job; enter it before the job is published."""
         return self._notices.watching(task_id)
 
-    @translated
-    def count(self, counts: Mapping[str, float]) -> None:
-        """Add to the sums outside of a job's end."""
-        with self._client.pipeline(transaction=True) as pipeline:
-            for name, amount in counts.items():
-                pipeline.hincrbyfloat(COUNTS, name, amount)
-            pipeline.execute()
 
-    @translated
-    def counts(self) -> dict[str, float]:
-        """Return the sums of all `Outcome.counts`."""
-        return {name: float(amount) for name, amount in self._client.hgetall(COUNTS).items()}
-
-    @translated
-    def queued_since(self, lane: str, task_ids: Sequence[str]) -> list[float]:
-        """Return when those of these jobs that wait in a lane were queued."""
-        scores = self._client.zmscore(OPEN + lane, list(task_ids)) if task_ids else []
-        return [float(score) for score in scores if score is not None]
-
-    @translated
-    def overdue(self, lane: str, *, before: float, limit: int) -> list[str]:
-        """Return jobs of a lane that were queued before a moment, the oldest first."""
-        found: list[str] = self._client.zrangebyscore(OPEN + lane, "-inf", before, 0, limit)
-        return found
-
-    @translated
-    def first_messages(self, lane: str, *, limit: int) -> list[str]:
-        """Return the messages of a lane that are taken next, where the broker is this Redis."""
-        found: list[str] = self._client.lrange(lane, -limit, -1)
-        return found
-
-    @translated
-    def held(self) -> dict[str, str]:
-        """Return the started jobs that are watched over, with the process that claimed each."""
-        task_ids = self._client.zrange(STARTED_JOBS, 0, -1)
-        with self._client.pipeline(transaction=False) as pipeline:
-            for task_id in task_ids:
-                pipeline.hget(JOB + task_id, "owner")
-            owners = pipeline.execute()
-        return {t: owner or "" for t, owner in zip(task_ids, owners, strict=True)}
-
-    @translated
-    def now(self) -> float:
-        """Return Redis' time, in seconds since the epoch."""
-        seconds, microseconds = self._client.time()
-        return float(seconds) + float(microseconds) / 1e6
-
-    @translated
-    def take_turn(self, name: str, owner: str, *, seconds: float) -> bool:
-        """Tell whether `owner` is the one process that does something for the next seconds."""
-        if self._client.set(TURN + name, owner, ex=max(1, round(seconds)), nx=True):
-            return True
-        mine = self._client.get(TURN + name) == owner
-        return mine and bool(self._client.expire(TURN + name, max(1, round(seconds))))
-
-    @translated
-    def announce_ready(self, member: str, note: str) -> None:
-        """Renew the readiness key of one worker process."""
-        with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.set(READY + member, note, ex=self._settings.ready_ttl_seconds)
-            pipeline.sadd(READY_MEMBERS, member)
-            pipeline.execute()
-
-    @translated
-    def withdraw_ready(self, member: str) -> None:
-        """Remove the readiness key of one worker process."""
-        self._client.delete(READY + member)
-        self._client.srem(READY_MEMBERS, member)
-
-    @translated
-    def ready(self) -> dict[str, str]:
-        """Return the notes of the processes whose readiness has not run out."""
-        members = sorted(self._client.smembers(READY_MEMBERS))
-        notes = self._client.mget([READY + member for member in members]) if members else []
-        gone = [member for member, note in zip(members, notes, strict=True) if note is None]
-        if gone:
-            self._client.srem(READY_MEMBERS, *gone)
-        return {m: note for m, note in zip(members, notes, strict=True) if note is not None}
+def _full(*, open_jobs: int, rate: str) -> QueueFullError:
+    seconds = retry_after(open_jobs, float(rate) if rate else None)
+    message = f"{open_jobs} pictures wait or are worked on already; send it again in {seconds} s"
+    return QueueFullError(message, retry_after_seconds=seconds)
 
 
-def _record(job: Job) -> list[Any]:
-    """Return names and values in turn, as HSET takes them."""
-    return [part for field in asdict(job).items() for part in field]
+def _earlier_id(said: str, task_id: str = "") -> str:
+    if said == "REUSED":
+        raise ReusedKeyError("this Idempotency-Key came with another request before")
+    return task_id
+
+
+def _place(ahead: int, seconds: str) -> Place | None:
+    if ahead < 0:
+        return None
+    return Place(ahead, ceil(float(seconds) * 10) / 10 if seconds else None)
+
+
+_DEFAULTS = {field.name: field.default for field in fields(Job)}
+
+
+def _record(job: Job, *, whole: bool = True) -> list[Any]:
+    """Return names and values in turn, as HSET takes them; a new record needs no defaults."""
+    names = [n for n in _DEFAULTS if whole or n == "state" or getattr(job, n) != _DEFAULTS[n]]
+    return [part for name in names for part in (name, getattr(job, name))]
 
 
 def _paired(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-_WHOLE = ("top_k", "attempts", "fence", "postponed", "resent")
-_BROKEN = ("accepted_at", "queued_since", "queued_ms", "download_ms")
+_WHOLE = ("top_k", "attempts", "fence", "postponed", "resent", "upload_bytes")
+_BROKEN = ("accepted_at", "queued_since", "queued_ms", "download_ms", "deadline_seconds")
 _FIELD_TYPES: dict[str, type[Any]] = {**dict.fromkeys(_WHOLE, int), **dict.fromkeys(_BROKEN, float)}
 
 

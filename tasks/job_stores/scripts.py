@@ -5,6 +5,8 @@ lane, by the time it was queued, until it is claimed; then it is among the start
 over. A job without a lane, such as a training, is in neither.
 """
 
+from tasks.job_stores.measuring import DRAINED, ENDED, PLACE
+
 _TIME = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
@@ -23,42 +25,131 @@ end
 """
 
 # A stalled server may carry out a creation after the discard that was sent later, over another
-# connection: the discard therefore leaves a mark.
-# KEYS: job, discarded mark, the lane's open jobs (or nothing), the queue's list (or nothing).
-# ARGV: seconds to live, task id, message, then names and values of the record.
+# connection: the discard therefore leaves a mark. What a client sent before under the same key is
+# the same job, also in a full service.
+# KEYS: job, discarded mark, the lane's open jobs (or nothing), the queue's list (or nothing), the
+# client's key (or nothing).
+# ARGV: seconds to live, task id, message, lane, most open jobs, their most bytes, bytes of the
+# picture, seconds until nobody waits for it (or 0), digest of the request, the key's seconds to
+# live, then names and values of the record.
+# Returns what was done, and then: the earlier id, or how many jobs are open and how many leave in a
+# second, or how many are ahead and the seconds left.
 CREATE = f"""
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-{_TIME}
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+if redis.call('EXISTS', KEYS[2]) == 1 then return {{'DISCARDED'}} end
+{_TIME} {PLACE}
+if KEYS[5] ~= '' then
+    local earlier = redis.call('HMGET', KEYS[5], 'digest', 'task_id')
+    if earlier[1] and earlier[1] ~= ARGV[9] then return {{'REUSED'}} end
+    if earlier[1] then
+        redis.call('HSET', KEYS[5], 'shared', 1)
+        return {{'EARLIER', earlier[2]}}
+    end
+end
+if KEYS[3] ~= '' then
+    local open = math.max(0, redis.call('HLEN', SIZES) - 1)
+    local bytes = tonumber(redis.call('HGET', SIZES, 'total') or 0)
+    if open >= tonumber(ARGV[5]) or bytes + ARGV[7] > tonumber(ARGV[6]) then
+        return {{'FULL', open, tostring(rate(queue_of(ARGV[4]), now) or '')}}
+    end
+    redis.call('HSET', SIZES, ARGV[2], ARGV[7])
+    redis.call('HINCRBY', SIZES, 'total', ARGV[7])
+    redis.call('ZADD', KEYS[3], now, ARGV[2])
+    if ARGV[8] ~= '0' then redis.call('ZADD', DEADLINES, now + ARGV[8], ARGV[2]) end
+end
+if KEYS[5] ~= '' then
+    redis.call('HSET', KEYS[5], 'digest', ARGV[9], 'task_id', ARGV[2])
+    redis.call('EXPIRE', KEYS[5], ARGV[10])
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 11))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
-if KEYS[3] ~= '' then redis.call('ZADD', KEYS[3], now, ARGV[2]) end
 if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[3]) end
+return {{'CREATED', place(ARGV[2], ARGV[4], now)}}
+"""
+
+# Nothing is taken away that another request was given under the same key.
+# KEYS: job, discarded mark, started. ARGV: task id, the mark's seconds to live, prefix of clients'
+# keys, then every lane, for a job whose record is gone.
+DISCARD = f"""
+{ENDED}
+local key = redis.call('HGET', KEYS[1], 'key')
+if key and key ~= '' then
+    if redis.call('HGET', ARGV[3] .. key, 'shared') then return 0 end
+    redis.call('DEL', ARGV[3] .. key)
+end
+for i = 4, #ARGV do redis.call('ZREM', 'petiole:open:' .. ARGV[i], ARGV[1]) end
+redis.call('ZREM', KEYS[3], ARGV[1])
+ended(ARGV[1])
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[2], '', 'EX', ARGV[2])
 return 1
 """
 
+# KEYS: the client's key. ARGV: digest of the request.
+EARLIER = """
+local earlier = redis.call('HMGET', KEYS[1], 'digest', 'task_id')
+if not earlier[1] then return false end
+if earlier[1] ~= ARGV[1] then return {'REUSED'} end
+redis.call('HSET', KEYS[1], 'shared', 1)
+return {'EARLIER', earlier[2]}
+"""
+
+# KEYS: document, job. Returns the document, or nothing, the record, how many are ahead and the
+# seconds left.
+VIEW = f"""
+local document = redis.call('GET', KEYS[1])
+if document then return {{document}} end
+{_TIME} {PLACE}
+local job = redis.call('HMGET', KEYS[2], 'lane', 'task_id')
+return {{'', redis.call('HGETALL', KEYS[2]), place(job[2] or '', job[1] or '', now)}}
+"""
+
+# What is over is forgotten: the tombstone stays, without what the client told.
+# KEYS: job, document, Celery's result (or nothing).
+FORGET = f"""
+{_OVER}
+if not over(redis.call('HGET', KEYS[1], 'state')) then return 0 end
+if KEYS[3] ~= '' then redis.call('DEL', KEYS[3]) end
+redis.call('HSET', KEYS[1], 'filename', '', 'image_url', '')
+return redis.call('DEL', KEYS[2])
+"""
+
 # KEYS: job, the next lane's open jobs, started, the queue's list (or nothing).
-# ARGV: task id, message, fence, then names and values of the record.
+# ARGV: task id, message, fence, bytes of the picture, then names and values of the record.
 REQUEUE = f"""
-{_OVER} {_TIME} {_LEAVE}
-local job = redis.call('HMGET', KEYS[1], 'state', 'fence')
+{_OVER} {_TIME} {_LEAVE} {DRAINED}
+local job = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lane')
 if not job[1] or over(job[1]) or (job[2] or '0') ~= ARGV[3] then return 0 end
 leave(KEYS[1], ARGV[1], KEYS[3])
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+if job[3] and job[3] ~= '' then drained(job[3], now) end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('ZADD', KEYS[2], now, ARGV[1])
+local size = redis.call('HGET', SIZES, ARGV[1])
+if size then
+    redis.call('HSET', SIZES, ARGV[1], ARGV[4])
+    redis.call('HINCRBY', SIZES, 'total', ARGV[4] - size)
+end
 if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[2]) end
 return 1
 """
 
-# A job that a living process holds is left to it. KEYS: job, started. ARGV: task id, stage, owner,
-# the prefix of readiness keys.
+# A job that a living process holds is left to it. One that nobody waits for is not started: it
+# shows RETRY and waits for its end. KEYS: job, started. ARGV: task id, stage, owner, the prefix of
+# readiness keys.
 CLAIM = f"""
 {_OVER} {_TIME} {_LEAVE}
-local held = redis.call('HMGET', KEYS[1], 'state', 'owner', 'lane')
+local held = redis.call('HMGET', KEYS[1], 'state', 'owner', 'lane', 'deadline_seconds')
 local state, owner = held[1], held[2]
 if not state or over(state) then return false end
 if state == 'STARTED' and owner and owner ~= '' and owner ~= ARGV[3]
     and redis.call('EXISTS', ARGV[4] .. owner) == 1 then return false end
 leave(KEYS[1], ARGV[1], KEYS[2])
+local deadline = held[4] and redis.call('ZSCORE', 'petiole:deadlines', ARGV[1])
+if deadline and tonumber(deadline) < now then
+    redis.call('HSET', KEYS[1], 'state', 'RETRY', 'owner', '')
+    redis.call('HINCRBY', KEYS[1], 'fence', 1)
+    redis.call('ZADD', 'petiole:open:' .. held[3], now, ARGV[1])
+    return redis.call('HGETALL', KEYS[1])
+end
 if held[3] and held[3] ~= '' then redis.call('ZADD', KEYS[2], now, ARGV[1]) end
 local attempts = redis.call('HINCRBY', KEYS[1], 'attempts:' .. ARGV[2], 1)
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
@@ -116,12 +207,16 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 # spaces), fence (or nothing), Celery's result (or nothing) and its seconds to live, then pairs of a
 # count's name and its amount.
 FINISH = f"""
-{_LEAVE}
-local job = redis.call('HMGET', KEYS[1], 'state', 'fence')
+{_TIME} {_LEAVE} {ENDED} {DRAINED}
+local job = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lane')
 local state = job[1]
 if not state or not string.find(ARGV[7], state, 1, true) then return state end
 if ARGV[8] ~= '' and job[2] ~= ARGV[8] then return 'STALE' end
 leave(KEYS[1], ARGV[6], KEYS[5])
+if job[3] and job[3] ~= '' then
+    ended(ARGV[6])
+    if state == 'STARTED' and ARGV[1] ~= 'REVOKED' then drained(job[3], now) end
+end
 redis.call('HSET', KEYS[1], 'state', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])

@@ -23,7 +23,8 @@ def test_a_picture_is_accepted_with_a_task_id(client: FlaskClient) -> None:
     task_id = response.json["task_id"]
     url = f"/result/{task_id}"
     assert response.status_code == 202
-    assert response.json == {"task_id": task_id, "state": "PENDING", "result_url": url}
+    body = {"task_id": task_id, "state": "PENDING", "result_url": url, "ahead": 0}
+    assert response.json == {**body, "submitted_at": response.json["submitted_at"]}
     assert response.headers["Location"] == url
     assert int(response.headers["Retry-After"]) >= 1
 

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tasks import jobs, stores
-from tasks.job_stores import Job
+from tasks.job_stores import Job, Outcome
 from tests.conftest import picture, stored_uploads
 
 
@@ -105,28 +105,48 @@ def test_an_expired_result_is_410(client: FlaskClient, method: str) -> None:
     assert (response.status_code, response.json["type"]) == (410, "/problems#expired-result")
 
 
-def test_a_waiting_job_can_be_revoked_once(client: FlaskClient) -> None:
-    """REVOKED is final: a second DELETE is 409 and the job can no longer be claimed."""
+def test_a_cancelled_job_is_then_forgotten(client: FlaskClient) -> None:
+    """REVOKED is final and cannot be claimed; a second DELETE forgets it, a third finds nothing."""
     task_id = waiting_job()
-    first, second = client.delete(f"/result/{task_id}"), client.delete(f"/result/{task_id}")
+    first = client.delete(f"/result/{task_id}")
+    seen = client.get(f"/result/{task_id}").json["state"]
+    claimed = stores.job_store().claim(task_id, stage="classify")
+    second, third = client.delete(f"/result/{task_id}"), client.delete(f"/result/{task_id}")
 
-    assert (first.status_code, first.json["state"]) == (200, "REVOKED")
-    assert (second.status_code, second.json["type"]) == (409, "/problems#not-revocable")
-    assert stores.job_store().claim(task_id, stage="classify") is None
+    assert (first.status_code, first.json["state"], seen) == (200, "REVOKED", "REVOKED")
+    assert claimed is None
+    assert [second.status_code, third.status_code] == [204, 410]
+
+
+def test_a_running_job_is_cancelled(client: FlaskClient) -> None:
+    """What its worker says afterwards counts no more, be it an answer or a failure."""
+    task_id = waiting_job()
+    stores.job_store().claim(task_id, stage="classify")
+    response = client.delete(f"/result/{task_id}")
+    jobs.fail(task_id, RuntimeError("late"))
+    answered = stores.job_store().finish(task_id, Outcome("SUCCESS", "{}", {}))
+
+    assert (response.status_code, response.json["state"]) == (200, "REVOKED")
+    assert not answered
     assert client.get(f"/result/{task_id}").json["state"] == "REVOKED"
 
 
-@pytest.mark.parametrize("start", [False, True], ids=["over", "started"])
-def test_what_has_started_or_is_over_cannot_be_revoked(client: FlaskClient, start: bool) -> None:
-    """409, and nothing changes."""
-    task_id = waiting_job() if start else submitted(client, picture())
-    if start:
-        stores.job_store().claim(task_id, stage="classify")
-    before = client.get(f"/result/{task_id}").json["state"]
-    response = client.delete(f"/result/{task_id}")
+def test_a_finished_job_is_forgotten(client: FlaskClient) -> None:
+    """Document, picture and what the client told are gone; the id says so from then on."""
+    from tasks.celery import app
 
-    assert response.status_code == 409
-    assert client.get(f"/result/{task_id}").json["state"] == before
+    task_id = submitted(client, picture())
+    before = app.AsyncResult(task_id).state
+    response = client.delete(f"/result/{task_id}")
+    after = [client.open(f"/result/{task_id}", method=method) for method in ("GET", "DELETE")]
+
+    assert (response.status_code, response.data) == (204, b"")
+    assert [(r.status_code, r.json["type"]) for r in after] == [
+        (410, "/problems#expired-result")
+    ] * 2
+    assert "deleted" in after[0].json["detail"]
+    assert "photo.jpg" not in repr(stores.job_store().get(task_id))
+    assert (before, app.AsyncResult(task_id).state) == ("SUCCESS", "PENDING")
 
 
 def test_a_message_for_a_revoked_job_changes_nothing(client: FlaskClient) -> None:

@@ -60,16 +60,24 @@ def test_a_gate_that_held_is_a_problem_with_its_reason(client: FlaskClient, runn
     assert error["detail"] == "failed: top-1 accuracy is 0.8; at least 0.9"
 
 
-def test_a_running_training_can_be_revoked_once(client: FlaskClient, running: str) -> None:
+def test_a_running_training_can_be_revoked(client: FlaskClient, running: str) -> None:
     """It stays revoked whatever its worker still says, and cannot be started again."""
-    first, second = (client.delete(f"/result/{running}") for _ in range(2))
+    response = client.delete(f"/result/{running}")
     training_jobs.note(running, PROGRESS)
     training_jobs.finish(TrainedTask(running, "SUCCESS", **RESULT))
 
-    assert (first.status_code, first.json["state"]) == (200, "REVOKED")
-    assert second.status_code == 409
+    assert (response.status_code, response.json["state"]) == (200, "REVOKED")
     assert client.get(f"/result/{running}").json["state"] == "REVOKED"
     assert not claimed(running)
+
+
+def test_a_finished_training_is_forgotten(client: FlaskClient, running: str) -> None:
+    """Its document is gone, and its id says so."""
+    training_jobs.finish(TrainedTask(running, "SUCCESS", **RESULT))
+    statuses = [client.delete(f"/result/{running}").status_code for _ in range(2)]
+
+    assert statuses == [204, 410]
+    assert client.get(f"/result/{running}").status_code == 410
 
 
 def test_trainings_are_not_counted_as_pictures(client: FlaskClient, running: str) -> None:

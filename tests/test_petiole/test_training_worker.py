@@ -7,7 +7,7 @@ from celery import Celery
 
 import tasks.celery
 from petiole.training_worker import app
-from tasks import jobs, publisher, training_jobs
+from tasks import cancellation, jobs, publisher, training_jobs
 from tests.conftest import free_port
 from training import tasks as training_tasks
 
@@ -49,7 +49,7 @@ def test_a_wrong_flag_is_the_senders_fault() -> None:
 def test_a_revoked_training_does_not_start() -> None:
     """Its message may still be on the way."""
     training_jobs.claim("three", model="roses", pictures="Roses", retries=0)
-    jobs.revoke("three")
+    cancellation.cancel("three")
 
     assert ended("three", image_dir="/nowhere")["state"] == "REVOKED"
 

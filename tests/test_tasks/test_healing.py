@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tasks import jobs
+from tasks import jobs, submission
 from tasks.documents import ClassifiedTask, FailedTask
 from tasks.jobs import Asked
 from tests import colour_model
@@ -21,7 +21,7 @@ def classified(*, closed_for: int, monkeypatch: pytest.MonkeyPatch) -> jobs.Answ
     """Classify a picture while the bucket with the models is away for so many connections."""
     with doorway(os.environ["AWS_ENDPOINT_URL"], closed_for=closed_for) as door:
         monkeypatch.setenv("AWS_ENDPOINT_URL", door.address)
-        submitted = jobs.submit_upload(
+        submitted = submission.submit_upload(
             picture("green"), filename="a.jpg", asked=Asked("colours", top_k=1)
         )
         assert door.turned_away

@@ -7,7 +7,7 @@ import pytest
 import model_store.errors
 import tasks.errors
 from model_store.errors import StoreUnavailableError
-from tasks import jobs, problems, publisher, statistics, stores
+from tasks import problems, publisher, statistics, stores, submission
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import ServiceUnavailableError
 from tasks.jobs import Asked
@@ -19,7 +19,7 @@ def test_a_job_that_cannot_be_published_leaves_nothing(monkeypatch: pytest.Monke
     monkeypatch.setenv("CELERY_BROKER_URL", f"redis://127.0.0.1:{free_port()}/0")
     monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
     with pytest.raises(ServiceUnavailableError, match="broker"):
-        jobs.submit_upload(picture(), filename="a.jpg", asked=Asked("colours", top_k=5))
+        submission.submit_upload(picture(), filename="a.jpg", asked=Asked("colours", top_k=5))
 
     assert stores.job_store()._jobs == {}
     assert stored_uploads() == 0

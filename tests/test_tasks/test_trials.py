@@ -11,7 +11,7 @@ import pytest
 
 from model_store import ModelStore
 from model_store.rollouts import Gate, Rollout
-from tasks import jobs, loaded_models, statistics, stores, trials
+from tasks import loaded_models, statistics, stores, submission, trials
 from tasks.jobs import Asked
 from tests import colour_model
 from tests.conftest import picture
@@ -69,7 +69,7 @@ def classify(n: int = 1, model: str = "colours") -> list[dict]:
     import json
 
     answers = [
-        jobs.submit_upload(
+        submission.submit_upload(
             picture("red"), filename="r", asked=Asked(model, top_k=1), wait_seconds=5
         )
         for _ in range(n)

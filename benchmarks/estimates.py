@@ -1,0 +1,150 @@
+"""How true `estimate_seconds` is: a burst of pictures, what each was told, and when it was over.
+
+Prints the share of answers within 30 % of the truth, of those given with the 202 and of later ones.
+An answer is judged only where a second or more was left: below, the rounding of clocks decides.
+Sender and asker use http.client, for they share the cores with what they measure.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from http.client import HTTPConnection
+from json import loads
+from pathlib import Path
+from statistics import median
+from time import sleep, time
+from typing import Any
+
+from benchmarks.service import SAMPLE, started_service
+
+SENDERS = 2
+ASKED_EACH = 10
+ASK_SECONDS = 0.5
+TOLERANCE = 0.3
+LEAST_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Said:
+    """One answer: which picture, when it was sent, when this was said, how many seconds are left.
+
+    The seconds are None where the service did not know.
+    """
+
+    task_id: str
+    sent_at: float
+    at: float
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was told, by what was true, and how many pictures a second left meanwhile."""
+
+    at_once: tuple[float, ...]
+    later: tuple[float, ...]
+    rate: float
+
+
+def _ask(connection: HTTPConnection, path: str, image: bytes | None = None) -> Any:
+    headers = {"Content-Type": "image/jpeg"} if image else {}
+    connection.request("POST" if image else "GET", path, image, headers)
+    return loads(connection.getresponse().read())
+
+
+def _said(answer: dict[str, Any]) -> Said:
+    sent_at = datetime.fromisoformat(answer["submitted_at"]).timestamp()
+    return Said(answer["task_id"], sent_at, time(), answer.get("estimate_seconds"))
+
+
+def burst(address: str, pictures: int, *, per_second: float) -> list[Said]:
+    """Send pictures at a rate, or as fast as the service takes them; returns what each was told."""
+    send = partial(_send, address, pictures // SENDERS, per_second=per_second / SENDERS)
+    with ThreadPoolExecutor(SENDERS) as pool:
+        sending = [pool.submit(send) for _ in range(SENDERS)]
+        return [said for each in sending for said in each.result()]
+
+
+def _send(address: str, pictures: int, *, per_second: float) -> list[Said]:
+    image, connection = SAMPLE.read_bytes(), HTTPConnection(address, timeout=60)
+    begun, answers = time(), []
+    for n in range(pictures):
+        sleep(max(0.0, begun + n / per_second - time()))
+        answers.append(_said(_ask(connection, "/classify", image)))
+    connection.close()
+    return answers
+
+
+def ask_until_over(address: str, task_ids: Sequence[str]) -> list[Said]:
+    """Ask for some of the waiting pictures twice a second until the last one is over."""
+    found: list[Said] = []
+    connection = HTTPConnection(address, timeout=60)
+    while "predictions" not in _ask(connection, f"/result/{task_ids[-1]}"):
+        for task_id in task_ids[:: max(1, len(task_ids) // ASKED_EACH)]:
+            answer = _ask(connection, f"/result/{task_id}")
+            found += [_said(answer)] if "estimate_seconds" in answer else []
+        sleep(ASK_SECONDS)
+    connection.close()
+    return found
+
+
+def measure(address: str, pictures: int, *, per_second: float) -> Judged:
+    """Send two bursts, and judge what was told in the second, when the service knows its rate."""
+    first = burst(address, pictures, per_second=per_second)
+    ask_until_over(address, [said.task_id for said in first])
+    begun = time()
+    at_once = burst(address, pictures, per_second=per_second)
+    later = ask_until_over(address, [said.task_id for said in at_once])
+    over = _ends(address, at_once)
+    rate = len(over) / (max(over.values()) - begun)
+    return Judged(_ratios(at_once, over), _ratios(later, over), rate)
+
+
+def _ends(address: str, sent: Sequence[Said]) -> dict[str, float]:
+    """Return when each picture was over, in seconds since the epoch."""
+    connection, over = HTTPConnection(address, timeout=60), {}
+    for said in sent:
+        document = _ask(connection, f"/result/{said.task_id}?wait=30")
+        over[said.task_id] = said.sent_at + document["timings_ms"]["total"] / 1000
+    connection.close()
+    return over
+
+
+def _ratios(said: Sequence[Said], over: dict[str, float]) -> tuple[float, ...]:
+    told = [(s.seconds, over[s.task_id] - s.at) for s in said if s.seconds is not None]
+    return tuple(seconds / left for seconds, left in told if left >= LEAST_SECONDS)
+
+
+def _row(name: str, ratios: Sequence[float]) -> str:
+    ordered, twentieth = sorted(ratios), len(ratios) // 20
+    within = sum(abs(ratio - 1) <= TOLERANCE for ratio in ratios) / len(ratios)
+    spread = f"{ordered[twentieth]:.2f} to {ordered[-1 - twentieth]:.2f}"
+    return f"| {name} | {len(ratios)} | {within:.0%} | {median(ratios):.2f} | {spread} |"
+
+
+def main() -> None:
+    """Measure one burst and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("--per-second", type=float, default=1000.0)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as state, started_service(Path(state)) as service:
+        address = service.api.removeprefix("http://")
+        judged = measure(address, arguments.pictures, per_second=arguments.per_second)
+    if not (judged.at_once and judged.later):
+        sys.exit("no picture waited for a second: send more")
+    pace = f"sent at up to {arguments.per_second:g} a second, answered at {judged.rate:.0f}"
+    print(f"{arguments.pictures} pictures, {pace}")  # noqa: T201
+    print("| answers | judged | within 30 % | told by true, median | 90 % of them |")  # noqa: T201
+    print("|---|---|---|---|---|")  # noqa: T201
+    for name, ratios in (("202 of the POST", judged.at_once), ("later ones", judged.later)):
+        print(_row(name, ratios))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Accepting a picture: its bytes, its record and its message, all of them or none.
+
+A client that names its request with a key gets one job for it, however often it sends it.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from hashlib import sha256
+from time import monotonic, time
+from uuid import uuid4
+
+from tasks import jobs, publisher, stores
+from tasks.envelopes import Envelope
+from tasks.errors import QueueFullError, ServiceUnavailableError, TasksError
+from tasks.job_stores import PENDING, Accepted, Job
+from tasks.jobs import Answer, Asked
+from tasks.once import once
+from tasks.urls import filename_of
+
+CLOSED_SECONDS = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+def submit_upload(
+    upload: bytes, *, filename: str, asked: Asked, wait_seconds: float = 0.0, key: str = ""
+) -> Answer:
+    """Store the picture, record the job, queue its classification.
+
+    Returns the accepted job, or the finished one when it is over within the wait. With the `key` of
+    an earlier request of the same picture and options it is the job of that one.
+
+    Raises:
+        ServiceUnavailableError: a part did not answer; nothing is left behind.
+        QueueFullError: there is too much to do already; nothing is left behind.
+        ReusedKeyError: the earlier request was another one.
+    """
+    digest = _digest(asked, upload) if key else ""
+    if earlier := _earlier(key, digest):
+        return _again(earlier, wait_seconds)
+    _gate().check()
+    job = replace(_new_job(filename, asked, key), upload_bytes=len(upload))
+    stores.image_store().put(job.task_id, upload)
+    return _accept(job, "classify", wait_seconds, digest)
+
+
+def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0, key: str = "") -> Answer:
+    """Record the job and queue its download; returns and raises like `submit_upload`."""
+    digest = _digest(asked, image_url.encode()) if key else ""
+    if earlier := _earlier(key, digest):
+        return _again(earlier, wait_seconds)
+    _gate().check()
+    job = replace(_new_job(filename_of(image_url), asked, key), image_url=image_url)
+    return _accept(job, "download", wait_seconds, digest)
+
+
+def _digest(asked: Asked, picture: bytes) -> str:
+    """Return what two requests have in common that mean the same; not what the model means now."""
+    options = json.dumps(asdict(replace(asked, version="")), sort_keys=True)
+    return sha256(options.encode() + sha256(picture).digest()).hexdigest()
+
+
+def _name_of(key: str) -> str:
+    return sha256(key.encode()).hexdigest() if key else ""
+
+
+def _earlier(key: str, digest: str) -> str | None:
+    return stores.prompt_job_store().earlier(_name_of(key), digest=digest) if key else None
+
+
+def _again(task_id: str, wait_seconds: float) -> Answer:
+    """Return what the first request was answered, or would have been if it had waited now."""
+    if wait_seconds <= 0:
+        return Answer(task_id, PENDING)
+    return jobs.view(task_id, wait_seconds=wait_seconds)
+
+
+def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answer:
+    job = replace(job, lane=publisher.lane(task_name, job.priority))
+    if wait_seconds <= 0:
+        accepted = _record_and_publish(job, task_name, digest)
+        return Answer(accepted.task_id, PENDING, submitted_at=job.accepted_at, place=accepted.place)
+    with stores.prompt_job_store().watching(job.task_id) as watch:
+        accepted = _record_and_publish(job, task_name, digest)
+        try:
+            if accepted.task_id != job.task_id:
+                return _again(accepted.task_id, wait_seconds)
+            return jobs.watched(watch, job.task_id, wait_seconds)
+        except ServiceUnavailableError as exc:
+            # The job is accepted: its client gets the id, and asks for the result later.
+            logger.warning("wait ended early", extra={"task_id": job.task_id, "reason": str(exc)})
+            return Answer(accepted.task_id, PENDING)
+
+
+def _new_job(filename: str, asked: Asked, key: str) -> Job:
+    now = time()
+    return Job(
+        task_id=str(uuid4()),
+        model=asked.model,
+        version=asked.version,
+        top_k=asked.top_k,
+        filename=filename,
+        accepted_at=now,
+        queued_since=now,
+        deadline_seconds=asked.deadline_seconds,
+        priority=asked.priority,
+        key=_name_of(key),
+    )
+
+
+def _record_and_publish(job: Job, task_name: str, digest: str) -> Accepted:
+    """Accept a job: record and message in one step where they lie in one Redis."""
+    envelope = publisher.envelope(task_name, job.task_id, priority=job.priority)
+
+    def publish() -> None:
+        if envelope is None:
+            publisher.publish(task_name, job.task_id, priority=job.priority)
+
+    try:
+        return record(job, publish=publish, envelope=envelope, digest=digest)
+    except QueueFullError as exc:
+        _gate().close(exc)
+        raise
+
+
+def record(
+    job: Job, *, publish: Callable[[], None], envelope: Envelope | None = None, digest: str = ""
+) -> Accepted:
+    """Write the record of a new job, then publish its message; undo both if either fails.
+
+    Raises:
+        ServiceUnavailableError: a part did not answer; nothing is left behind.
+        QueueFullError: there is too much to do already; nothing is left behind.
+        ReusedKeyError: an earlier request with the job's key had another digest.
+    """
+    try:
+        accepted = stores.prompt_job_store().create(job, envelope, digest=digest)
+        if accepted.task_id == job.task_id:
+            publish()
+        else:
+            _delete_upload(job)
+    except ServiceUnavailableError:
+        _withdraw(job)
+        raise
+    except TasksError:
+        _delete_upload(job)
+        raise
+    return accepted
+
+
+def _withdraw(job: Job) -> None:
+    """Undo a submission: a job is accepted whole or not at all.
+
+    A message that reached the broker after all finds no record and is dropped by its claim. A job
+    that was meanwhile given to another request with its key goes on.
+    """
+    try:
+        discarded = stores.prompt_job_store().discard(job.task_id)
+    except ServiceUnavailableError as exc:
+        # The record expires and the upload is swept; the client has its 503.
+        _say_not_undone(job, exc)
+        # With a key it will come again, and the record may be there to answer it.
+        discarded = not job.key
+    if discarded:
+        _delete_upload(job)
+
+
+def _delete_upload(job: Job) -> None:
+    try:
+        stores.image_store().delete(job.task_id)
+    except ServiceUnavailableError as exc:
+        _say_not_undone(job, exc)
+
+
+def _say_not_undone(job: Job, exc: Exception) -> None:
+    reason = {"task_id": job.task_id, "reason": str(exc)}
+    logger.warning("submission not undone", extra=reason)
+
+
+class Gate:
+    """Spares a busy service the pictures that it would refuse: what was full just now still is."""
+
+    def __init__(self) -> None:
+        """Be open."""
+        self._refusal = QueueFullError("")
+        self._closed_until = float("-inf")
+
+    def close(self, refusal: QueueFullError) -> None:
+        """Say the same to whoever comes within the next moment."""
+        self._refusal, self._closed_until = refusal, monotonic() + CLOSED_SECONDS
+
+    def check(self) -> None:
+        """Pass.
+
+        Raises:
+            QueueFullError: the service was full a moment ago.
+        """
+        if monotonic() < self._closed_until:
+            said, seconds = str(self._refusal), self._refusal.retry_after_seconds
+            raise QueueFullError(said, retry_after_seconds=seconds)
+
+
+@once
+def _gate() -> Gate:
+    return Gate()
