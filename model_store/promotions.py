@@ -81,6 +81,9 @@ def _carried_out(objects: Objects, name: str, decided: Promotion) -> str:
     version, after = decided.version, decided.production_move
     if not publishing.is_visible(objects, name, version):
         return f"not promoted, the version was removed; {decided.outcome}"
+    if aliases.version_at(objects, name, PRODUCTION, after) == version:
+        # Promoted by hand before the verdict: a move onto itself would lose `previous`.
+        return decided.outcome
     if aliases.last_number(objects, name, PRODUCTION) == after:
         _moved(objects, name, version, after=after)
     moved_to = aliases.version_at(objects, name, PRODUCTION, after + 1)

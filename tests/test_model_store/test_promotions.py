@@ -123,6 +123,15 @@ def test_a_late_worker_does_not_undo_what_was_done_by_hand(shared: ModelStore) -
     assert outcome.startswith("not promoted, production was moved to 3 by hand")
 
 
+def test_a_verdict_on_what_is_production_already_keeps_previous(shared: ModelStore) -> None:
+    """A gate that passes after a promotion by hand leaves a version to go back to."""
+    rollout = begin(shared)
+    shared.promote(NAME, 2)
+
+    assert (conclude(shared, rollout), state(shared)) == (True, DONE)
+    assert shared.rollback(NAME) == 1
+
+
 def test_a_version_that_was_removed_is_not_promoted(shared: ModelStore) -> None:
     """A model whose production is not there would answer nobody."""
     rollout = begin(shared)
