@@ -1,12 +1,12 @@
 """Models in a worker's memory: swaps, refusals, and the memory bound, with real networks."""
 
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 
-from model_store import ModelStore, ModelStoreError
+from model_store import ModelStore, ModelStoreError, turns
 from model_store.settings import ModelSettings
 from tasks.loaded_models import LoadedModels
 from tests import colour_model
@@ -104,6 +104,20 @@ def test_an_unreachable_store_is_no_reason_to_stop(store: ModelStore, tmp_path: 
 
     assert models.refresh() is False
     assert version_of(models) == 1
+
+
+def test_first_loads_take_turns_too(store: ModelStore, tmp_path: Path) -> None:
+    """Children that begin together do not all measure and load on the same cores at once."""
+    loaded(tmp_path).get("colours")  # what is imported is not what is waited for
+    models = loaded(tmp_path)
+    child = Thread(target=models.get, args=("colours",))
+    with turns.alone(tmp_path / "cache"):
+        child.start()
+        child.join(timeout=1)
+        meanwhile = models.loaded
+    child.join(timeout=30)
+
+    assert (meanwhile, len(models.loaded)) == ([], 1)
 
 
 def test_an_unknown_model_is_an_error(store: ModelStore, tmp_path: Path) -> None:
