@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from model_store import ModelReference, ModelStore, ModelStoreError, turns
+from model_store import ModelReference, ModelStore, ModelStoreError, promotions, turns
 from model_store.errors import StoreUnavailableError, UnknownModelError, UnknownVersionError
-from model_store.references import PREVIOUS, PRODUCTION
+from model_store.references import PRODUCTION
 from model_store.settings import ModelSettings
 from tasks.once import once
 
@@ -98,17 +97,19 @@ class LoadedModels:
         """Yield the version that answered before, else what the reference means now.
 
         A child that begins after a promotion that cannot be loaded has none that answered before;
-        it goes on with the version that was promoted over, as the others do.
+        it goes on with the version that was promoted over, as the others do. After a rollback there
+        is none: what was rolled back is not to answer again.
         """
         if dropped is not None and self._is_there(dropped):
             yield dropped
             return
         wanted = self._store.resolve(reference)
         yield wanted
-        parsed = ModelReference.parse(reference)
-        if parsed.selector == PRODUCTION:
-            with suppress(UnknownVersionError):
-                yield self._store.resolve(ModelReference(parsed.name, PREVIOUS))
+        if ModelReference.parse(reference).selector == PRODUCTION:
+            name, version = wanted
+            former = promotions.promoted_over(self._store.history(name), version)
+            if former is not None and self._is_there((name, former)):
+                yield name, former
 
     def _is_there(self, version: Version) -> bool:
         try:

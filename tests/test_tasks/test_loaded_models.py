@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, ModelStoreError, turns
+from model_store.errors import CorruptVersionError
 from model_store.settings import ModelSettings
 from tasks.loaded_models import LoadedModels
 from tests import colour_model
@@ -164,6 +165,33 @@ def test_a_new_child_goes_on_with_what_was_promoted_over(store: ModelStore, tmp_
 
     assert version_of(models) == 1
     assert "model.bin" in models.refused["colours@2"]
+
+
+@pytest.mark.parametrize(
+    ("moves", "answers"),
+    [
+        ([2, 1], "none"),
+        ([2, 3, 2], 1),
+        ([2, 1, 3], 1),
+        ([2, 1, 2, 3], 2),
+        ([2, 3, 1], "none"),
+    ],
+)
+def test_a_version_that_was_rolled_back_does_not_come_back(
+    store: ModelStore, tmp_path: Path, moves: list[int], answers: int | str
+) -> None:
+    """A new child falls back to what production was promoted over, never to what it replaced."""
+    colour_model.publish(tmp_path / "models")
+    for version in moves:
+        store.promote("colours", version)
+    damage(tmp_path, moves[-1])
+    models = loaded(tmp_path)
+    try:
+        answered: int | str = version_of(models)
+    except CorruptVersionError:
+        answered = "none"
+
+    assert answered == answers
 
 
 def test_a_refused_version_is_not_loaded_for_every_picture(
