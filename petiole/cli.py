@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 it failed, 2 wrong usage, 130 interrupted.
 """
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,7 +46,7 @@ def up() -> None:
 
 @app.command()
 def demo(
-    images: Annotated[list[Path] | None, typer.Argument(help="Pictures; a sample if none.")] = None,
+    images: Annotated[list[str] | None, typer.Argument(help="Pictures; a sample if none.")] = None,
     verbose: Annotated[bool, typer.Option(help="Show the logs of the parts.")] = False,
 ) -> None:
     """Start the service beside a running one, classify pictures, print their labels, stop."""
