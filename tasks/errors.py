@@ -3,21 +3,21 @@
 The tree::
 
     TasksError
-    ├── JobError                    this job ends as FAILURE, the message is for the client
-    │   ├── UploadMissingError      its bytes are no longer in the image store
-    │   ├── JobMemoryError          the picture needed more memory than the worker has
-    │   ├── PictureTimeLimitError   decoding and predicting took too long
-    │   ├── PoisonedJobError        it lost its worker too often
+    ├── JobError                          this job ends as FAILURE, the message is for the client
+    │   ├── UploadMissingError            its bytes are no longer in the image store
+    │   ├── JobMemoryError                the picture needed more memory than the worker has
+    │   ├── PictureTimeLimitError         decoding and predicting took too long
+    │   ├── PoisonedJobError              it lost its worker too often
     │   └── DownloadError
-    │       ├── DownloadRefusedError    the address may not be asked
-    │       ├── DownloadStatusError     the server answered something else than 200
-    │       ├── DownloadTooLargeError   more bytes than the limit
-    │       ├── DownloadTimeoutError    not finished in time
+    │       ├── DownloadRefusedError      the address may not be asked
+    │       ├── DownloadStatusError       the server answered something else than 200
+    │       ├── DownloadTooLargeError     more bytes than the limit
+    │       ├── DownloadTimeoutError      not finished in time
     │       └── DownloadUnreachableError  no connection; may heal, so it is tried again
-    ├── ServiceUnavailableError       Redis, the broker or the image store cannot be reached
-    ├── UnknownJobError             no record of this task id
-    ├── ExpiredJobError             its result was kept for its time to live and is gone
-    └── NotRevocableError           it has started or is over
+    ├── ServiceUnavailableError           Redis, the broker or the image store cannot be reached
+    ├── UnknownJobError                   no record of this task id
+    ├── ExpiredJobError                   its result was kept for its time to live and is gone
+    └── NotRevocableError                 it has started or is over
 
 Each is made from one string, so that Celery's JSON results can carry it.
 """
