@@ -118,7 +118,7 @@ def say_applied(response: Response, seconds: float) -> None:
         response.headers["Preference-Applied"] = f"wait={seconds:g}"
 
 
-def single(values: MultiDict[str, str]) -> dict[str, str]:
+def single(values: MultiDict[str, Any]) -> dict[str, Any]:
     """Return options of which each may stand once.
 
     Raises:
@@ -131,6 +131,9 @@ def single(values: MultiDict[str, str]) -> dict[str, str]:
 
 def refuse_unknown(given: Collection[str], *, known: Collection[str]) -> None:
     """Refuse options that are not among the known ones, with what may have been meant.
+
+    Not asked by `/livez`, `/readyz` and `/metrics`: probes and scrapers add parameters of their own
+    (against caches, for example), and nothing there could be meant by one.
 
     Raises:
         InvalidOptionError: `errors` lists each.

@@ -5,13 +5,14 @@ Stops at the byte limit and reads the picture's header only; decoding is the wor
 
 import base64
 import binascii
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, MultiDict
 
 from api import options
 from api.errors import (
@@ -87,7 +88,7 @@ def _read(kind: str) -> tuple[Upload | ImageUrl, dict[str, Any]]:
     if kind == "multipart/form-data":
         return _from_form(), options.single(request.form)
     if kind == "application/json":
-        return _from_json(request.get_json(silent=True))
+        return _from_json(_json())
     if kind.startswith("image/") or kind == "application/octet-stream":
         return checked(request.get_data(cache=False), filename="image"), {}
     if not kind and not request.content_length:
@@ -101,7 +102,7 @@ def _from_form() -> Upload:
 
     Raises:
         NoImageError: the field is missing or empty.
-        InvalidOptionError: there are more files.
+        InvalidOptionError: there are more files, or a text of the same name.
     """
     field: FileStorage | None = request.files.get(FIELD)
     if field is None:
@@ -110,10 +111,31 @@ def _from_form() -> Upload:
         raise NoImageError(f"{message}; send a file: -F {FIELD}=@picture.jpg")
     options.refuse_unknown(request.files, known=(FIELD,))
     if (n := len(request.files.getlist(FIELD))) > 1:
-        detail = f"{n} files have this name; send one picture with each request"
-        errors = [{"option": FIELD, "detail": detail}]
-        raise InvalidOptionError(f"{FIELD}: {detail}", errors=errors)
+        raise _ambiguous(f"{n} files have this name; send one picture with each request")
+    if FIELD in request.form:
+        raise _ambiguous("stands as a file and as text; send the file alone")
     return checked(field.stream.read(), filename=base_name(field.filename or "") or "image")
+
+
+def _ambiguous(detail: str) -> InvalidOptionError:
+    errors = [{"option": FIELD, "detail": detail}]
+    return InvalidOptionError(f"{FIELD}: {detail}", errors=errors)
+
+
+def _json() -> Any:
+    """Return what the JSON body says.
+
+    Raises:
+        MalformedRequestError: it is no JSON.
+        InvalidOptionError: a member stands there more than once; JSON would take the last.
+    """
+    try:
+        return json.loads(
+            request.get_data(cache=False),
+            object_pairs_hook=lambda members: options.single(MultiDict(members)),
+        )
+    except ValueError as exc:
+        raise MalformedRequestError("the body is not a JSON object") from exc
 
 
 def _from_json(body: Any) -> tuple[Upload | ImageUrl, dict[str, Any]]:

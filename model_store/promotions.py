@@ -5,8 +5,10 @@ was decided and not done, because its process was killed, is done by whoever fin
 """
 
 import logging
+from collections.abc import Iterable
 
 from model_store import aliases, publishing, rollouts
+from model_store.aliases import AliasChange
 from model_store.objects import Objects
 from model_store.references import PREVIOUS, PRODUCTION
 from model_store.rollouts import Promotion
@@ -54,6 +56,22 @@ def begun(objects: Objects, name: str) -> int:
     return aliases.last_number(objects, name, PRODUCTION)
 
 
+def promoted_over(history: Iterable[AliasChange], version: int) -> int | None:
+    """Return which version this one was promoted over, or None when it was over none that stands.
+
+    A move back to a version that production was before takes back all that was promoted since.
+    """
+    standing: list[int] = []
+    for change in history:
+        standing = [*_until(change.version, standing), change.version]
+    below = _until(version, standing)
+    return below[-1] if below and version in standing else None
+
+
+def _until(version: int, versions: list[int]) -> list[int]:
+    return versions[: versions.index(version)] if version in versions else versions
+
+
 def conclude(objects: Objects, name: str, number: int, *, outcome: str, promote: bool) -> bool:
     """End the trial with this number, by promoting its version or without; see `ModelStore`."""
     running = rollouts.current(objects, name)
@@ -81,6 +99,9 @@ def _carried_out(objects: Objects, name: str, decided: Promotion) -> str:
     version, after = decided.version, decided.production_move
     if not publishing.is_visible(objects, name, version):
         return f"not promoted, the version was removed; {decided.outcome}"
+    if aliases.version_at(objects, name, PRODUCTION, after) == version:
+        # Promoted by hand before the verdict: a move onto itself would lose `previous`.
+        return decided.outcome
     if aliases.last_number(objects, name, PRODUCTION) == after:
         _moved(objects, name, version, after=after)
     moved_to = aliases.version_at(objects, name, PRODUCTION, after + 1)

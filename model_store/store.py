@@ -21,7 +21,7 @@ from model_store.errors import (
     UnknownVersionError,
     VersionInUseError,
 )
-from model_store.objects import Objects
+from model_store.objects import Limits, Objects
 from model_store.publishing import CARD, CARD_DIGEST
 from model_store.references import PREVIOUS, PRODUCTION, ModelReference, is_name
 from model_store.rollouts import Rollout
@@ -59,6 +59,10 @@ class ModelStore:
     def of(cls, settings: "ModelSettings") -> Self:
         """Return the store that the settings name."""
         return cls.open(settings.store_url, cache_directory=settings.cache_directory)
+
+    def within(self, limits: Limits) -> Self:
+        """Return the same store for callers with other limits; memory and directories have none."""
+        return type(self)(self._objects.within(limits), cache_directory=self._cache_directory)
 
     @property
     def place(self) -> str:

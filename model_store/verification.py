@@ -1,11 +1,11 @@
 """SHA-256 of a version's files: made when it is published, checked before it is loaded."""
 
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from model_store import turns
 from model_store.card import ModelCard
 from model_store.errors import CorruptVersionError
 from model_store.objects import Objects
@@ -56,12 +56,23 @@ def _download(objects: Objects, card: ModelCard, copy: Path) -> None:
         for path in card.files:
             _download_file(objects, f"{card.name}/{card.version}/{path}", partial / path)
         check(partial, card.files, ref=card.ref)
-        shutil.rmtree(copy, ignore_errors=True)
+        with turns.alone(copy.parent):
+            _put_in_place(partial, copy, card)
+
+
+def _put_in_place(partial: Path, copy: Path, card: ModelCard) -> None:
+    """Move a whole copy to its place; a whole one that is there stays, somebody may be reading it.
+
+    In turns: the next one would take away what has just replaced a damaged copy.
+    """
+    try:
+        partial.rename(copy)
+    except OSError:
         try:
-            partial.rename(copy)
-        except OSError:
-            # Another process put the same copy there in the meantime.
             check(copy, card.files, ref=card.ref)
+        except CorruptVersionError:
+            copy.rename(partial.with_name("damaged"))
+            partial.rename(copy)
 
 
 def _download_file(objects: Objects, path: str, destination: Path) -> None:

@@ -4,9 +4,9 @@ Exit codes: 0 done, 1 it failed, 2 wrong usage, 130 interrupted.
 """
 
 import os
+import re
 import sys
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -30,6 +30,7 @@ PREFIXES = {
 
 STARTING = (["up"], ["demo"])
 """The commands that start a service of their own, wherever another one runs."""
+JOB_STORE_URL = "PETIOLE_TASKS_JOB_STORE_URL"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -68,7 +69,7 @@ def roll() -> None:
 
 @app.command()
 def demo(
-    images: Annotated[list[Path] | None, typer.Argument(help="Pictures; a sample if none.")] = None,
+    images: Annotated[list[str] | None, typer.Argument(help="Pictures; a sample if none.")] = None,
     verbose: Annotated[bool, typer.Option(help="Show the logs of the parts.")] = False,
 ) -> None:
     """Start the service beside a running one, classify pictures, print their labels, stop."""
@@ -96,9 +97,27 @@ def _of_setting(exc: ValidationError) -> str:
     """Return one line for each bad setting: its name in the environment, value, expectation."""
     prefix = PREFIXES.get(exc.title, "PETIOLE_UP_")
     return "; ".join(
-        f"{prefix}{str(error['loc'][0]).upper()} is {error['input']!r}: {error['msg']}"
+        f"{_variable(prefix, str(error['loc'][0]))} is {_without_password(error['input'])!r}: "
+        f"{error['msg'].removeprefix('Value error, ')}"
         for error in exc.errors()
     )
+
+
+def _variable(prefix: str, field: str) -> str:
+    """Return the variable that a field's value came from."""
+    name = f"{prefix}{field.upper()}"
+    if name == JOB_STORE_URL and JOB_STORE_URL not in map(str.upper, os.environ):
+        from tasks.settings import redis_url_variable  # noqa: PLC0415 - is imported, as it refused
+
+        return redis_url_variable()
+    return name
+
+
+def _without_password(value: Any) -> Any:
+    """Return a bad value as it may be shown: an address names no user and no password."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(?<=password=)[^&]*", "…", re.sub(r"^([\w+.-]*://)?.*@", r"\1…@", value))
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -18,6 +19,8 @@ from model_store.heavy import quiet_libraries
 from model_store.settings import ModelSettings
 
 USAGE_ERRORS = (BadModelReferenceError, ImportOptionError, UnknownInstallerError)
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 Reference = Annotated[str, typer.Argument(metavar="REF", help="name, name@version or name@alias")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
@@ -72,6 +75,19 @@ def progress() -> Iterator[Progress]:
         console = Console(file=stderr)
         with console.status("Starting") as status:
             yield Progress(console, status)
+
+
+def why_no_file(picture: str, *, command: str) -> str:
+    """Return what to do instead when a picture is named by its address; empty for a path.
+
+    Asked before there is a `Path`, which makes one slash of two.
+    """
+    if not _ADDRESS.match(picture):
+        return ""
+    return (
+        f"is an address, and {command} takes files; save it first, or let a running service fetch "
+        "it (GET /classify?image_url=ADDRESS)"
+    )
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from petiole import service
+from petiole.console import why_no_file
 from petiole.settings import UpSettings
 from petiole.supervisor import Console
 from petiole.up import SAMPLE
@@ -33,18 +34,21 @@ ELSEWHERE = {
     "PETIOLE_API_FLOWER_URL",
     "PROMETHEUS_MULTIPROC_DIR",
 }
-Outcome = ClassifiedTask | str
-"""What became of one picture: its labels, or why there are none."""
-
 ELSEWHERE_PREFIXES = ("CELERY_", "FLOWER_", "GUNICORN_")
 
+LabelsOrReason = ClassifiedTask | str
+"""What became of one picture: its labels, or why there are none."""
 
-def unusable(images: Sequence[Path]) -> list[str]:
+
+def unusable(images: Sequence[str]) -> list[str]:
     """Return a sentence for each picture that cannot be read, before anything is started."""
-    return [f"{path} {reason}" for path in images if (reason := _why_unreadable(path))]
+    return [f"{image} {reason}" for image in images if (reason := _why_unreadable(image))]
 
 
-def _why_unreadable(path: Path) -> str:
+def _why_unreadable(image: str) -> str:
+    if reason := why_no_file(image, command="demo"):
+        return reason
+    path = Path(image)
     if not path.exists():
         return "does not exist"
     if path.is_dir():
@@ -52,13 +56,13 @@ def _why_unreadable(path: Path) -> str:
     return "" if os.access(path, os.R_OK) else "may not be read"
 
 
-def run(images: Sequence[Path], *, verbose: bool = False) -> bool:
+def run(images: Sequence[str], *, verbose: bool = False) -> bool:
     """Classify the pictures, print each one's labels; returns whether all succeeded.
 
     Raises:
         StartError: the service cannot be started; says why.
     """
-    pictures = list(images) or [SAMPLE]
+    pictures = [Path(image) for image in images] or [SAMPLE]
     with tempfile.TemporaryDirectory(prefix="petiole-demo-") as directory:
         _set_apart(Path(directory))
         outcomes = _classify_all(pictures, verbose=verbose)
@@ -84,7 +88,7 @@ def _set_apart(directory: Path) -> None:
     }
 
 
-def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[Outcome]:
+def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[LabelsOrReason]:
     up = UpSettings()
     plan = service.planned(up)
     with (
@@ -96,13 +100,13 @@ def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[Outcome]:
             return [_classify_beside(running, picture) for picture in pictures]
 
 
-def _classify_beside(running: service.Service, picture: Path) -> Outcome:
+def _classify_beside(running: service.Service, picture: Path) -> LabelsOrReason:
     """Classify in a thread, so that the parts are looked after and Ctrl-C is heard.
 
     Raises:
         StartInterruptedError: the user interrupted; the service's end ends the thread.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[LabelsOrReason] = []
     api_url = running.plan.api_url
     thread = Thread(target=lambda: outcomes.append(_classify(api_url, picture)), daemon=True)
     thread.start()
@@ -113,7 +117,7 @@ def _classify_beside(running: service.Service, picture: Path) -> Outcome:
     return outcomes[0]
 
 
-def _classify(api_url: str, picture: Path) -> Outcome:
+def _classify(api_url: str, picture: Path) -> LabelsOrReason:
     """Return the finished document, or why there is none."""
     try:
         with picture.open("rb") as stream:
@@ -137,7 +141,7 @@ def _classify(api_url: str, picture: Path) -> Outcome:
     return "it was revoked"
 
 
-def _report(picture: Path, outcome: Outcome) -> Table | str:
+def _report(picture: Path, outcome: LabelsOrReason) -> Table | str:
     if isinstance(outcome, str):
         return f"[bold red]{escape(picture.name)}[/]: {escape(outcome)}\n"
     caption = (

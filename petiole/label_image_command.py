@@ -6,7 +6,6 @@ cannot be classified is one line on stderr. Exit codes: 0 done, 1 failed, 2 wron
 
 import argparse
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +15,11 @@ import typer
 
 from model_store import ModelStoreError, heavy
 from model_store.settings import ModelSettings
-from petiole.console import USAGE_ERRORS, open_store, progress
+from petiole.console import USAGE_ERRORS, open_store, progress, why_no_file
 from training.errors import SettingsError, TrainingError
 
 SUCCEEDED, FAILED, WRONG_USAGE = 0, 1, 2
 PROGRAM = "petiole label_image"
-
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_SAVE_IT = (
-    "is an address, and label_image takes files; save it first, or let a running service fetch it "
-    "(GET /classify?image_url=ADDRESS)"
-)
 
 Ranked = list[tuple[str, float]]
 """Labels with their scores, best first."""
@@ -124,8 +117,8 @@ def _from_graph(options: argparse.Namespace) -> Classify:
 
 
 def _label(picture: str, classify: Classify) -> _Labelled:
-    if _ADDRESS.match(picture):
-        return _Labelled(picture, [], _SAVE_IT)
+    if reason := why_no_file(picture, command="label_image"):
+        return _Labelled(picture, [], reason)
     path = Path(picture)
     try:
         return _Labelled(str(path), classify(path.read_bytes()))

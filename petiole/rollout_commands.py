@@ -89,11 +89,13 @@ def _on_trial(store: ModelStore, reference: str) -> Rollout:
     """Return the trial that a model's name, or its version on trial, means.
 
     Raises:
+        UnknownModelError: the store has no such model, and no trial of it.
         BadModelReferenceError: no trial runs, or it is one of another version.
     """
     wanted = ModelReference.parse(reference)
     rollout = store.rollout(wanted.name)
     if rollout is None:
+        store.resolve(wanted.name)
         raise BadModelReferenceError(f"no trial runs on {wanted.name!r}")
     if reference != wanted.name and store.resolve(wanted)[1] != rollout.version:
         raise BadModelReferenceError(

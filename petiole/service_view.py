@@ -14,8 +14,8 @@ from tasks.readiness import Note
 from tasks.statistics import TrialTotals
 
 VERDICT_IS_DUE = (
-    "its gate has seen enough, but the verdict is not carried out: no worker may write to the model"
-    " store; `petiole models judge` does it"
+    "its gate has seen enough, and the verdict is due: a worker that may write to the model store"
+    " carries it out after its next comparison; where none may, `petiole models judge` does it"
 )
 
 

@@ -7,18 +7,16 @@ never takes over, and the reason is kept for `/readyz`.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 from collections import OrderedDict
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from model_store import ModelReference, ModelStore, ModelStoreError
+from model_store import ModelReference, ModelStore, ModelStoreError, promotions, turns
 from model_store.errors import StoreUnavailableError, UnknownModelError, UnknownVersionError
-from model_store.references import PREVIOUS, PRODUCTION
+from model_store.references import PRODUCTION
 from model_store.settings import ModelSettings
 from tasks.once import once
 
@@ -99,17 +97,19 @@ class LoadedModels:
         """Yield the version that answered before, else what the reference means now.
 
         A child that begins after a promotion that cannot be loaded has none that answered before;
-        it goes on with the version that was promoted over, as the others do.
+        it goes on with the version that was promoted over, as the others do. After a rollback there
+        is none: what was rolled back is not to answer again.
         """
         if dropped is not None and self._is_there(dropped):
             yield dropped
             return
         wanted = self._store.resolve(reference)
         yield wanted
-        parsed = ModelReference.parse(reference)
-        if parsed.selector == PRODUCTION:
-            with suppress(UnknownVersionError):
-                yield self._store.resolve(ModelReference(parsed.name, PREVIOUS))
+        if ModelReference.parse(reference).selector == PRODUCTION:
+            name, version = wanted
+            former = promotions.promoted_over(self._store.history(name), version)
+            if former is not None and self._is_there((name, former)):
+                yield name, former
 
     def _is_there(self, version: Version) -> bool:
         try:
@@ -125,6 +125,11 @@ class LoadedModels:
         refusal = self._refused.get(version)
         if refusal is not None and monotonic() <= refusal.retry_at:
             return refusal.error
+        # The children of this host load one after the other, and the rest go on answering.
+        with turns.alone(self._settings.cache_directory):
+            return self._used(version) or self._loaded_or_refused(version)
+
+    def _loaded_or_refused(self, version: Version) -> ServedModel | Exception:
         try:
             model = self._load(*version)
         except StoreUnavailableError as exc:
@@ -225,10 +230,7 @@ class LoadedModels:
 
     def _hold(self, version: Version) -> bool:
         """Make sure a version is in memory; False when it is refused, with the reason kept."""
-        if self._used(version) is not None:
-            return True
-        with one_at_a_time(self._settings.cache_directory):
-            return not isinstance(self._tried(version), Exception)
+        return not isinstance(self._tried(version), Exception)
 
     def _target(self, reference: str, answering: Version) -> Version:
         if ModelReference.parse(reference).version is not None:
@@ -279,21 +281,6 @@ class LoadedModels:
             if version != default:
                 del self._models[version]
                 logger.info("model dropped", extra={"model": _text(version)})
-
-
-@contextmanager
-def one_at_a_time(directory: Path) -> Iterator[None]:
-    """Let the children of this host load one after the other: the rest go on answering."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "loading.lock").open("w")
-    except OSError as exc:
-        logger.warning("models are loaded at once", extra={"reason": str(exc)})
-        yield
-        return
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _size_bytes(artifact: Path) -> int:

@@ -4,9 +4,10 @@ Every process of the service (API, workers, Flower) reads the same ones.
 """
 
 from os import environ
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.once import once
@@ -17,9 +18,30 @@ EMBEDDED_REDIS_URL = "redis://127.0.0.1:6390/0"
 
 def default_redis_url() -> str:
     """Return `REDIS_URL`, else a Redis broker's URL, else the embedded server's."""
-    broker_url = environ.get("CELERY_BROKER_URL", "")
-    broker_is_redis = broker_url.startswith(("redis://", "rediss://"))
-    return environ.get("REDIS_URL") or (broker_url if broker_is_redis else EMBEDDED_REDIS_URL)
+    return environ.get(redis_url_variable()) or EMBEDDED_REDIS_URL
+
+
+def redis_url_variable() -> str:
+    """Return the variable that says where Redis is, as far as one does."""
+    broker_is_redis = environ.get("CELERY_BROKER_URL", "").startswith(("redis://", "rediss://"))
+    return "CELERY_BROKER_URL" if broker_is_redis and not environ.get("REDIS_URL") else "REDIS_URL"
+
+
+def _checked_redis_url(url: str) -> str:
+    if url == "memory://" or _is_redis_url(url):
+        return url
+    raise ValueError(
+        "it is no address of Redis, such as redis://127.0.0.1:6379/0, rediss://… or unix://…"
+    )
+
+
+def _is_redis_url(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        is_whole = address.port != 0 and (address.path.strip("/") or "0").isdecimal()
+    except ValueError:
+        return False  # What should be its port is no number, or its host no IPv6 address.
+    return address.scheme == "unix" or (address.scheme in {"redis", "rediss"} and is_whole)
 
 
 class TasksSettings(BaseSettings):
@@ -27,10 +49,10 @@ class TasksSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PETIOLE_TASKS_", frozen=True)
 
-    job_store_url: str = Field(
+    job_store_url: Annotated[str, AfterValidator(_checked_redis_url)] = Field(
         default_factory=default_redis_url,
-        pattern=r"^((redis|rediss|unix)://|memory://$)",
-        description="Job records: `redis://…`, `rediss://…`, or `memory://` for one process.",
+        description="Job records: `redis://…`, `rediss://…`, `unix://…`, or `memory://` for one"
+        " process.",
     )
     image_store_url: str = Field(
         default="var/uploads",

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a real server: a network that is away for a while, and comes back."""
+"""A TCP proxy in front of a real server: a network that is away or silent for a while."""
 
 import socket
 from collections.abc import Iterator
@@ -13,7 +13,8 @@ class Doorway:
 
     def __init__(self, port: int, *, closed_for: int) -> None:
         """Lead to `port` of this machine; close the first `closed_for` connections at once."""
-        self.turned_away = 0
+        self.turned_away = self.left_waiting = 0
+        self._is_silent = False
         self._target, self._closed_for = port, closed_for
         self._connections: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -26,9 +27,22 @@ class Doorway:
                 client, _ = self._listener.accept()
                 Thread(target=self._take, args=(client,), daemon=True).start()
 
+    def turn_away(self, connections: int) -> None:
+        """Close the next connections at once; those that are open end."""
+        self._closed_for = self.turned_away + connections
+        self._end(self._connections)
+
+    def fall_silent(self) -> None:
+        """Take connections from now on and say nothing; those that are open end."""
+        self._is_silent = True
+        self._end(self._connections)
+
     def close(self) -> None:
         """Take no more connections, and end those that are open."""
-        for each in (self._listener, *self._connections):
+        self._end([self._listener, *self._connections])
+
+    def _end(self, sockets: list[socket.socket]) -> None:
+        for each in sockets:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
@@ -37,6 +51,10 @@ class Doorway:
         if self.turned_away < self._closed_for:
             self.turned_away += 1
             client.close()
+            return
+        if self._is_silent:
+            self.left_waiting += 1
+            self._connections.append(client)
             return
         server = socket.create_connection(("127.0.0.1", self._target))
         self._connections += [client, server]

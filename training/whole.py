@@ -4,9 +4,7 @@ Everything is made beside its place and moved there when it is whole; several ru
 same time. What a kill leaves behind is never taken for a result, and a later run clears it away.
 """
 
-import fcntl
 import glob
-import logging
 import os
 import shutil
 import tempfile
@@ -16,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-logger = logging.getLogger(__name__)
+from model_store import turns
 
 # Nothing takes as long to make, so what is older is what a killed run left.
 STALE_AFTER_SECONDS = 24 * 3600.0
@@ -87,8 +85,7 @@ def fill(directory: Path, make: Callable[[Path], None], *, last: str) -> None:
         make: Writes it into a folder that is not there yet.
         last: Name of the file that is moved last, so that a folder that has it is whole.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with _alone(directory):
+    with turns.alone(directory):
         partial = directory / _PARTIAL
         shutil.rmtree(partial, ignore_errors=True)
         make(partial)
@@ -110,21 +107,6 @@ def _clear(parent: Path, pattern: str) -> None:
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > STALE_AFTER_SECONDS:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Wait until no other run fills the folder; a kill ends the turn of who is killed."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError as exc:
-        # NFS locks no folders.
-        logger.warning("folder not locked", extra={"path": str(directory), "reason": str(exc)})
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def _flush(file: Path) -> None:

@@ -1,13 +1,16 @@
 """The two tutorials' interfaces: same shapes, honest statuses."""
 
 from io import BytesIO
+from threading import Thread
+from time import sleep
 
 import pytest
 from flask.testing import FlaskClient
 
 from api import waiting
 from api.settings import settings
-from tasks import once, stores
+from tasks import jobs, once, stores
+from tasks.celery import app
 from tests.conftest import picture
 
 
@@ -68,6 +71,36 @@ def test_a_full_house_is_503_without_a_job(client: FlaskClient, monkeypatch) -> 
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     assert stores.job_store().counts() == {}
+
+
+@pytest.mark.parametrize("route", ["POST /predict", "GET /classify"])
+def test_a_task_that_is_revoked_while_its_client_waits_is_409(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    """There is no answer to give, and the client learns which task it was."""
+    # No worker takes it: the message stays with the broker.
+    monkeypatch.setitem(app.conf, "task_always_eager", False)
+    revoked = []
+    revoker = Thread(target=lambda: revoked.append(_revoke_the_first()), daemon=True)
+    revoker.start()
+    if route == "POST /predict":
+        response = predict(client, picture())
+    else:
+        response = client.get("/classify?image_url=http://pictures.example/a.jpg")
+    revoker.join(timeout=30)
+
+    assert (response.status_code, response.json["type"]) == (409, "/problems#task-revoked")
+    assert [response.json["task_id"]] == revoked
+
+
+def _revoke_the_first() -> str:
+    """Revoke the first job that is accepted, and return its id."""
+    jobs_by_id = stores.job_store()._jobs
+    while not jobs_by_id:
+        sleep(0.01)
+    (task_id,) = list(jobs_by_id)
+    jobs.revoke(task_id)
+    return str(task_id)
 
 
 def test_a_service_that_does_not_wait_says_where_to_ask(client: FlaskClient, monkeypatch) -> None:

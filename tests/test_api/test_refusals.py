@@ -20,12 +20,19 @@ def two_pictures() -> dict:
     return {"image": [(BytesIO(picture()), "a.jpg"), (BytesIO(picture()), "b.jpg")]}
 
 
+def file_and_text() -> dict:
+    """Return a form with a picture, and with a text of the same name."""
+    return {"image": [(BytesIO(picture()), "a.jpg"), "text"]}
+
+
 REFUSED = {
     "misspelt in the query": ("POST", "/classify?topk=3", form(), "did you mean top_k?"),
     "misspelt in the form": ("POST", "/classify", form(topk="3"), "did you mean top_k?"),
     "said twice": ("POST", "/classify?top_k=3&top_k=4", form(), "stands 2 times; say it once"),
     "said twice in the form": ("POST", "/classify", form(wait=["1", "2"]), "stands 2 times"),
     "two pictures": ("POST", "/classify", two_pictures(), "send one picture with each request"),
+    "a file and a text": ("POST", "/classify", file_and_text(), "image: stands as a file and as"),
+    "both for /predict": ("POST", "/predict", file_and_text(), "as text; send the file alone"),
     "another file": ("POST", "/classify", form(mask=(BytesIO(b"x"), "m.png")), "mask: there is no"),
     "a model for /predict": ("POST", "/predict", form(model="colours"), "there are: none"),
     "a query for /predict": ("POST", "/predict?top_k=3", form(), "there are: none"),
@@ -40,6 +47,7 @@ REFUSED = {
     ),
     "of a result": ("GET", "/result/nope?wiat=3", None, "did you mean wait?"),
     "of a revocation": ("DELETE", "/result/nope?wait=3", None, "there are: none"),
+    "of the models": ("GET", "/models?name=colours", None, "there are: none"),
 }
 
 
@@ -63,6 +71,40 @@ def test_an_unknown_member_of_the_json_is_refused(client: FlaskClient) -> None:
 
     assert response.status_code == 422
     assert "did you mean top_k?" in response.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    ['"image": {0}, "top_k": 3, "top_k": 3', '"image": {0}, "image": {0}'],
+    ids=["option", "picture"],
+)
+def test_a_member_that_stands_twice_in_the_json_is_refused(
+    client: FlaskClient, members: str
+) -> None:
+    """JSON itself would take the last one, and nobody would know."""
+    text = f'"{b64encode(picture()).decode()}"'
+    body = "{" + members.format(text) + "}"
+    response = client.post("/classify", data=body, content_type="application/json")
+
+    assert (response.status_code, response.json["type"]) == (422, "/problems#invalid-option")
+    assert "stands 2 times; say it once" in response.json["detail"]
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", "\ud800"], ids=repr)
+def test_what_is_no_json_object_is_400(client: FlaskClient, body: str) -> None:
+    """Whatever else it is."""
+    response = client.post(
+        "/classify", data=body.encode("utf-8", "surrogatepass"), content_type="application/json"
+    )
+
+    assert (response.status_code, response.json["type"]) == (400, "/problems#malformed-request")
+    assert response.json["detail"] == "the body is not a JSON object"
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+def test_probes_may_add_what_they_like(client: FlaskClient, path: str) -> None:
+    """Some append a number against caches."""
+    assert client.get(path).status_code == client.get(f"{path}?n=1").status_code != 422
 
 
 def test_a_missing_picture_says_what_is_there(client: FlaskClient) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from model_store import ModelCard, ModelStore
+from model_store import ModelCard, ModelStore, promotions, rollouts
+from model_store.aliases import AliasChange
 from model_store.rollouts import Rollout
 from tests import killed_writers
 
@@ -123,6 +124,15 @@ def test_a_late_worker_does_not_undo_what_was_done_by_hand(shared: ModelStore) -
     assert outcome.startswith("not promoted, production was moved to 3 by hand")
 
 
+def test_a_verdict_on_what_is_production_already_keeps_previous(shared: ModelStore) -> None:
+    """A gate that passes after a promotion by hand leaves a version to go back to."""
+    rollout = begin(shared)
+    shared.promote(NAME, 2)
+
+    assert (conclude(shared, rollout), state(shared)) == (True, DONE)
+    assert shared.rollback(NAME) == 1
+
+
 def test_a_version_that_was_removed_is_not_promoted(shared: ModelStore) -> None:
     """A model whose production is not there would answer nobody."""
     rollout = begin(shared)
@@ -156,9 +166,28 @@ def test_promotions_by_hand_at_once_leave_a_whole_history(
     assert sorted(pairwise(moves)) == sorted(zip(formers, range(2, 10), strict=True))
 
 
+@pytest.mark.parametrize(
+    ("moves", "version", "former"),
+    [
+        ([1, 2], 2, 1),
+        ([1, 2, 3], 2, 1),
+        ([1, 2, 1], 1, None),
+        ([1, 2, 3, 2], 2, 1),
+        ([1, 2, 1, 3], 3, 1),
+        ([1, 2, 1], 2, None),
+        ([], 1, None),
+    ],
+)
+def test_what_was_taken_back_was_promoted_over_by_nothing(
+    moves: list[int], version: int, former: int | None
+) -> None:
+    """A version is promoted over the newest one before it that nobody went back from."""
+    history = [AliasChange(moved_to, "") for moved_to in moves]
+
+    assert promotions.promoted_over(history, version) == former
+
+
 def _decide(store: ModelStore, rollout: Rollout) -> None:
     """Leave the store as a worker does that is killed right after its verdict."""
-    from model_store import promotions, rollouts
-
     move = promotions.begun(store._objects, NAME)
     rollouts.decide(store._objects, NAME, rollout, outcome=OUTCOME, production_move=move)

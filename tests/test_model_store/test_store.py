@@ -1,5 +1,6 @@
 """The store's promises, on every kind of store."""
 
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -247,6 +248,29 @@ def test_a_damaged_copy_in_the_cache_is_fetched_again(
     (copy / "saved_model.pb").write_bytes(b"grapH")
 
     assert (store.verify(card) / "saved_model.pb").read_bytes() == b"graph"
+
+
+@pytest.mark.parametrize("before", ["missing", "damaged"])
+def test_a_finished_copy_is_never_taken_away(
+    tmp_path: Path, files: Path, draft: ModelCard, before: str
+) -> None:
+    """Of several that fetch a version at once the first puts it there; the rest read that one."""
+    (files / "weights.bin").write_bytes(bytes(3_000_000))
+    store = ModelStore.open("memory:", cache_directory=tmp_path / "cache")
+    card = store.publish(files, draft)
+    found = []
+    for _ in range(5):
+        copy = store.verify(card)
+        if before == "missing":
+            shutil.rmtree(copy)
+        else:
+            (copy / "saved_model.pb").write_bytes(b"grapH")
+        with ThreadPoolExecutor(4) as pool:
+            copies = pool.map(lambda _: (store.verify(card) / "weights.bin").stat(), range(4))
+        found.append(len({file.st_ino for file in copies}))
+
+    assert found == [1] * 5
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 
 def test_a_store_that_cannot_be_reached_says_where(tmp_path: Path) -> None:

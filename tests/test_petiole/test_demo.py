@@ -67,7 +67,7 @@ RED = ClassifiedTask(
 
 
 @pytest.mark.parametrize("outcome", [RED, "no [/] image"], ids=["good", "bad"])
-def test_brackets_in_names_are_shown_as_they_are(outcome: demo.Outcome) -> None:
+def test_brackets_in_names_are_shown_as_they_are(outcome: demo.LabelsOrReason) -> None:
     """A file's name, a label and an error are text, whatever is in them."""
     screen = Console(width=120, record=True, file=StringIO())
     screen.print(demo._report(Path("a[bold].jpg"), outcome))

@@ -54,6 +54,17 @@ def test_a_demo_of_what_is_no_file_starts_nothing(run: Run, tmp_path: Path) -> N
     ]
 
 
+def test_an_address_of_a_picture_is_named_as_it_was_written(run: Run) -> None:
+    """The line says that files are taken, and who takes addresses."""
+    ended = run("demo", "https://example.com//x.jpg")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "petiole demo: https://example.com//x.jpg is an address, and demo takes files; save it"
+        " first, or let a running service fetch it (GET /classify?image_url=ADDRESS)\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_setting_of_any_part_is_looked_at_first(run: Run, command: str) -> None:
     """Not by a worker that keeps ending: the line names the setting, and nothing starts."""

@@ -59,6 +59,26 @@ def test_a_trial_ends_by_name_or_by_its_version(store: ModelStore, reference: st
     assert store.rollout("colours") is None
 
 
+def test_the_trial_of_a_model_that_is_not_there_names_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stands in another folder sees where was looked."""
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", str(tmp_path))
+    ended = models("end", "colours")
+
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"petiole models: no model 'colours'; there are none in {tmp_path} yet\n"
+    )
+
+
+def test_a_model_without_a_trial_has_none_to_end(store: ModelStore) -> None:
+    """It is wrong usage."""
+    ended = models("end", "colours")
+
+    assert (ended.exit_code, ended.stderr) == (2, "petiole models: no trial runs on 'colours'\n")
+
+
 @pytest.mark.parametrize("reference", ["colours@3", "colours@production"])
 def test_a_version_that_is_not_on_trial_is_refused(store: ModelStore, reference: str) -> None:
     """The line says which one is, and its trial goes on."""

@@ -1,12 +1,13 @@
 """Models in a worker's memory: swaps, refusals, and the memory bound, with real networks."""
 
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 
-from model_store import ModelStore, ModelStoreError
+from model_store import ModelStore, ModelStoreError, turns
+from model_store.errors import CorruptVersionError
 from model_store.settings import ModelSettings
 from tasks.loaded_models import LoadedModels
 from tests import colour_model
@@ -106,6 +107,20 @@ def test_an_unreachable_store_is_no_reason_to_stop(store: ModelStore, tmp_path: 
     assert version_of(models) == 1
 
 
+def test_first_loads_take_turns_too(store: ModelStore, tmp_path: Path) -> None:
+    """Children that begin together do not all measure and load on the same cores at once."""
+    loaded(tmp_path).get("colours")  # what is imported is not what is waited for
+    models = loaded(tmp_path)
+    child = Thread(target=models.get, args=("colours",))
+    with turns.alone(tmp_path / "cache"):
+        child.start()
+        child.join(timeout=1)
+        meanwhile = models.loaded
+    child.join(timeout=30)
+
+    assert (meanwhile, len(models.loaded)) == ([], 1)
+
+
 def test_an_unknown_model_is_an_error(store: ModelStore, tmp_path: Path) -> None:
     """It names the known ones."""
     with pytest.raises(ModelStoreError, match="colours"):
@@ -150,6 +165,33 @@ def test_a_new_child_goes_on_with_what_was_promoted_over(store: ModelStore, tmp_
 
     assert version_of(models) == 1
     assert "model.bin" in models.refused["colours@2"]
+
+
+@pytest.mark.parametrize(
+    ("moves", "answers"),
+    [
+        ([2, 1], "none"),
+        ([2, 3, 2], 1),
+        ([2, 1, 3], 1),
+        ([2, 1, 2, 3], 2),
+        ([2, 3, 1], "none"),
+    ],
+)
+def test_a_version_that_was_rolled_back_does_not_come_back(
+    store: ModelStore, tmp_path: Path, moves: list[int], answers: int | str
+) -> None:
+    """A new child falls back to what production was promoted over, never to what it replaced."""
+    colour_model.publish(tmp_path / "models")
+    for version in moves:
+        store.promote("colours", version)
+    damage(tmp_path, moves[-1])
+    models = loaded(tmp_path)
+    try:
+        answered: int | str = version_of(models)
+    except CorruptVersionError:
+        answered = "none"
+
+    assert answered == answers
 
 
 def test_a_refused_version_is_not_loaded_for_every_picture(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from model_store.card import Origin, PreprocessingSpec
 from tests.test_training.conftest import ROOT, check, fill
 from training import beginning, command, lesson
-from training.errors import BackboneUnavailableError
+from training.errors import BackboneUnavailableError, TrainingError
 from training.journal import Journal
 from training.learning import backbones, fine_tuning
 from training.learning.backbone import Backbone, Request
@@ -122,6 +123,20 @@ def _killed_after_the_first_epoch(settings: TrainingSettings) -> None:
         process.send_signal(signal.SIGKILL)
     assert not (folder / fine_tuning.FINISHED).exists()
     assert (folder / fine_tuning.CHECKPOINT).exists()
+
+
+def test_two_runs_of_one_recipe_have_their_own_errors(tmp_path: Path) -> None:
+    """Each message names a file in which nothing of the other one is."""
+
+    def failed(_: int) -> str:
+        with pytest.raises(TrainingError, match=r"recipe\.json") as caught:
+            fine_tuning._run(tmp_path, lambda done, total: None)
+        return str(caught.value).rpartition(" ")[2]
+
+    with ThreadPoolExecutor(2) as pool:
+        files = set(pool.map(failed, range(2)))
+
+    assert [Path(file).read_text().count("Traceback") for file in files] == [1, 1]
 
 
 def test_a_killed_run_ends_with_the_same_weights(place: Path) -> None:

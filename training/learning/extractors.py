@@ -59,7 +59,6 @@ def prepare(backbone: Backbone, directory: Path, *, report: Callable[[str], None
     if (known := _known(backbone, place)) is not None:
         return known
     with whole.folder(directory, "partial-") as partial:
-        whole.set_aside(place, partial)
         made = _make(backbone, partial / place.name / _SAVED_MODEL, report)
         artifact = str(made.artifact.relative_to(partial / place.name))
         note = {"runtime": made.runtime, "artifact": artifact, "sha256": _digest(made.saved_model)}
@@ -68,9 +67,10 @@ def prepare(backbone: Backbone, directory: Path, *, report: Callable[[str], None
             whole.move(partial / place.name, place)
         except OSError:
             # Another run was first; its extractor is as good as ours.
-            if (known := _known(backbone, place)) is None:
-                raise
-            return known
+            if (known := _known(backbone, place)) is not None:
+                return known
+            whole.set_aside(place, partial)
+            whole.move(partial / place.name, place)
     return Extractor(made.runtime, place / note["artifact"], made.card, place / _SAVED_MODEL)
 
 

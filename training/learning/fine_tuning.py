@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,12 +191,26 @@ def _prepare(root: Path, recipe: Recipe, dense: Dense) -> Path:
 
 
 def _run(directory: Path, advance: Advance) -> None:
+    # Of its own: another run of the same recipe may be here, and its errors are not ours.
+    errors = directory / f"errors-{uuid4().hex[:8]}.txt"
+    code = _code(directory, errors, advance)
+    if code != 0:
+        last = errors.read_text().strip().rpartition("\n")[2]
+        raise TrainingError(
+            f"fine-tuning ended with code {code} ({last}); the same command goes on from its last "
+            f"checkpoint; all it said is in {errors}"
+        )
+    errors.unlink()
+
+
+def _code(directory: Path, errors: Path, advance: Advance) -> int:
+    """Run the process to its end and return its exit code; it ends with this one."""
     command = [sys.executable, "-m", "training.learning.fine_tuning_worker", str(directory)]
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
     with (
-        (directory / "errors.txt").open("w") as errors,
+        errors.open("w") as stream,
         subprocess.Popen(  # noqa: S603 - our own module
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+            command, stdout=subprocess.PIPE, stderr=stream, text=True, env=environment
         ) as process,
     ):
         try:
@@ -205,12 +220,7 @@ def _run(directory: Path, advance: Advance) -> None:
         except BaseException:
             process.kill()
             raise
-    if process.returncode != 0:
-        last = (directory / "errors.txt").read_text().strip().rpartition("\n")[2]
-        raise TrainingError(
-            f"fine-tuning ended with code {process.returncode} ({last}); the same command goes on "
-            f"from its last checkpoint; all it said is in {directory / 'errors.txt'}"
-        )
+    return process.returncode
 
 
 def save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
