@@ -3,24 +3,24 @@
 The tree::
 
     TasksError
-    ├── JobError                      this job ends as FAILURE, the message is for the client
-    │   ├── UploadMissingError        its bytes are no longer in the image store
-    │   ├── JobMemoryError            the picture needed more memory than the worker has
-    │   ├── PictureTimeLimitError     decoding and predicting took too long
-    │   ├── PoisonedJobError          it lost its worker too often
-    │   ├── UnknownTaskTypeError      its message names a task that no worker has
-    │   ├── MalformedMessageError     its message cannot be read
+    ├── JobError                        this job ends as FAILURE, the message is for the client
+    │   ├── UploadMissingError          its bytes are no longer in the image store
+    │   ├── JobMemoryError              the picture needed more memory than the worker has
+    │   ├── PictureTimeLimitError       decoding and predicting took too long
+    │   ├── PoisonedJobError            it lost its worker too often
+    │   ├── UnknownTaskTypeError        its message names a task that no worker has
+    │   ├── MalformedMessageError       its message cannot be read
     │   └── DownloadError
-    │       ├── DownloadRefusedError  the address may not be asked
-    │       ├── DownloadStatusError   the server answered something else than 200
-    │       ├── DownloadTooLargeError more bytes than the limit
-    │       ├── DownloadTimeoutError  not finished in time
-    │       └── DownloadUnreachableErrorno connection; may heal, so it is tried again
-    ├── ServiceUnavailableError       Redis, the broker or the image store cannot be reached
-    ├── UnknownJobError               no record of this task id
-    ├── ExpiredJobError               its result was kept for its time to live and is gone
-    ├── QueueFullError                there is too much to do already
-    └── ReusedKeyError                an `Idempotency-Key` came with another request
+    │       ├── DownloadRefusedError    the address may not be asked
+    │       ├── DownloadStatusError     the server answered something else than 200
+    │       ├── DownloadTooLargeError   more bytes than the limit
+    │       ├── DownloadTimeoutError    not finished in time
+    │       └── DownloadUnreachableError  no connection; may heal, so it is tried again
+    ├── ServiceUnavailableError         Redis, the broker or the image store cannot be reached
+    ├── UnknownJobError                 no record of this task id
+    ├── ExpiredJobError                 its result was kept for its time to live and is gone
+    ├── QueueFullError                  there is too much to do already
+    └── ReusedKeyError                  an `Idempotency-Key` came with another request
 
 Each is made from one string, so that Celery's JSON results can carry it.
 """

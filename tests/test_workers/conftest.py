@@ -14,7 +14,7 @@ import requests
 
 from petiole import parts
 from petiole.parts import Part
-from tasks.job_stores.redis import READY_MEMBERS
+from tasks.job_stores.redis_upkeep import READY_MEMBERS
 from tests.conftest import ROOT, free_port, picture, wait_for_redis
 from tests.test_end_to_end.conftest import alive, environment_for, wait_until
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from petiole.parts import Part
-from tasks.job_stores.redis import READY_MEMBERS
+from tasks.job_stores.redis_upkeep import READY_MEMBERS
 from tests.test_end_to_end.conftest import wait_until
 from tests.test_workers.conftest import FAULTY, Stage, worker
 
