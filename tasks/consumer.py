@@ -89,7 +89,7 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
     def _why_not_consuming(self) -> str | None:
         if broker.backlog():
             return "the broker refuses writes"
-        if refusal := self._rights.refusal():
+        if refusal := self._rights.refusal(self._wanted):
             return refusal
         cancelled = [q for q in self._wanted if not self.task_consumer.consuming_from(q)]
         if cancelled:

@@ -113,12 +113,12 @@ class Rights:
         """Begin without having looked."""
         self._refusal, self._looked_at = "", 0.0
 
-    def refusal(self) -> str:
+    def refusal(self, queues: Collection[str]) -> str:
         """Return the one thing to do, or nothing; a server that is away is met elsewhere."""
         if self._refusal or monotonic() - self._looked_at > RIGHTS_SECONDS:
             self._looked_at = monotonic()
             try:
-                self._refusal = "; ".join(redis_checks.refusals())
+                self._refusal = "; ".join(redis_checks.refusals(queues))
             except ServiceUnavailableError as exc:
                 logger.info("rights not looked at", extra={"reason": str(exc)})
         return self._refusal
