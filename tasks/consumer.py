@@ -82,9 +82,20 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
     def _look(self) -> None:
         if worker_start.pool_of(self.controller) != "solo":
             self._guard.turned()
+        reason = self._tell()
+        self._stillness.look(could_take=reason is None and self._is_idle_beside_work())
+
+    def on_ready(self) -> None:
+        """Go on as Celery does; with a broker that has no event loop, tell from Celery's timer."""
+        super().on_ready()
+        if self.hub is None and self.restart_count == 0:
+            self.timer.call_repeatedly(LOOK_SECONDS, self._tell)
+
+    def _tell(self) -> str | None:
+        """Put the note for `/readyz`; returns why this worker takes nothing."""
         reason = self._why_not_consuming()
         self._notice.put(self._wanted, reason)
-        self._stillness.look(could_take=reason is None and self._is_idle_beside_work())
+        return reason
 
     def _why_not_consuming(self) -> str | None:
         if broker.backlog():

@@ -71,6 +71,13 @@ def test_a_loop_that_is_held_up_ends(stage: Stage) -> None:
     assert (status, "the loop is held up" in stage.log) == (os.EX_TEMPFAIL, True)
 
 
+def test_a_broker_without_an_event_loop_has_its_note_too(stage: Stage) -> None:
+    """Any broker of kombu's may carry the messages."""
+    stage.redis.delete(READY_MEMBERS)
+    with stage.running(worker(), CELERY_BROKER_URL="memory://"):
+        wait_until(lambda: told(stage) == "ok")
+
+
 @pytest.mark.parametrize("denied", [("-psubscribe",), ("-publish",), ("resetchannels",)])
 def test_missing_rights_are_told_once(stage: Stage, denied: tuple[str, ...]) -> None:
     """Nothing can be classified: `/readyz` says what to allow, and the log is not flooded."""
