@@ -80,7 +80,8 @@ def _job_store() -> str:
 
 
 def _writing() -> str:
-    return "; ".join(redis_checks.refusals()) or "ok"
+    queues = {publisher.QUEUE_OF_TASK[task_name] for task_name in ("classify", "download")}
+    return "; ".join(redis_checks.refusals(queues, answers_clients=True)) or "ok"
 
 
 def _image_store() -> str:

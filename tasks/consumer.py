@@ -15,13 +15,22 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import state
 from celery.worker.consumer import Consumer as _Consumer
 
-from tasks import broker, redis_checks, strays
-from tasks.consumption import LOOK_SECONDS, Notice, Rights, StillError, Stillness, waiting
+from tasks import broker, redis_checks, strays, worker_start
+from tasks.consumption import (
+    LOOK_SECONDS,
+    LoopGuard,
+    Notice,
+    Rights,
+    StillError,
+    Stillness,
+    waiting,
+)
 
 # celery-types knows neither the loop nor the flush of the real class.
 Consumer: Any = _Consumer
 
 FLUSH_SECONDS = 0.25
+MOST_UNSENT_EVENTS = 50
 FAREWELL_SECONDS = 20.0
 REPEAT_SECONDS = 60.0
 CHATTY_LOGGERS = ("celery.worker.consumer.consumer", "celery.worker.consumer.connection")
@@ -38,6 +47,7 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         self._flush_is_due = False
         self._wanted = frozenset(self.app.amqp.queues.consume_from)
         self._notice, self._rights = Notice(), Rights()
+        self._guard = LoopGuard()
         self._stillness = Stillness(reconnect=self._reconnect, replace=self._replace)
         self.on_task_message.add(lambda _: self._stillness.moved())
         _say_less()
@@ -52,21 +62,45 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         self._flush_is_due = False
         self._flush_events()
 
+    def _flush_events(self) -> None:
+        """Send what waits; events that could not be sent are kept up to a limit.
+
+        Celery tries each of them again in every flush, without end while events are forbidden.
+        """
+        if self.event_dispatcher:
+            unsent = self.event_dispatcher._outbound_buffer
+            while len(unsent) > MOST_UNSENT_EVENTS:
+                unsent.popleft()
+        super()._flush_events()
+
     def register_with_event_loop(self, hub: Any) -> None:
         """Look at what this worker does, from the loop that does it."""
         super().register_with_event_loop(hub)
-        self._stillness.since = monotonic()
+        self._stillness.looks = 0
         hub.call_repeatedly(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
+        if worker_start.pool_of(self.controller) != "solo":
+            self._guard.turned()
+        reason = self._tell()
+        self._stillness.look(could_take=reason is None and self._is_idle_beside_work())
+
+    def on_ready(self) -> None:
+        """Go on as Celery does; with a broker that has no event loop, tell from Celery's timer."""
+        super().on_ready()
+        if self.hub is None and self.restart_count == 0:
+            self.timer.call_repeatedly(LOOK_SECONDS, self._tell)
+
+    def _tell(self) -> str | None:
+        """Put the note for `/readyz`; returns why this worker takes nothing."""
         reason = self._why_not_consuming()
         self._notice.put(self._wanted, reason)
-        self._stillness.look(could_take=reason is None and self._is_idle_beside_work())
+        return reason
 
     def _why_not_consuming(self) -> str | None:
         if broker.backlog():
             return "the broker refuses writes"
-        if refusal := self._rights.refusal():
+        if refusal := self._rights.refusal(self._wanted):
             return refusal
         cancelled = [q for q in self._wanted if not self.task_consumer.consuming_from(q)]
         if cancelled:
@@ -91,6 +125,11 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         farewell = Timer(FAREWELL_SECONDS, os._exit, (os.EX_TEMPFAIL,))
         farewell.daemon = True
         farewell.start()
+
+    def on_close(self) -> None:
+        """Clear Celery's queues; from here on the loop does not turn."""
+        self._guard.leave()
+        super().on_close()
 
     def on_connection_error_after_connected(self, exc: BaseException) -> None:
         """Clean up after Celery's manner, and say what a server refuses."""

@@ -5,8 +5,10 @@ at the queue, while its connection, its children and its heartbeats are all well
 """
 
 import logging
+import os
+import signal
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -16,8 +18,10 @@ from tasks.readiness import CONSUMER, NOT_READY, READY, Note, Place
 from tasks.settings import settings
 
 LOOK_SECONDS = 2.0
-STILL_SECONDS = 10.0
+STILL_LOOKS = 3
 """A message is delivered within milliseconds of its publication to a worker that waits for one."""
+HUNG_SECONDS = 300
+"""The loop itself waits this long for nothing: 30 s for a job store, 180 s for a result backend."""
 
 RIGHTS_SECONDS = 5.0
 
@@ -30,29 +34,50 @@ class StillError(ConnectionError):
 
 @dataclass
 class Stillness:
-    """How long a worker has taken nothing although there was something to take.
+    """How often in a row a worker was seen idle beside work.
 
-    `reconnect` and `replace` are what is done about it, one after the other.
+    `reconnect` and `replace` are what is done about it, one after the other. Looks are counted and
+    not seconds: between two of them the loop has read its sockets, however long it was held up.
     """
 
     reconnect: Callable[[], None]
     replace: Callable[[], None]
-    since: float = field(default_factory=monotonic)
+    looks: int = 0
     has_reconnected: bool = False
 
     def moved(self) -> None:
         """Note that a message was taken."""
-        self.since, self.has_reconnected = monotonic(), False
+        self.looks, self.has_reconnected = 0, False
 
     def look(self, *, could_take: bool) -> None:
-        """Do the next thing once the worker was still for too long."""
-        if not could_take:
-            self.since = monotonic()
-        elif monotonic() - self.since > STILL_SECONDS:
-            self.since = monotonic()
+        """Do the next thing once the worker was still too often."""
+        self.looks = self.looks + 1 if could_take else 0
+        if self.looks >= STILL_LOOKS:
             mend = self.replace if self.has_reconnected else self.reconnect
-            self.has_reconnected = True
+            self.looks, self.has_reconnected = 0, True
             mend()
+
+
+class LoopGuard:
+    """Ends this process when its loop does not turn for minutes, whatever holds it.
+
+    The kernel's alarm needs no thread, which the children that are forked later would inherit
+    locks of. It is not for a pool whose tasks run in the loop itself.
+    """
+
+    def turned(self) -> None:
+        """Begin to wait anew."""
+        signal.signal(signal.SIGALRM, _end)
+        signal.alarm(HUNG_SECONDS)
+
+    def leave(self) -> None:
+        """Wait no longer: the loop ends, or waits for a server that is away."""
+        signal.alarm(0)
+
+
+def _end(*_: Any) -> None:
+    logger.critical("the loop is held up; ending, to be replaced")
+    os._exit(os.EX_TEMPFAIL)
 
 
 class Notice:
@@ -88,12 +113,12 @@ class Rights:
         """Begin without having looked."""
         self._refusal, self._looked_at = "", 0.0
 
-    def refusal(self) -> str:
+    def refusal(self, queues: Collection[str]) -> str:
         """Return the one thing to do, or nothing; a server that is away is met elsewhere."""
         if self._refusal or monotonic() - self._looked_at > RIGHTS_SECONDS:
             self._looked_at = monotonic()
             try:
-                self._refusal = "; ".join(redis_checks.refusals())
+                self._refusal = "; ".join(redis_checks.refusals(queues))
             except ServiceUnavailableError as exc:
                 logger.info("rights not looked at", extra={"reason": str(exc)})
         return self._refusal

@@ -1,7 +1,7 @@
 """What a Redis lets this process do, and what it cannot promise: for `/readyz` and the logs."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import redis
@@ -14,7 +14,6 @@ from tasks.job_stores.notices import FINISHED_CHANNEL
 from tasks.job_stores.redis import DOCUMENT
 from tasks.job_stores.redis_upkeep import JOB
 from tasks.once import once
-from tasks.publisher import QUEUE_OF_TASK
 from tasks.settings import settings
 
 OLDEST_VERSION = (6, 2)  # kombu looks for messages of dead workers with `ZRANGE … BYSCORE`
@@ -45,13 +44,18 @@ def cure(exc: BaseException) -> str:
     return next((sentence for word, sentence in CURES_BY_WORD if word in text), text)
 
 
-def refusals() -> list[str]:
-    """Return why a job could not be accepted and answered, one sentence for each server.
+def refusals(queues: Collection[str], *, answers_clients: bool = False) -> list[str]:
+    """Return why jobs of these queues could not be done, one sentence for each server.
+
+    A process that answers clients also wakes those who wait, and tells workers of revocations.
 
     Raises:
         ServiceUnavailableError: a server does not answer.
     """
-    found = ((name, _refusal(url, _commands_of(name, url))) for url, name in _servers().items())
+    found = [
+        (name, _refusal(url, _commands_of(name, url, queues, answers_clients)))
+        for url, name in _servers().items()
+    ]
     return [f"{name}: {cure(refusal)}" for name, refusal in found if refusal]
 
 
@@ -96,22 +100,27 @@ def _client(url: str) -> Any:
     return _clients()[url]
 
 
-def _commands_of(name: str, url: str) -> list[tuple[str, ...]]:
+def _commands_of(
+    name: str, url: str, queues: Collection[str], answers_clients: bool
+) -> list[tuple[str, ...]]:
     """Return the commands, with real keys, without which a server of that name is of no use."""
     commands: list[tuple[str, ...]] = []
     if BROKER in name:
-        database = _client(url).connection_pool.connection_kwargs.get("db", 0)
-        for queue in dict.fromkeys(QUEUE_OF_TASK.values()):
+        for queue in queues:
             commands += [("LPUSH", queue, ""), ("SADD", f"_kombu.binding.{queue}", "")]
-        commands += [("PUBLISH", f"/{database}.{CONTROL_EXCHANGE}", "")]
+        if answers_clients:
+            database = _client(url).connection_pool.connection_kwargs.get("db", 0)
+            commands += [("PUBLISH", f"/{database}.{CONTROL_EXCHANGE}", "")]
     if JOB_STORE in name:
         commands += [
             ("HSET", f"{JOB}probe", "state", ""),
             ("SET", f"{DOCUMENT}probe", ""),
-            ("EVAL", "return 1", "0"),
+            ("SCRIPT", "LOAD", "return 1"),
+            ("EVALSHA", "0" * 40, "0"),
             ("PUBLISH", FINISHED_CHANNEL, ""),
-            ("SUBSCRIBE", FINISHED_CHANNEL),
         ]
+        if answers_clients:
+            commands += [("SUBSCRIBE", FINISHED_CHANNEL)]
     return commands
 
 

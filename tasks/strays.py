@@ -34,7 +34,7 @@ def of_unknown_task(message: Any, consumer: Any) -> None:
         return
     fields = {"task": task_name, "queue": queue, "task_id": _id_of(message)}
     logger.warning("message of another worker; sent on", extra=fields)
-    consumer.hub.call_later(PAUSE_SECONDS, _send_on, message, queue)
+    consumer.timer.call_after(PAUSE_SECONDS, _send_on, (message, queue))
 
 
 def malformed(message: Any, consumer: Any, reason: str) -> None:
@@ -73,7 +73,7 @@ def _end(message: Any, consumer: Any, error: TasksError) -> None:
             consumer.app.backend.mark_as_failure(task_id, error, request=Context(id=task_id))
     except (*REFUSALS, ServiceUnavailableError) as exc:
         logger.warning("its job is not ended; put back", extra={"reason": repr(exc)})
-        consumer.hub.call_later(PAUSE_SECONDS, message.requeue)
+        consumer.timer.call_after(PAUSE_SECONDS, message.requeue)
         return
     message.ack()
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pytest
 import redis
 from kombu import Connection, Consumer, Message, Producer, Queue
@@ -77,7 +78,8 @@ def worker(server: redis.Redis) -> Iterator[Worker]:
     server.flushall()
     port = server.connection_pool.connection_kwargs["port"]
     received: list[Message] = []
-    with Connection(f"redis://127.0.0.1:{port}/0") as connection:
+    options = {"socket_timeout": 0.5}
+    with Connection(f"redis://127.0.0.1:{port}/0", transport_options=options) as connection:
         channel = connection.default_channel
         channel.basic_qos(0, 1, False)
         with Consumer(channel, [Queue(QUEUE)], on_message=received.append, accept=["json"]):
@@ -123,6 +125,19 @@ def test_a_refused_return_is_made_later(worker: Worker, switches: tuple[Switch, 
     assert not took_another
     assert worker.counts() == (1, 0, 0)
     assert worker.qos.can_consume()
+
+
+def test_an_acknowledgement_without_an_answer_is_made_again(worker: Worker) -> None:
+    """A frozen server may have done it, or not; twice does no harm."""
+    message = worker.receive()
+    process = psutil.Process(int(worker.server.info("server")["process_id"]))
+    process.suspend()
+    message.ack()
+    kept = len(broker.backlog())
+    process.resume()
+    broker.backlog().catch_up()
+
+    assert (kept, worker.counts()) == (1, (0, 0, 0))
 
 
 def full(worker: Worker, is_full: bool) -> None:

@@ -1,11 +1,12 @@
 """Events for Flower in batches, with Celery's real event loop and timer."""
 
+from collections import deque
 from time import monotonic
 
 import pytest
 from kombu.asynchronous import Hub
 
-from tasks.consumer import FLUSH_SECONDS, EventBatchingConsumer
+from tasks.consumer import FLUSH_SECONDS, MOST_UNSENT_EVENTS, EventBatchingConsumer
 
 
 class Dispatcher:
@@ -14,6 +15,7 @@ class Dispatcher:
     def __init__(self) -> None:
         """Nothing was sent yet."""
         self.flushed_at: list[float] = []
+        self._outbound_buffer: deque[int] = deque()
 
     def flush(self) -> None:
         """Note the time."""
@@ -47,3 +49,12 @@ def test_many_events_are_one_flush(consumer: EventBatchingConsumer) -> None:
     assert len(first) == 1
     assert first[0] - begun >= FLUSH_SECONDS
     assert len(consumer.event_dispatcher.flushed_at) == 2
+
+
+def test_events_that_nobody_takes_do_not_pile_up(consumer: EventBatchingConsumer) -> None:
+    """Each would be tried again in every flush, for as long as the broker forbids them."""
+    consumer.event_dispatcher._outbound_buffer.extend(range(1000))
+    consumer._flush_events()
+
+    newest = list(range(1000 - MOST_UNSENT_EVENTS, 1000))
+    assert newest == list(consumer.event_dispatcher._outbound_buffer)

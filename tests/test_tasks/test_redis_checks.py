@@ -24,7 +24,16 @@ REFUSING = {
         "lower min-replicas-to-write",
     ),
 }
-DENIED = ["-publish", "-subscribe", "-lpush", "-eval", "-multi", "resetchannels", "resetkeys"]
+DENIED = [
+    "-publish",
+    "-subscribe",
+    "-lpush",
+    "-evalsha",
+    "-script",
+    "-multi",
+    "resetchannels",
+    "resetkeys",
+]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +66,7 @@ def used(server: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_a_server_that_takes_everything_is_left_as_it_was(server: redis.Redis) -> None:
     """The look changes nothing, however often it is made."""
-    refusals = redis_checks.refusals()
+    refusals = redis_checks.refusals(["classify"], answers_clients=True)
 
     assert refusals == []
     assert server.dbsize() == 0
@@ -68,7 +77,7 @@ def test_a_server_that_refuses_is_named_with_the_cure(server: redis.Redis, reaso
     """With the one thing to do."""
     refuse, allow, cure = REFUSING[reason]
     server.execute_command(*refuse.split())
-    refusals = redis_checks.refusals()
+    refusals = redis_checks.refusals(["classify"], answers_clients=True)
     server.execute_command(*allow.split())
 
     assert len(refusals) == 1
@@ -83,7 +92,7 @@ def test_a_disk_that_takes_nothing_is_named(server: redis.Redis) -> None:
     server.config_set("save", "3600 1")
     server.bgsave()
     wait_until(lambda: server.info("persistence")["rdb_last_bgsave_status"] == "err")
-    refusals = redis_checks.refusals()
+    refusals = redis_checks.refusals(["classify"], answers_clients=True)
     in_the_way.rmdir()
     server.save()
     server.config_set("save", "")
@@ -99,11 +108,25 @@ def test_a_missing_right_is_named(
     rights = ("on", ">pw", "~*", "&*", "+@all", denied)
     server.execute_command("ACL", "SETUSER", "app", "reset", *rights)
     use(used.replace("//", "//app:pw@"), monkeypatch)
-    refusals = redis_checks.refusals()
+    refusals = redis_checks.refusals(["classify"], answers_clients=True)
 
     assert refusals
     assert all("ACL SETUSER" in refusal for refusal in refusals)
     assert server.dbsize() == 0
+
+
+def test_a_worker_needs_no_more_than_it_uses(
+    server: redis.Redis, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its user may be forbidden other queues, and to speak to other workers."""
+    keys = ("~classify", "~_kombu.binding.classify", "~petiole:*", "&petiole:finished")
+    rights = ("on", ">pw", "resetchannels", *keys, "+@all", "-subscribe")
+    server.execute_command("ACL", "SETUSER", "app", "reset", *rights)
+    use(used.replace("//", "//app:pw@"), monkeypatch)
+
+    assert redis_checks.refusals(["classify"]) == []
+    assert redis_checks.refusals(["classify", "training"]) != []
+    assert redis_checks.refusals(["classify"], answers_clients=True) != []
 
 
 def test_a_server_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +135,7 @@ def test_a_server_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -
 
     assert redis_checks.warnings() == ()
     with pytest.raises(ServiceUnavailableError, match="did not answer"):
-        redis_checks.refusals()
+        redis_checks.refusals(["classify"], answers_clients=True)
 
 
 def test_ours_promises_everything() -> None:

@@ -45,7 +45,7 @@ def test_lost_credit_comes_back(stage: Stage) -> None:
         stage.tell("lose_credit")
         time.sleep(1)
         accepted = stage.accepted(3)
-        stage.answered(accepted, seconds=20)
+        stage.answered(accepted, seconds=10)
 
     assert "connecting anew" in stage.log
 
@@ -62,6 +62,22 @@ def test_a_worker_that_cannot_be_mended_ends(stage: Stage) -> None:
     assert status == os.EX_TEMPFAIL
 
 
+def test_a_loop_that_is_held_up_ends(stage: Stage) -> None:
+    """Its children would wait for ever for what they are never given."""
+    with stage.working(faulty()) as process:
+        stage.tell("hold_up")
+        status = process.wait(timeout=20)
+
+    assert (status, "the loop is held up" in stage.log) == (os.EX_TEMPFAIL, True)
+
+
+def test_a_broker_without_an_event_loop_has_its_note_too(stage: Stage) -> None:
+    """Any broker of kombu's may carry the messages."""
+    stage.redis.delete(READY_MEMBERS)
+    with stage.running(worker(), CELERY_BROKER_URL="memory://"):
+        wait_until(lambda: told(stage) == "ok")
+
+
 @pytest.mark.parametrize("denied", [("-psubscribe",), ("-publish",), ("resetchannels",)])
 def test_missing_rights_are_told_once(stage: Stage, denied: tuple[str, ...]) -> None:
     """Nothing can be classified: `/readyz` says what to allow, and the log is not flooded."""
@@ -72,7 +88,7 @@ def test_missing_rights_are_told_once(stage: Stage, denied: tuple[str, ...]) -> 
     stage.redis.delete(READY_MEMBERS)
     with stage.running(worker(), REDIS_URL=url):
         reason = wait_until(lambda: "ACL SETUSER" in (text := told(stage)) and text)
-        time.sleep(8)
+        time.sleep(5)
         lines = stage.log.splitlines()
 
     assert "no worker takes pictures" in reason
