@@ -13,7 +13,7 @@ from celery.exceptions import Ignore
 
 from model_store import environment
 from model_store.settings import ModelSettings
-from tasks import jobs, log_format, problems, stores, training_jobs
+from tasks import jobs, log_format, problems, stopping, stores, training_jobs
 from tasks.documents import Progress, TrainedTask
 from tasks.errors import CAN_HEAL, ServiceUnavailableError
 from tasks.job_stores import SUCCESS
@@ -26,6 +26,8 @@ DAY_SECONDS = 24 * 3600
 RETRY_SECONDS = 10
 
 logger = logging.getLogger(__name__)
+
+signals.worker_ready.connect(stopping.take_over)
 
 problems.know(
     {

@@ -17,7 +17,7 @@ from celery import signals
 
 from model_store import ModelStoreError, environment
 from model_store.settings import ModelSettings
-from tasks import jobs, loaded_models, log_format, stores, trials
+from tasks import jobs, loaded_models, log_format, stopping, stores, trials
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
 from tasks.once import once
@@ -38,6 +38,9 @@ def _of_child() -> Announcement:
 @once
 def _of_downloader() -> Announcement:
     return Announcement("downloads")
+
+
+signals.worker_ready.connect(stopping.take_over)
 
 
 def _consumes(queue: str) -> bool:
