@@ -23,7 +23,7 @@ import requests
 from benchmarks import processes, report
 from benchmarks.bare_loop import BareLoop
 from benchmarks.measurements import LoadResult, Measurements
-from petiole.service import free_port
+from petiole.probes import free_port
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "petiole" / "samples" / "coffee.jpg"

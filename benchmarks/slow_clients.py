@@ -22,7 +22,7 @@ from time import monotonic, sleep
 import psutil
 import requests
 
-from petiole import parts, service
+from petiole import parts, probes
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "petiole" / "samples" / "coffee.jpg"
@@ -62,7 +62,7 @@ class Api:
 @contextmanager
 def started_api(settings: dict[str, str], state: Path) -> Iterator[Api]:
     """Run Redis and the API with further settings."""
-    redis_port, port = service.free_port(), service.free_port()
+    redis_port, port = probes.free_port(), probes.free_port()
     environment = os.environ | {
         "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
         "PETIOLE_API_PORT": str(port),
@@ -81,7 +81,7 @@ def started_api(settings: dict[str, str], state: Path) -> Iterator[Api]:
             stack.callback(process.wait)
             stack.callback(process.terminate)
         url = f"http://127.0.0.1:{port}"
-        while service.no_answer_of(f"{url}/livez"):
+        while probes.no_answer_of(f"{url}/livez"):
             sleep(0.1)
         yield Api(url, port, psutil.Process(process.pid).children()[0])
 
@@ -100,7 +100,7 @@ def percentile_ms(ask: Callable[[], requests.Response]) -> str:
     return f"{statistics.quantiles(seconds, n=20)[-1] * 1000:.1f}"
 
 
-def probes(api: Api) -> list[str]:
+def latencies(api: Api) -> list[str]:
     """Return the p95 of a look at `/livez`, and of a picture that is accepted."""
     image = SAMPLE.read_bytes()
     with requests.Session() as session:
@@ -209,14 +209,14 @@ def crowds(settings: dict[str, str]) -> list[str]:
     """Return the p95 of both probes in calm and beside each crowd, and the memory."""
     with state() as directory, started_api(settings, Path(directory)) as api:
         task_id = post(requests.Session(), api, SAMPLE.read_bytes()).json()["task_id"]
-        row = probes(api)
+        row = latencies(api)
         with waiting_clients(api, task_id):
-            row += probes(api)
+            row += latencies(api)
             row.append(f"{api.worker.memory_info().rss / 2**20:.0f}")
         with slow_sockets(api):
-            row += probes(api)
+            row += latencies(api)
         with slow_sockets(api), waiting_clients(api, task_id):
-            return row + probes(api)
+            return row + latencies(api)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.table import Table
 
-from petiole import service
+from petiole import probes, service
 from petiole.console import why_no_file
 from petiole.settings import UpSettings
 from petiole.supervisor import Console
@@ -82,9 +82,9 @@ def _set_apart(directory: Path) -> None:
             del os.environ[name]
     os.environ |= {
         "PETIOLE_UP_STATE_DIRECTORY": str(directory),
-        "PETIOLE_UP_REDIS_PORT": str(service.free_port()),
-        "PETIOLE_API_PORT": str(service.free_port()),
-        "FLOWER_PORT": str(service.free_port()),
+        "PETIOLE_UP_REDIS_PORT": str(probes.free_port()),
+        "PETIOLE_API_PORT": str(probes.free_port()),
+        "FLOWER_PORT": str(probes.free_port()),
     }
 
 
@@ -125,7 +125,7 @@ def _classify(api_url: str, picture: Path) -> LabelsOrReason:
                 f"{api_url}/classify",
                 params={"wait": str(WAIT_SECONDS)},
                 files={"image": stream},
-                timeout=WAIT_SECONDS + service.HTTP_SECONDS,
+                timeout=WAIT_SECONDS + probes.HTTP_SECONDS,
             )
     except OSError as exc:
         return str(exc)

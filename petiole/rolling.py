@@ -12,7 +12,8 @@ from time import monotonic
 import requests
 
 from petiole import parts
-from petiole.service import HTTP_SECONDS, READY_POLL_SECONDS, Service
+from petiole.probes import HTTP_SECONDS
+from petiole.service import READY_POLL_SECONDS, Service
 from petiole.supervisor import Console
 
 ANNOUNCED = {"worker": "children", "downloader": "downloaders"}

@@ -15,14 +15,11 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-import redis
-import requests
-
 from api.settings import ApiSettings
 from model_store import ModelStore, ModelStoreError
 from model_store.errors import StoreUnavailableError
 from model_store.settings import ModelSettings
-from petiole import parts, running, variables
+from petiole import parts, probes, running, variables
 from petiole.parts import Plan
 from petiole.running import AlreadyRunningError
 from petiole.settings import UpSettings
@@ -30,7 +27,6 @@ from petiole.supervisor import POLL_SECONDS, Console, Supervisor
 from tasks.settings import EMBEDDED_REDIS_URL
 
 REDIS = "redis"
-HTTP_SECONDS = 5.0
 READY_POLL_SECONDS = 0.4
 BACKLOG = 2048
 """Connections that wait for the API to take them; gunicorn's own default."""
@@ -211,9 +207,9 @@ def _start(service: Service, supervisor: Supervisor) -> None:
         supervisor.start(part)
         if part.name == REDIS:
             url = plan.environment["REDIS_URL"]
-            service.wait_until(lambda url=url: no_redis_at(url), what=REDIS)  # type: ignore[misc]
-    service.wait_until(lambda: missing_at(plan.api_url), what="the service")
-    service.wait_until(lambda: no_answer_of(f"{plan.flower_url}/healthcheck"), what="Flower")
+            service.wait_until(lambda url=url: probes.no_redis_at(url), what=REDIS)  # type: ignore[misc]
+    service.wait_until(lambda: probes.missing_at(plan.api_url), what="the service")
+    service.wait_until(lambda: probes.no_answer_of(f"{plan.flower_url}/healthcheck"), what="Flower")
 
 
 def _hear_signals(service: Service, supervisor: Supervisor) -> None:
@@ -295,57 +291,6 @@ def check_ports(plan: Plan) -> None:
             names = f"{setting_of[port]} and {setting}"
             raise StartError(f"{names} are both {port}; set one of them to another port")
         setting_of[port] = setting
-        if not port_is_free(port):
+        if not probes.port_is_free(port):
             message = f"port {port} for {name} is taken; set {setting} to a free one"
             raise StartError(message)
-
-
-def port_is_free(port: int) -> bool:
-    """Tell whether a server could listen on this port of 127.0.0.1 now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def missing_at(api_url: str) -> str:
-    """Return why a picture sent to the API now would not be classified; empty when it would.
-
-    A download worker that has not announced itself is missing too.
-    """
-    try:
-        response = requests.get(f"{api_url}/readyz", timeout=HTTP_SECONDS)
-        document = response.json()
-    except requests.RequestException as exc:
-        return f"{api_url}/readyz gives no answer ({type(exc).__name__})"
-    if not response.ok:
-        return str(document["detail"])
-    return "" if document["downloaders"] else "missing: a download worker"
-
-
-def no_answer_of(url: str) -> str:
-    """Return why a GET of `url` is not answered with success; empty when it is."""
-    try:
-        response = requests.get(url, timeout=HTTP_SECONDS)
-    except requests.RequestException as exc:
-        return f"{url} gives no answer ({type(exc).__name__})"
-    return "" if response.ok else f"{url} answers {response.status_code}"
-
-
-def no_redis_at(url: str) -> str:
-    """Return why PING is not answered at `url`, for instance while the server loads its file."""
-    try:
-        redis.Redis.from_url(url, socket_timeout=HTTP_SECONDS).ping()
-    except redis.RedisError as exc:
-        return str(exc)
-    return ""

@@ -18,6 +18,7 @@ from tasks import (
     log_format,
     problems,
     publisher,
+    stopping,
     stores,
     training_jobs,
     worker_start,
@@ -34,6 +35,8 @@ DAY_SECONDS = 24 * 3600
 RETRY_SECONDS = 10
 
 logger = logging.getLogger(__name__)
+
+signals.worker_ready.connect(stopping.take_over)
 
 problems.know(
     {

@@ -25,6 +25,7 @@ from tasks import (
     loaded_models,
     log_format,
     reconciler,
+    stopping,
     stores,
     trials,
     worker_start,
@@ -51,6 +52,9 @@ def _of_child() -> Announcement:
 @once
 def _of_downloader() -> Announcement:
     return Announcement("downloads")
+
+
+signals.worker_ready.connect(stopping.take_over)
 
 
 def _consumes(queue: str) -> bool:
