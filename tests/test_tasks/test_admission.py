@@ -1,4 +1,4 @@
-"""The client's side of the job stores: bounds, places, deadlines, keys, and what is forgotten."""
+"""How much a job store takes: open jobs, their bytes, Redis' memory; and what it leaves behind."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,14 +8,11 @@ from time import sleep
 import pytest
 import redis
 
-from tasks import lanes
-from tasks.errors import QueueFullError, ReusedKeyError, ServiceUnavailableError
-from tasks.job_stores import FAILURE, REVOKED, SUCCESS, Job, JobStore, retry_after
+from tasks.errors import QueueFullError, ServiceUnavailableError
+from tasks.job_stores import FAILURE, SUCCESS, Job, JobStore, retry_after
 from tasks.job_stores.redis import RedisJobStore
 from tasks.settings import TasksSettings
 from tests.test_tasks.test_job_stores import outcome, store  # noqa: F401 - the fixture
-
-LOW = lanes.lane("classify", lanes.LOW)
 
 
 def new_job(name: str, **more: object) -> Job:
@@ -180,154 +177,6 @@ def test_the_time_until_there_is_room_is_bounded(
 ) -> None:
     """A tenth of the open jobs is done by then; at least a second and at most a minute."""
     assert retry_after(open_jobs, rate) == seconds
-
-
-def test_a_job_knows_its_place(store: JobStore) -> None:  # noqa: F811
-    """How many are before it, and once five have left in a burst, when it will be over."""
-    accepted = [store.create(new_job(str(n))) for n in range(20)]
-    before = store.view("19")
-    for n in range(8):
-        sleep(0.05)
-        finished(store, str(n))
-    after = store.view("19")
-
-    assert [each.place.ahead for each in accepted] == list(range(20))
-    assert (before.place.ahead, before.place.seconds) == (19, None)
-    assert after.place.ahead == 11
-    # 12 jobs at one each twentieth of a second; a busy machine sleeps longer.
-    assert 0.6 <= after.place.seconds < 1.2
-
-
-def test_a_pause_is_not_a_slow_service(store: JobStore) -> None:  # noqa: F811
-    """Time in which nothing waited says nothing about the rate, nor does a stall."""
-    for burst in range(2):
-        for n in range(8):
-            store.create(new_job(f"{burst} {n}"))
-        for n in range(8):
-            finished(store, f"{burst} {n}")
-        sleep(1.5)
-    for n in range(2):
-        store.create(new_job(f"last {n}"))
-
-    assert store.view("last 1").place.seconds < 0.5
-
-
-def test_nobody_knows_when_nothing_leaves(store: JobStore) -> None:  # noqa: F811
-    """All workers are gone, and pictures wait: an estimate would be a guess."""
-    for n in range(9):
-        store.create(new_job(str(n)))
-    for n in range(8):
-        finished(store, str(n))
-    known = store.view("8").place.seconds
-    if isinstance(store, RedisJobStore):
-        store._client.hincrbyfloat("petiole:drain:classify", "at", -60)
-    else:
-        store._drains["classify"].at -= 60
-
-    assert known is not None
-    assert store.view("8").place.seconds is None
-
-
-def test_low_priority_is_behind_all_others(store: JobStore) -> None:  # noqa: F811
-    """Whenever they come."""
-    low = store.create(new_job("low", lane=LOW, priority="low"))
-    store.create(new_job("normal"))
-
-    assert (low.place.ahead, store.view("low").place.ahead) == (0, 1)
-    assert store.view("normal").place.ahead == 0
-    assert store.load().waiting[LOW] == store.load().waiting["classify"] == 1
-
-
-def test_what_is_started_or_over_has_no_place(store: JobStore) -> None:  # noqa: F811
-    """Nor has what never was."""
-    store.create(new_job("a"))
-    store.claim("a", stage="classify")
-    started = store.view("a")
-    store.finish("a", outcome(SUCCESS))
-    over = store.view("a")
-
-    assert (started.job.state, started.place, started.document) == ("STARTED", None, None)
-    assert over.document == outcome(SUCCESS).document
-    assert store.view("never").job is None
-
-
-def test_a_late_job_is_not_started(store: JobStore) -> None:  # noqa: F811
-    """Its deadline passed while it waited: it comes back as it is, and is among the late ones."""
-    store.create(new_job("late", deadline_seconds=0.05))
-    store.create(new_job("patient", deadline_seconds=100.0))
-    sleep(0.1)
-    late, patient = (store.claim(name, stage="classify") for name in ("late", "patient"))
-    listed = store.late(before=store.now(), limit=10)
-    store.revoke("late", outcome(REVOKED))
-
-    assert (late.state, patient.state, listed) == ("RETRY", "STARTED", ["late"])
-    assert store.late(before=store.now(), limit=10) == []
-
-
-def test_a_key_is_one_job(store: JobStore) -> None:  # noqa: F811
-    """Sent again it is the first one; with another request it is refused, wherever it is found."""
-    first = store.create(new_job("a", key="k"), digest="d")
-    second = store.create(new_job("b", key="k"), digest="d")
-
-    assert (first.task_id, second.task_id, store.get("b")) == ("a", "a", None)
-    assert store.earlier("k", digest="d") == "a"
-    assert store.earlier("other", digest="d") is None
-    for reuse in (
-        lambda: store.earlier("k", digest="x"),
-        lambda: store.create(new_job("c", key="k"), digest="x"),
-    ):
-        with pytest.raises(ReusedKeyError):
-            reuse()
-
-
-def test_a_full_service_still_knows_its_keys(store: JobStore) -> None:  # noqa: F811
-    """A repetition takes no place."""
-    bounded(store, max_open_jobs=1)
-    store.create(new_job("a", key="k"), digest="d")
-
-    assert store.create(new_job("b", key="k"), digest="d").task_id == "a"
-
-
-def test_a_withdrawn_job_frees_its_key(store: JobStore) -> None:  # noqa: F811
-    """Unless another request was given it meanwhile: what was promised to that one is kept."""
-    store.create(new_job("a", key="k"), digest="d")
-    freed = store.discard("a")
-    store.create(new_job("b", key="k"), digest="d")
-    store.earlier("k", digest="d")
-    kept = store.discard("b")
-
-    assert (freed, kept, store.get("a")) == (True, False, None)
-    assert store.get("b").state == "PENDING"
-
-
-def test_a_key_in_many_processes_is_one_job(redis_url: str) -> None:
-    """At the same moment, over stores of their own."""
-    with redis.Redis.from_url(redis_url) as client:
-        client.flushdb()
-    settings, start = TasksSettings(job_store_url=redis_url), Barrier(10)
-    made = [RedisJobStore(settings, patience_seconds=1.0) for _ in range(10)]
-    given: list[str] = []
-
-    def send(n: int) -> None:
-        start.wait()
-        given.append(made[n].create(new_job(str(n), key="k"), digest="d").task_id)
-
-    in_parallel(send, 10)
-
-    assert (len(given), len(set(given)), made[0].load().open_jobs) == (10, 1, 1)
-
-
-def test_what_is_over_is_forgotten_once(store: JobStore) -> None:  # noqa: F811
-    """The document goes, the state stays; what is not over stays whole."""
-    store.create(new_job("a", image_url="http://somewhere"))
-    early = store.forget("a")
-    finished(store, "a")
-    forgotten = [store.forget("a") for _ in range(2)]
-    job = store.get("a")
-
-    assert (early, forgotten, store.forget("never")) == (False, [True, False], False)
-    assert (job.state, job.filename, job.image_url) == (SUCCESS, "", "")
-    assert store.document("a") is None
 
 
 def test_nothing_is_left_without_an_end(redis_url: str) -> None:
