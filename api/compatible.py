@@ -15,7 +15,7 @@ from api.classify import submit
 from api.errors import (
     ApiError,
     NoImageError,
-    TaskRevokedError,
+    RevokedMeanwhileError,
     TooManyWaitersError,
     WaitOverError,
     problem_response,
@@ -97,7 +97,7 @@ def _ended(picture: uploads.Upload | uploads.ImageUrl) -> ClassifiedTask | Probl
     Raises:
         TooManyWaitersError: no place to wait is free; no job was made.
         WaitOverError: it is not over in time; its result can still be fetched.
-        TaskRevokedError: somebody else revoked it meanwhile.
+        RevokedMeanwhileError: somebody else revoked it meanwhile.
     """
     asked = catalog.asked(options.ClassifyOptions(top_k=LABELS))
     wanted = settings().compatible_wait_seconds
@@ -112,7 +112,7 @@ def _ended(picture: uploads.Upload | uploads.ImageUrl) -> ClassifiedTask | Probl
             return classified
         case FailedTask() as failed:
             return failed.error
-    raise TaskRevokedError("the task was revoked while it waited", task_id=answer.task_id)
+    raise RevokedMeanwhileError("the task was revoked while it waited", task_id=answer.task_id)
 
 
 def _wait_over(task_id: str) -> ApiError:

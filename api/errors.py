@@ -8,7 +8,7 @@ The tree::
     ├── UploadTooLargeError     413  more bytes than PETIOLE_TASKS_MAX_UPLOAD_BYTES
     ├── UnsupportedMediaError   415  a body of a kind that is not taken
     ├── InvalidOptionError      422  an option's value is out of its range
-    ├── TaskRevokedError        409  somebody revoked the task that this request waited for
+    ├── RevokedMeanwhileError   409  somebody revoked the task that this request waited for
     ├── TooManyWaitersError     503  no room to wait; the job was not accepted
     └── WaitOverError           504  a compatible route's wait is over; carries the task id
 """
@@ -76,7 +76,7 @@ class InvalidOptionError(ApiError):
     status, slug, title = 422, "invalid-option", "An option has an impossible value"
 
 
-class TaskRevokedError(ApiError):
+class RevokedMeanwhileError(ApiError):
     """The task that a compatible route waited for was revoked."""
 
     status, slug, title = 409, "task-revoked", "The task was revoked"
@@ -100,7 +100,7 @@ API_ERRORS = (
     UploadTooLargeError,
     UnsupportedMediaError,
     InvalidOptionError,
-    TaskRevokedError,
+    RevokedMeanwhileError,
     TooManyWaitersError,
     WaitOverError,
 )

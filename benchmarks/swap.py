@@ -31,7 +31,7 @@ MARK = "swap"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answered:
     """One answered request: when it was sent, how long it took, its status and version."""
 
     sent_at: float
@@ -45,7 +45,7 @@ class Clients:
     """A closed loop: each client sends the next picture when the last one is answered."""
 
     api: str
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[Answered] = field(default_factory=list)
     done: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
 
@@ -60,7 +60,7 @@ class Clients:
                 version = response.json().get("model_version", 0)
                 took = monotonic() - sent_at
                 with self.lock:
-                    self.answers.append(Answer(sent_at, took, response.status_code, version))
+                    self.answers.append(Answered(sent_at, took, response.status_code, version))
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def measure(store: ModelStore, service: Started, *, promotions: int) -> str:
 
 
 def _table(
-    answers: list[Answer], calm: list[tuple[float, float]], swaps: list[tuple[float, float]]
+    answers: list[Answered], calm: list[tuple[float, float]], swaps: list[tuple[float, float]]
 ) -> str:
     rows = [_row("calm", answers, calm), _row("while a version takes over", answers, swaps)]
     ratio = float(rows[1][3]) / float(rows[0][3])
@@ -138,7 +138,7 @@ def _table(
 
 
 def _row(
-    name: str, answers: list[Answer], spans: list[tuple[float, float]]
+    name: str, answers: list[Answered], spans: list[tuple[float, float]]
 ) -> tuple[str, str, str, str, str]:
     took_ms = sorted(
         answer.seconds * 1000

@@ -48,7 +48,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Measurements:
+class Rounds:
     """Pictures a second of both loops, and whole runs, round by round."""
 
     pictures: int
@@ -72,14 +72,14 @@ def main() -> None:
         report.write(DOCUMENT, text, mark=MARK)
 
 
-def _measure(folder: Path, rounds: int) -> Measurements:
+def _measure(folder: Path, rounds: int) -> Rounds:
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         source = sources.open_source(folder)
         found = data.check(source, inspection.findings_cache(root / "f"), advance=_silent)
         backbone = backbones.find(Request("efficientnet-lite0"))
         extractor = extractors.prepare(backbone, root / "b", report=print)
-        measured = Measurements(len(found.pictures), extractor.runtime, [], [], [], [])
+        measured = Rounds(len(found.pictures), extractor.runtime, [], [], [], [])
         for i in range(rounds):
             _measure_pass(measured, source, found, backbone, extractor, root / f"features{i}")
             measured.cold.append(_run(folder, root / str(i), "cold"))
@@ -88,7 +88,7 @@ def _measure(folder: Path, rounds: int) -> Measurements:
 
 
 def _measure_pass(
-    measured: Measurements,
+    measured: Rounds,
     source: Source,
     found: DataSet,
     backbone: Backbone,
@@ -142,7 +142,7 @@ def _run(folder: Path, root: Path, name: str) -> Run:
     return Run(seconds, phases[FEATURES])
 
 
-def _markdown(found: Measurements) -> str:
+def _markdown(found: Rounds) -> str:
     ratio = statistics.median(
         whole / bare for whole, bare in zip(found.whole, found.bare, strict=True)
     )

@@ -26,7 +26,7 @@ Reference = Annotated[str, typer.Argument(metavar="REF", help="name, name@versio
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 
 
-class Progress:
+class Steps:
     """Says on stderr what is being done; calling it begins a step, `update` details it."""
 
     def __init__(self, console: Console, status: Status) -> None:
@@ -69,12 +69,12 @@ def _service_errors() -> type[Exception]:
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
+def progress() -> Iterator[Steps]:
     """Yield what shows progress; the notes of heavy libraries are dropped meanwhile."""
     with quiet_libraries() as stderr:
         console = Console(file=stderr)
         with console.status("Starting") as status:
-            yield Progress(console, status)
+            yield Steps(console, status)
 
 
 def why_no_file(picture: str, *, command: str) -> str:

@@ -15,7 +15,7 @@ from model_store import importers, installers
 from model_store.card import ChannelOrder, Channels, ModelCard, Resample
 from model_store.errors import ImportOptionError
 from model_store.importers import ImportOptions
-from petiole.console import AsJson, Progress, errors_as_lines, open_store, progress
+from petiole.console import AsJson, Steps, errors_as_lines, open_store, progress
 from petiole.models_tables import show_card
 
 CHANNELS = 3
@@ -153,7 +153,7 @@ def _publish(
     show_card(store, card, as_json=as_json)
 
 
-def _say_what_is_served(report: Progress, card: ModelCard, production: int) -> None:
+def _say_what_is_served(report: Steps, card: ModelCard, production: int) -> None:
     if production == card.version:
         report(f"Published {card.ref}; {card.name} means it from now on")
     else:

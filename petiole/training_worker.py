@@ -29,7 +29,7 @@ from tasks.job_stores import SUCCESS
 from tasks.settings import TasksSettings
 from training import errors as training_errors
 from training.settings import TrainingPlaces
-from training.tasks import NAME
+from training.tasks import NAME, PhaseProgress, Trained
 
 DAY_SECONDS = 24 * 3600
 RETRY_SECONDS = 10
@@ -64,7 +64,7 @@ class RecordedTask(Task):  # type: ignore[type-arg]
             if not self._claimed(*args, **kwargs):
                 raise Ignore
             result = super().__call__(*args, **kwargs)
-            training_jobs.finish(TrainedTask(str(self.request.id), SUCCESS, **result))
+            training_jobs.finish(_document(str(self.request.id), Trained(**result)))
         except CAN_HEAL as exc:
             # The next start finds what this one computed and published.
             raise self.retry(exc=exc, countdown=RETRY_SECONDS) from exc
@@ -89,10 +89,27 @@ class RecordedTask(Task):  # type: ignore[type-arg]
         """Tell Celery's result backend, as ever, and the job record."""
         super().update_state(task_id, state, meta, **others)
         try:
-            training_jobs.note(task_id or str(self.request.id), Progress(**(meta or {})))
+            training_jobs.note(task_id or str(self.request.id), _noted(PhaseProgress(**meta or {})))
         except ServiceUnavailableError as exc:
             # How far it is matters less than that it goes on.
             logger.warning("progress not noted", extra={"reason": str(exc)})
+
+
+def _document(task_id: str, trained: Trained) -> TrainedTask:
+    return TrainedTask(
+        task_id=task_id,
+        state=SUCCESS,
+        model=trained.model,
+        filename=trained.filename,
+        report=trained.report,
+        top1=trained.top1,
+        test_pictures=trained.test_pictures,
+        model_version=trained.model_version,
+    )
+
+
+def _noted(told: PhaseProgress) -> Progress:
+    return Progress(phase=told.phase, done=told.done, total=told.total)
 
 
 app = Celery("petiole-training", task_cls=RecordedTask, include=["training.tasks"])

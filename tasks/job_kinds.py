@@ -52,4 +52,9 @@ _KINDS = {
 
 def of(job: Job) -> JobKind:
     """Return the kind of a job."""
-    return _KINDS[job.kind]
+    return named(job.kind)
+
+
+def named(kind: str) -> JobKind:
+    """Return the kind that jobs name so."""
+    return _KINDS[kind]

@@ -10,10 +10,9 @@ from time import time
 from typing import Any
 from uuid import uuid4
 
-from tasks import documents, jobs, publisher, stores, submission
+from tasks import documents, job_kinds, jobs, publisher, stores, submission
 from tasks.documents import Progress, TrainedTask
 from tasks.job_stores import SUCCESS, TRAINING, Job, Outcome
-from tasks.settings import settings
 
 
 def submit(flags: Mapping[str, Any], *, model: str, pictures: str) -> str:
@@ -53,8 +52,8 @@ def note(task_id: str, progress: Progress) -> None:
 
 def finish(document: TrainedTask) -> None:
     """End a training as SUCCESS with what it made; an earlier end wins."""
-    text, lives_seconds = documents.to_json(document), settings().training_ttl_seconds
-    outcome = Outcome(SUCCESS, text, {}, lives_seconds=lives_seconds)
+    lives_seconds = job_kinds.named(TRAINING).lives_seconds
+    outcome = Outcome(SUCCESS, documents.to_json(document), {}, lives_seconds=lives_seconds)
     stores.job_store().finish(document.task_id, outcome)
 
 

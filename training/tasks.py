@@ -6,6 +6,7 @@ state is PROGRESS, with the phase and how much of that is done.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
@@ -28,6 +29,40 @@ NAME = "training.tasks.train"
 PROGRESS = "PROGRESS"
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What the task returns, as plain JSON: the version, if one was published, and its worth.
+
+    Attributes:
+        model: Its name.
+        filename: That of the pictures' folder or file.
+        report: Address of the report on this machine.
+        top1: Share of the test pictures whose best label is right.
+        test_pictures: How many.
+        model_version: None when nothing was published.
+    """
+
+    model: str
+    filename: str
+    report: str
+    top1: float
+    test_pictures: int
+    model_version: int | None
+
+
+@dataclass(frozen=True)
+class PhaseProgress:
+    """What the task's state carries while it runs: `done` of `total`, both 0 if none is counted."""
+
+    phase: str
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        """Return it for people, as in `Computing features 3 of 9`."""
+        return f"{self.phase} {self.done} of {self.total}" if self.total else self.phase
+
+
 @shared_task(
     name=NAME,
     bind=True,
@@ -36,7 +71,7 @@ PROGRESS = "PROGRESS"
     throws=(TrainingError, ModelStoreError),
 )
 def train(self: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """Train as `petiole train` does with these settings; return what came of it.
+    """Train as `petiole train` does with these settings; return the members of `Trained`.
 
     Raises:
         Ignore: it was revoked while it ran; what it computed so far is kept for the next one.
@@ -55,14 +90,15 @@ def train(self: Any, settings: dict[str, Any]) -> dict[str, Any]:
     report = outcome.report.resolve().as_uri()
     if not outcome.verdict.passed:
         raise GateError(f"{outcome.verdict.text}; see {report}")
-    return {
-        "model": outcome.name,
-        "model_version": outcome.version,
-        "filename": wanted.image_dir.name,
-        "report": report,
-        "top1": outcome.evaluation.top1.value,
-        "test_pictures": outcome.evaluation.pictures,
-    }
+    trained = Trained(
+        model=outcome.name,
+        filename=wanted.image_dir.name,
+        report=report,
+        top1=outcome.evaluation.top1.value,
+        test_pictures=outcome.evaluation.pictures,
+        model_version=outcome.version,
+    )
+    return asdict(trained)
 
 
 def _run(settings: TrainingSettings, journal: Journal) -> "Outcome":
@@ -83,15 +119,13 @@ class _Teller:
         if name not in {"phase started", "progress"}:
             return
         done, total = int(fields.get("done", 0)), int(fields.get("total", 0))
-        progress = {"phase": str(fields["phase"]), "done": done, "total": total}
         try:
-            self._tell(progress)
+            self._tell(PhaseProgress(str(fields["phase"]), done, total))
         except (KombuError, BackendError, RedisError, OSError) as exc:
             # How far it is matters less than that it goes on while the broker is away.
             logger.warning("progress not told", extra={"reason": f"{type(exc).__name__}: {exc}"})
 
-    def _tell(self, progress: dict[str, Any]) -> None:
-        self._task.update_state(state=PROGRESS, meta=progress)
+    def _tell(self, progress: PhaseProgress) -> None:
+        self._task.update_state(state=PROGRESS, meta=asdict(progress))
         # An event of no known kind becomes the task's state in Flower, its `result` a column.
-        counted = " {done} of {total}".format(**progress) if progress["total"] else ""
-        self._task.send_event(f"task-{PROGRESS.lower()}", result=f"{progress['phase']}{counted}")
+        self._task.send_event(f"task-{PROGRESS.lower()}", result=str(progress))
