@@ -1,6 +1,7 @@
 """Faults of the workers: killed, frozen, rolled, poisoned."""
 
 import signal
+from time import monotonic
 
 from chaos.layout import Layout
 from chaos.pictures import Harm
@@ -11,6 +12,9 @@ WORKER_SECONDS = 12.0
 
 TAKE_OVER_SECONDS = 22.0
 """A readiness of 15 s runs out, and then a lost worker's seven."""
+
+IN_HAND = 16
+"""Pictures sent at once, so that every child holds one when the fault comes."""
 
 SHORT_LIMITS = ("task.soft_time_limit=3", "task.time_limit=4")
 CHILD_SECONDS = 7.0
@@ -45,10 +49,12 @@ def _frozen_handover(run: Run) -> None:
 
 def _freeze_worker(run: Run) -> None:
     """One of two workers freezes for 22 s with pictures in hand, then wakes up and goes on."""
-    with run.load(per_second=20), run.fault(), run.faults.frozen("worker", with_children=True):
-        run.calm(TAKE_OVER_SECONDS)
-        why = f"pictures of a worker that is frozen for {TAKE_OVER_SECONDS:g} s are not taken over"
-        run.expect_answered(accepted_before=run.begun_at, why=why)
+    why = f"pictures of a worker that is frozen for {TAKE_OVER_SECONDS:g} s are not taken over"
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        with run.faults.frozen("worker", with_children=True):
+            run.calm(TAKE_OVER_SECONDS)
+            run.expect_answered(accepted_before=monotonic() - TAKE_OVER_SECONDS + 1, why=why)
 
 
 def _roll(run: Run) -> None:
