@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 
 from chaos.stack import MIB, Stack
-from petiole.service import free_port
+from petiole.probes import free_port
 
 TICK_SECONDS = 1.0
 REQUEST_HEAD = b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "

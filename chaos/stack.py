@@ -19,7 +19,7 @@ from chaos import clock, colours, counted
 from chaos.layout import FULL, Layout, Protection, classify_worker, clean_environment, worker_name
 from chaos.wire import Wire
 from model_store import ModelStore
-from petiole import parts, service
+from petiole import parts, probes
 from petiole.parts import ROOT, Part
 from petiole.supervisor import POLL_SECONDS, Console, Supervisor
 
@@ -39,7 +39,7 @@ class Stack:
         """Prepare ports, directories and the model; nothing runs yet."""
         self.directory = directory
         self.layout = layout
-        self.redis_port, self._api_port = service.free_port(), service.free_port()
+        self.redis_port, self._api_port = probes.free_port(), probes.free_port()
         self.api = f"http://127.0.0.1:{self._api_port}"
         self.executions = directory / "executions"
         self.uploads = directory / "uploads"
@@ -77,9 +77,9 @@ class Stack:
         for part in self._parts:
             self.supervisor.start(part)
             if part.name == "redis":
-                self.wait_for(lambda: not service.no_redis_at(self.redis_url()), "redis")
+                self.wait_for(lambda: not probes.no_redis_at(self.redis_url()), "redis")
         self._keeper.start()
-        self.wait_for(lambda: not service.no_answer_of(f"{self.api}/livez"), "the API")
+        self.wait_for(lambda: not probes.no_answer_of(f"{self.api}/livez"), "the API")
         if self.layout.waits_until_ready:
             self.wait_for(self.is_whole, "the service")
 
@@ -123,13 +123,13 @@ class Stack:
 
     def is_whole(self) -> bool:
         """Tell whether `/readyz` says ready and names every child."""
-        if service.missing_at(self.api):
+        if probes.missing_at(self.api):
             return False
         return len(self.ready_children()) >= self.layout.workers * self._announcing()
 
     def ready_children(self) -> list[str]:
         """Return the children that say they are ready."""
-        document = requests.get(f"{self.api}/readyz", timeout=service.HTTP_SECONDS).json()
+        document = requests.get(f"{self.api}/readyz", timeout=probes.HTTP_SECONDS).json()
         children = document.get("children", [])
         return [child["process"] for child in children if child["state"] == "ready"]
 
