@@ -62,7 +62,8 @@ def test_the_service_runs_from_anywhere_as_its_user_wishes(
     assert elsewhere.classify(wait=10).status_code == 200
     assert requests.get(flower, timeout=5).ok
     assert {"log", "state"} == {path.name for path in directory.iterdir()}
-    assert {"redis", "uploads"} == {path.name for path in (directory / "state").iterdir()}
+    state = {path.name for path in (directory / "state").iterdir()}
+    assert state == {"redis", "uploads", "model-cache"}
     assert elsewhere.part("worker").environ()["OMP_NUM_THREADS"] == "2"
     assert elsewhere.part("worker").environ()["REMAP_SIGTERM"] == "SIGQUIT"
     assert _see_metrics_directory(elsewhere) == {"api": str(directory / "../metrics")}
