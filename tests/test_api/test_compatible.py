@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from api import waiting
 from api.settings import settings
-from tasks import jobs, once, stores
+from tasks import cancellation, once, stores
 from tasks.celery import app
 from tests.conftest import picture
 
@@ -99,7 +99,7 @@ def _revoke_the_first() -> str:
     while not jobs_by_id:
         sleep(0.01)
     (task_id,) = list(jobs_by_id)
-    jobs.revoke(task_id)
+    cancellation.cancel(task_id)
     return str(task_id)
 
 
