@@ -37,6 +37,8 @@ class Backlog:
     def __init__(self) -> None:
         """Begin with nothing kept."""
         self._writes: dict[str, Write] = {}
+        self.is_held = False
+        """Set while a server is known to refuse what the end of a task needs."""
 
     def __len__(self) -> int:
         """Return how many messages wait for their write."""
@@ -82,7 +84,8 @@ class QoS(_QoS):  # type: ignore[misc]
 
     def can_consume(self) -> bool:
         """Return whether there is credit, and the server takes what is said of earlier messages."""
-        return not backlog() and bool(super().can_consume())
+        kept = backlog()
+        return not kept and not kept.is_held and bool(super().can_consume())
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record a delivered message as unacknowledged; refused, it is delivered all the same.

@@ -77,6 +77,7 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         """Look at what this worker does, from the loop that does it."""
         super().register_with_event_loop(hub)
         self._stillness.looks = 0
+        self._refusal()
         hub.call_repeatedly(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -86,8 +87,9 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         self._stillness.look(could_take=reason is None and self._is_idle_beside_work())
 
     def on_ready(self) -> None:
-        """Go on as Celery does; with a broker that has no event loop, tell from Celery's timer."""
+        """Say what Redis cannot promise; without an event loop, tell from Celery's timer."""
         super().on_ready()
+        redis_checks.warnings()
         if self.hub is None and self.restart_count == 0:
             self.timer.call_repeatedly(LOOK_SECONDS, self._tell)
 
@@ -98,16 +100,22 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         return reason
 
     def _why_not_consuming(self) -> str | None:
+        if refusal := self._refusal():
+            return refusal
         if broker.backlog():
             return "the broker refuses writes"
-        if refusal := self._rights.refusal(self._wanted):
-            return refusal
         cancelled = [q for q in self._wanted if not self.task_consumer.consuming_from(q)]
         if cancelled:
             queue = cancelled[0]
             cure = f"celery control -d {self.hostname} add_consumer {queue}"
             return f"somebody cancelled the queue {queue}; take it up again with {cure}"
         return None
+
+    def _refusal(self) -> str:
+        """Look what the servers refuse; what could not be finished is not begun."""
+        refusal = self._rights.refusal(self._wanted)
+        broker.backlog().is_held = bool(refusal)
+        return refusal
 
     def _is_idle_beside_work(self) -> bool:
         if state.reserved_requests or self.connection.transport.driver_type != "redis":

@@ -78,19 +78,37 @@ def test_a_broker_without_an_event_loop_has_its_note_too(stage: Stage) -> None:
         wait_until(lambda: told(stage) == "ok")
 
 
-@pytest.mark.parametrize("denied", [("-psubscribe",), ("-publish",), ("resetchannels",)])
-def test_missing_rights_are_told_once(stage: Stage, denied: tuple[str, ...]) -> None:
+def test_what_redis_cannot_promise_is_said_and_the_service_is_ready(stage: Stage) -> None:
+    """In the log of the worker, and beside the checks of `/readyz`."""
+    stage.redis.config_set("appendonly", "no")
+    with stage.working(worker()):
+        warnings = stage.get("/readyz").json()["warnings"]
+        log = stage.log
+    stage.redis.config_set("appendonly", "yes")
+
+    assert warnings == ["broker and job store: jobs do not survive its restart; set appendonly yes"]
+    assert warnings[0] in log
+
+
+@pytest.mark.parametrize("denied", ["-psubscribe", "-publish"])
+def test_missing_rights_are_told_once(stage: Stage, denied: str) -> None:
     """Nothing can be classified: `/readyz` says what to allow, and the log is not flooded."""
     stage.redis.execute_command(
-        "ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "&*", "+@all", *denied
+        "ACL", "SETUSER", "worker", "reset", "on", ">pw", "~*", "&*", "+@all", denied
     )
     url = stage.redis_url.replace("//", "//worker:pw@")
     stage.redis.delete(READY_MEMBERS)
     with stage.running(worker(), REDIS_URL=url):
         reason = wait_until(lambda: "ACL SETUSER" in (text := told(stage)) and text)
-        time.sleep(5)
+        accepted = stage.accepted(1)
+        time.sleep(4)
+        states = stage.states(accepted)
         lines = stage.log.splitlines()
+
+    with stage.working(worker()):
+        stage.answered(accepted, seconds=10)
 
     assert "no worker takes pictures" in reason
     assert sum("NoPermission" in line for line in lines) <= 3
     assert len(lines) < 80
+    assert states == ["PENDING"]
