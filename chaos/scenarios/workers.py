@@ -16,6 +16,7 @@ TAKE_OVER_SECONDS = 22.0
 IN_HAND = 16
 """Pictures sent at once, so that every child holds one when the fault comes."""
 
+ENDED = "a picture ended the worker's main process"
 SHORT_LIMITS = ("task.soft_time_limit=3", "task.time_limit=4")
 CHILD_SECONDS = 7.0
 """Five seconds and the time to load a model."""
@@ -31,9 +32,11 @@ def _kill_children(run: Run) -> None:
 
 def _kill_main(run: Run) -> None:
     """The main process of the worker is killed with pictures in hand, twice."""
-    with run.load(per_second=20), run.fault():
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
         run.faults.kill("worker")
         run.calm(6.0)
+        run.burst(IN_HAND)
         run.faults.kill("worker")
 
 
@@ -73,6 +76,7 @@ def _poison(run: Run) -> None:
         for _ in range(2):
             run.send(Harm.SEGFAULT)
         run.calm(8.0)
+    _expect_no_restart(run)
 
 
 def _memory(run: Run) -> None:
@@ -81,6 +85,7 @@ def _memory(run: Run) -> None:
         for _ in range(5):
             run.send(Harm.MEMORY)
         run.calm(4.0)
+    _expect_no_restart(run)
 
 
 def _endless(run: Run) -> None:
@@ -89,6 +94,12 @@ def _endless(run: Run) -> None:
         for _ in range(2):
             run.send(Harm.ENDLESS)
         run.calm(12.0)
+    _expect_no_restart(run)
+
+
+def _expect_no_restart(run: Run) -> None:
+    restarts = run.stack.supervisor.restarts()["worker"]
+    run.expect(not restarts, f"{ENDED} ({restarts} restarts)")
 
 
 def _other_pool(run: Run) -> None:
