@@ -1,9 +1,9 @@
 """How fast jobs leave, and when a waiting one will: parts of scripts, and the same in Python.
 
-Time in which jobs waited is added up together with the jobs that left in it; its last ten seconds,
-or the last 64 jobs where those took longer, count most. Fewer would mislead: while a burst arrives
-the API takes its part of the cores, and jobs leave slower than they will. A pause in which nothing
-waited says nothing about the rate, and a stall of many times the usual interval is none.
+Time in which jobs waited is added up together with the jobs that left in it; its last twenty
+seconds, or the last 64 jobs where those took longer, count most. Fewer would mislead: while a burst
+arrives the API takes its part of the cores, and jobs leave slower than they will. A pause in which
+nothing waited says nothing about the rate, and a stall of many times the usual interval is none.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tasks import lanes
 
 OPEN, STARTED_JOBS = "petiole:open:", "petiole:started"
 SIZES, DEADLINES, DRAIN = "petiole:open-bytes", "petiole:deadlines", "petiole:drain:"
-KEPT_JOBS, KEPT_SECONDS, REMEMBERED_SECONDS = 64, 10.0, 86_400
+KEPT_JOBS, KEPT_SECONDS, REMEMBERED_SECONDS = 64, 20.0, 86_400
 LEAST_SEEN = 5
 STALL_INTERVALS, STALL_SECONDS, SILENT_SECONDS = 10, 1.0, 5.0
 _LOW = lanes.lane("", lanes.LOW)
