@@ -7,8 +7,9 @@ from flask import Response
 
 from api import bodies
 from api.errors import RETRY_AFTER_SECONDS, RETRY_LATER
+from tasks import documents
 from tasks.documents import AcceptedTask, FailedTask, OpenState
-from tasks.jobs import Answer
+from tasks.views import Answer
 
 POLL_AFTER_SECONDS = 1
 
@@ -30,7 +31,7 @@ def of_submission(answer: Answer) -> Response:
     """
     response = of(answer)
     if answer.document is not None:
-        response.headers["Content-Location"] = result_url(answer.task_id)
+        response.headers["Content-Location"] = documents.result_url(answer.task_id)
     if isinstance(finished := answer.finished, FailedTask):
         response.status_code = finished.error.status
         if response.status_code in RETRY_LATER:
@@ -40,7 +41,7 @@ def of_submission(answer: Answer) -> Response:
 
 def accepted(answer: Answer) -> Response:
     """Return 202 with the state, the result's address, and how far it is from being over."""
-    url = result_url(answer.task_id)
+    url = documents.result_url(answer.task_id)
     task = AcceptedTask(
         answer.task_id,
         cast("OpenState", answer.state),  # it has no document
@@ -60,8 +61,3 @@ def _moment(seconds: float) -> str:
     """Return a time since the epoch as RFC 3339 has it, to the millisecond."""
     said = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return said.replace("+00:00", "Z")
-
-
-def result_url(task_id: str) -> str:
-    """Return the address of a task's result."""
-    return f"/result/{task_id}"

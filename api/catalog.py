@@ -18,8 +18,8 @@ from model_store.errors import StoreUnavailableError
 from model_store.objects import Limits
 from model_store.rollouts import Rollout
 from model_store.settings import ModelSettings
-from tasks.jobs import Asked
 from tasks.once import once
+from tasks.submission import Asked
 
 REMEMBER_SECONDS = 1.0
 

@@ -4,7 +4,7 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from api import answers, catalog, options, uploads, waiting
-from tasks import jobs, submission
+from tasks import submission, views
 
 blueprint = APIBlueprint("classify", __name__, tag="Pictures")
 
@@ -33,11 +33,11 @@ def classify() -> Response:
 
 def submit(
     picture: uploads.Upload | uploads.ImageUrl,
-    asked: jobs.Asked,
+    asked: submission.Asked,
     *,
     wait_seconds: float,
     key: str = "",
-) -> jobs.Answer:
+) -> views.Answer:
     """Accept one picture, whole or by address; returns it finished if that is within the wait."""
     if isinstance(picture, uploads.ImageUrl):
         return submission.submit_url(picture.url, asked=asked, wait_seconds=wait_seconds, key=key)

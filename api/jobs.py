@@ -6,9 +6,9 @@ It shows everybody's jobs, so it is there only where the API listens on loopback
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from api import answers, bodies, options
+from api import bodies, options
 from api.settings import settings
-from tasks import ledger
+from tasks import documents, ledger
 from tasks.documents import AcceptedTask
 from tasks.errors import UnknownJobError
 
@@ -41,7 +41,7 @@ def job(task_id: str) -> Response:
 def retry(task_id: str) -> Response:
     """Classify a quarantined picture once more, as a new job."""
     again = ledger.retry(task_id)
-    url = answers.result_url(again)
+    url = documents.result_url(again)
     response = bodies.of(AcceptedTask(again, "PENDING", url), status=202)
     response.headers["Location"] = url
     return response

@@ -4,7 +4,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from api import answers, options, waiting
-from tasks import cancellation, jobs
+from tasks import cancellation, views
 
 blueprint = APIBlueprint("results", __name__, tag="Pictures")
 
@@ -18,7 +18,7 @@ def result(task_id: str) -> Response:
     an id that was never handed out; 410 when the result was kept for its time to live and is gone.
     """
     with waiting.place(options.wait_seconds()) as seconds:
-        response = answers.of(jobs.view(task_id, wait_seconds=seconds))
+        response = answers.of(views.view(task_id, wait_seconds=seconds))
     options.say_applied(response, seconds)
     return response
 

@@ -7,7 +7,7 @@ import typer
 
 from api.settings import ApiSettings
 from petiole import parts
-from tasks import publisher, training_jobs
+from tasks import documents, publisher, training_jobs
 from tasks.errors import ServiceUnavailableError
 from training.command import FAILED, SUCCEEDED, WRONG_USAGE
 from training.errors import SettingsError
@@ -24,7 +24,8 @@ def enqueue(settings: TrainingSettings) -> int:
         return _refuse(str(exc), WRONG_USAGE)
     except ServiceUnavailableError as exc:
         return _refuse(f"{exc}; is the service running (make run)?", FAILED)
-    address = f"{parts.url_of(ApiSettings().host, ApiSettings().port)}/result/{task_id}"
+    service = parts.url_of(ApiSettings().host, ApiSettings().port)
+    address = service + documents.result_url(task_id)
     typer.echo(f"Queued {task_id}; a training worker takes it from there.")
     if not publisher.has_worker("training"):
         typer.echo(

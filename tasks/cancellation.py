@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable
 
-from tasks import celery_results, job_kinds, jobs, stores
+from tasks import celery_results, job_kinds, jobs, ledger, stores, views
 from tasks.errors import ServiceUnavailableError, UnknownJobError
 from tasks.job_stores import OVER, REVOKED, Job, JobStore
-from tasks.jobs import Answer
+from tasks.views import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -14,7 +14,8 @@ logger = logging.getLogger(__name__)
 def cancel(task_id: str) -> Answer | None:
     """Cancel a job that is not over, and forget one that is: then there is no answer.
 
-    Whoever works on it finds that out before its next stage; its answer counts no more.
+    Whoever works on it finds that out before its next stage; its answer counts no more. What is
+    forgotten is not kept in quarantine either.
 
     Raises:
         UnknownJobError: no such task id.
@@ -37,8 +38,11 @@ def cancel(task_id: str) -> Answer | None:
 
 def _forget(store: JobStore, job: Job) -> None:
     key = celery_results.key_of(job.task_id)
-    if not store.forget(job.task_id, celery_key=key):
-        raise jobs.gone(job)
+    was_kept = stores.quarantine().has(job.task_id)
+    if was_kept:
+        ledger.purge(job.task_id)
+    if not store.forget(job.task_id, celery_key=key) and not was_kept:
+        raise views.gone(job)
     if not key:
         _tidy_up_after(job, (celery_results.forget,))
 

@@ -128,6 +128,11 @@ FinishedTask = ClassifiedTask | TrainedTask | FailedTask | RevokedTask
 _finished: TypeAdapter[FinishedTask] = TypeAdapter(FinishedTask)
 
 
+def result_url(task_id: str) -> str:
+    """Return the address of a task's result, below that of the API."""
+    return f"/result/{task_id}"
+
+
 def as_dict(document: "DataclassInstance") -> dict[str, Any]:
     """Return the members of a document; what is None is not there."""
     return asdict(document, dict_factory=_present)

@@ -1,4 +1,4 @@
-"""The life of one job: claim, finish, fail, view. `submission` begins it, `cancellation` ends it.
+"""The life of one job: claim, put off, finish, fail; `submission` begins, `cancellation` ends it.
 
 The only modules that change job records; the API and the task bodies call them.
 """
@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import time
 from typing import Any, Final
 
@@ -32,14 +32,11 @@ from tasks import (
 from tasks.documents import (
     ClassifiedTask,
     FailedTask,
-    FinishedTask,
-    Progress,
     RevocationReason,
     RevokedTask,
 )
 from tasks.errors import (
     CAN_HEAL,
-    ExpiredJobError,
     PoisonedJobError,
     ServiceUnavailableError,
     UnknownJobError,
@@ -55,8 +52,6 @@ from tasks.job_stores import (
     Job,
     JobStore,
     Outcome,
-    Place,
-    Watch,
 )
 from tasks.settings import settings
 
@@ -67,46 +62,6 @@ TAKES_WORKERS = (PoisonedJobError, WorkerLostError, TimeLimitExceeded)
 """What a job fails with that was started too often; its picture goes into quarantine."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a client is told about a job: its state, and the document once it is over, as JSON.
-
-    A training that runs has `progress`, a picture that waits a `place`. `submitted_at` is in
-    seconds since the epoch, where it was looked up.
-    """
-
-    task_id: str
-    state: str
-    document: str | None = None
-    progress: Progress | None = None
-    submitted_at: float | None = None
-    place: Place | None = None
-
-    @property
-    def finished(self) -> FinishedTask | None:
-        """What the document says, or None while the job is not over."""
-        return None if self.document is None else documents.finished(self.document)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a client wants of a picture.
-
-    Attributes:
-        model: The reference that it named, or the default one.
-        version: What that means now, as in `imagenet@1`; empty where nobody has looked.
-        top_k: How many labels.
-        deadline_seconds: How long somebody waits for them; 0 is for ever.
-        priority: `low` never delays what is `normal`.
-    """
-
-    model: str
-    top_k: int
-    version: str = ""
-    deadline_seconds: float = 0.0
-    priority: str = lanes.NORMAL
 
 
 def claim(task_id: str, *, stage: str, owner: str = "", explained: int = 0) -> Job | None:
@@ -280,7 +235,7 @@ def fail(
         logger.warning("failure of an unknown job", extra={"task_id": task_id})
         return
     problem = problems.of(exc)
-    error = problem.document(problems.detail_of(exc), instance=f"/result/{task_id}")
+    error = problem.document(problems.detail_of(exc), instance=documents.result_url(task_id))
     document = FailedTask(task_id, FAILURE, job.model, job.filename, error)
     counts = _counts_of_end(job, FAILURE, version=version, error=problem.slug)
     kind = job_kinds.of(job)
@@ -341,61 +296,3 @@ def is_wanted(task_id: str) -> bool:
     job = stores.job_store().get(task_id)
     is_open = job is not None and job.state not in OVER
     return is_open or stores.quarantine().has(task_id)
-
-
-def view(task_id: str, *, wait_seconds: float = 0.0) -> Answer:
-    """Return what is known of a job, at once or as soon as it is over within the wait.
-
-    Raises:
-        UnknownJobError: no such task id.
-        ExpiredJobError: it is over and its document's time to live passed.
-    """
-    store = stores.prompt_job_store()
-    answer = _view(store, task_id)
-    if wait_seconds <= 0 or answer.document is not None:
-        return answer
-    with store.watching(task_id) as watch:
-        # It may have ended before the watch began; that end sends no further notice.
-        answer = _view(store, task_id)
-        if answer.document is not None:
-            return answer
-        return watched(watch, task_id, wait_seconds)
-
-
-def watched(watch: Watch, task_id: str, wait_seconds: float) -> Answer:
-    """Return a job as soon as it is over, or as it is after the wait."""
-    document = watch.wait(seconds=wait_seconds)
-    if document is None:
-        return _view(stores.prompt_job_store(), task_id)
-    return Answer(task_id, json.loads(document)["state"], document)
-
-
-def _view(store: JobStore, task_id: str) -> Answer:
-    seen = store.view(task_id)
-    if seen.document is not None:
-        return Answer(task_id, json.loads(seen.document)["state"], seen.document)
-    if seen.job is None:
-        raise UnknownJobError(f"there is no task {task_id!r}")
-    if seen.job.state in OVER:
-        raise gone(seen.job)
-    return Answer(
-        task_id,
-        seen.job.state,
-        progress=_progress(seen.job),
-        submitted_at=seen.job.accepted_at,
-        place=seen.place,
-    )
-
-
-def gone(job: Job) -> ExpiredJobError:
-    """Return what is said of a job that is over and whose document is no longer there."""
-    if not job.filename:
-        return ExpiredJobError(f"the result of {job.task_id} was deleted")
-    lives = job_kinds.of(job).lives_seconds
-    return ExpiredJobError(f"the result of {job.task_id} was kept for {lives} seconds and is gone")
-
-
-def _progress(job: Job) -> Progress | None:
-    if job.state != STARTED or not job.progress:
-        return None
-    return Progress(**json.loads(job.progress))

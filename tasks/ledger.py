@@ -6,8 +6,8 @@ from typing import Literal
 from tasks import jobs, stores, submission
 from tasks.errors import UnknownJobError
 from tasks.job_stores import OVER, STARTED, Job
-from tasks.jobs import Asked
 from tasks.reconciler import LANES
+from tasks.submission import Asked
 
 Place = Literal["waiting", "started", "quarantined", "over"]
 MOST_LISTED = 1000

@@ -6,22 +6,41 @@ A client that names its request with a key gets one job for it, however often it
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from time import monotonic, time
 from uuid import uuid4
 
-from tasks import jobs, publisher, stores
+from tasks import lanes, publisher, stores, views
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError, ServiceUnavailableError, TasksError
 from tasks.job_stores import PENDING, Accepted, Job
-from tasks.jobs import Answer, Asked
 from tasks.once import once
 from tasks.urls import filename_of
+from tasks.views import Answer
 
 CLOSED_SECONDS = 0.1
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a client wants of a picture.
+
+    Attributes:
+        model: The reference that it named, or the default one.
+        version: What that means now, as in `imagenet@1`; empty where nobody has looked.
+        top_k: How many labels.
+        deadline_seconds: How long somebody waits for them; 0 is for ever.
+        priority: `low` never delays what is `normal`.
+    """
+
+    model: str
+    top_k: int
+    version: str = ""
+    deadline_seconds: float = 0.0
+    priority: str = lanes.NORMAL
 
 
 def submit_upload(
@@ -74,7 +93,7 @@ def _again(task_id: str, wait_seconds: float) -> Answer:
     """Return what the first request was answered, or would have been if it had waited now."""
     if wait_seconds <= 0:
         return Answer(task_id, PENDING)
-    return jobs.view(task_id, wait_seconds=wait_seconds)
+    return views.view(task_id, wait_seconds=wait_seconds)
 
 
 def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answer:
@@ -87,7 +106,7 @@ def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answe
         try:
             if accepted.task_id != job.task_id:
                 return _again(accepted.task_id, wait_seconds)
-            return jobs.watched(watch, job.task_id, wait_seconds)
+            return views.watched(watch, job.task_id, wait_seconds)
         except ServiceUnavailableError as exc:
             # The job is accepted: its client gets the id, and asks for the result later.
             logger.warning("wait ended early", extra={"task_id": job.task_id, "reason": str(exc)})

@@ -48,6 +48,15 @@ def test_it_can_be_purged_once(client: FlaskClient, quarantined: str) -> None:
     assert stored_uploads() == 0
 
 
+def test_its_client_can_have_it_forgotten(client: FlaskClient, quarantined: str) -> None:
+    """Then its picture is kept for nobody."""
+    statuses = [client.delete(f"/result/{quarantined}").status_code for _ in range(2)]
+
+    assert statuses == [204, 410]
+    assert client.get("/jobs").json["quarantined"] == []
+    assert stored_uploads() == 0
+
+
 def test_open_jobs_are_listed_where_they_are(client: FlaskClient) -> None:
     """Waiting until they are claimed, then started."""
     waiting, started = waiting_job(lane="classify"), waiting_job(lane="classify")

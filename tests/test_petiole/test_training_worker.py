@@ -7,7 +7,7 @@ from celery import Celery
 
 import tasks.celery
 from petiole.training_worker import app
-from tasks import cancellation, jobs, publisher, training_jobs
+from tasks import cancellation, jobs, publisher, training_jobs, views
 from tests.conftest import free_port
 from training import tasks as training_tasks
 
@@ -16,7 +16,7 @@ def ended(task_id: str, **flags: object) -> dict[str, str]:
     """Run the task with these flags in this process; return what `GET /result` would say."""
     app.loader.import_default_modules()
     app.tasks[training_tasks.NAME].apply(args=[flags], task_id=task_id)
-    return jobs.json.loads(jobs.view(task_id).document)
+    return jobs.json.loads(views.view(task_id).document)
 
 
 def test_the_publisher_and_the_task_have_one_name_and_one_queue() -> None:

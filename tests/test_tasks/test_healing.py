@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from tasks import jobs, submission
+from tasks import submission, views
 from tasks.documents import ClassifiedTask, FailedTask
-from tasks.jobs import Asked
+from tasks.submission import Asked
 from tests import colour_model
 from tests.conftest import picture, stored_uploads
 from tests.doorway import doorway
@@ -17,7 +17,7 @@ MORE_THAN_ONE_TRY_STANDS = 7
 FOR_EVER = 10_000
 
 
-def classified(*, closed_for: int, monkeypatch: pytest.MonkeyPatch) -> jobs.Answer:
+def classified(*, closed_for: int, monkeypatch: pytest.MonkeyPatch) -> views.Answer:
     """Classify a picture while the bucket with the models is away for so many connections."""
     with doorway(os.environ["AWS_ENDPOINT_URL"], closed_for=closed_for) as door:
         monkeypatch.setenv("AWS_ENDPOINT_URL", door.address)
@@ -25,7 +25,7 @@ def classified(*, closed_for: int, monkeypatch: pytest.MonkeyPatch) -> jobs.Answ
             picture("green"), filename="a.jpg", asked=Asked("colours", top_k=1)
         )
         assert door.turned_away
-    return jobs.view(submitted.task_id)
+    return views.view(submitted.task_id)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from model_store.errors import StoreUnavailableError
 from tasks import problems, publisher, statistics, stores, submission
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import ServiceUnavailableError
-from tasks.jobs import Asked
+from tasks.submission import Asked
 from tests.conftest import free_port, picture, stored_uploads
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
-from tasks import holding, jobs, signals, stores
+from tasks import holding, signals, stores, views
 from tasks.celery import app
 from tasks.errors import DownloadTimeoutError, UnknownJobError, UploadMissingError
 from tasks.job_stores import Job
@@ -37,7 +37,7 @@ def test_a_failure_is_the_jobs(task_id: str) -> None:
     """With the problem that the error stands for."""
     exception = UploadMissingError("the picture's bytes are gone")
     failed("classify", task_id, exception)
-    document = json.loads(jobs.view(task_id).document)
+    document = json.loads(views.view(task_id).document)
 
     assert (document["state"], document["error"]["type"]) == (
         *("FAILURE", "/problems#upload-missing"),
@@ -65,7 +65,7 @@ def test_a_lost_child_is_another_try(
     stores.image_store().put(task_id, picture("green"))
     failed("classify", task_id, exception)
 
-    assert jobs.view(task_id).finished.predictions[0].label == "green"
+    assert views.view(task_id).finished.predictions[0].label == "green"
     assert stores.job_store().get(task_id).resent == 1
 
 
@@ -76,7 +76,7 @@ def test_the_third_lost_child_is_the_last(task_id: str, exception: Exception) ->
         stores.job_store().claim(task_id, stage="classify")
     failed("classify", task_id, exception)
 
-    assert jobs.view(task_id).finished.error.type in {
+    assert views.view(task_id).finished.error.type in {
         "/problems#worker-lost",
         "/problems#time-limit",
     }
@@ -90,7 +90,7 @@ def test_a_failure_of_an_earlier_claim_counts_no_more(task_id: str) -> None:
     failed("classify", task_id, UploadMissingError("gone"))
     holding.release(task_id)
 
-    assert jobs.view(task_id).state == "STARTED"
+    assert views.view(task_id).state == "STARTED"
 
 
 def test_a_task_of_an_unknown_job_fails_for_its_caller() -> None:
@@ -107,7 +107,7 @@ def test_a_revocation_ends(task_id: str) -> None:
     """From Flower or the command line."""
     signals._end_revoked(request=SimpleNamespace(args=(task_id,)))
 
-    assert jobs.view(task_id).state == "REVOKED"
+    assert views.view(task_id).state == "REVOKED"
 
 
 def test_a_message_without_arguments_ends_nothing() -> None:

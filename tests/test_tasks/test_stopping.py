@@ -22,10 +22,10 @@ STOP_SECONDS = 8.0
 SUBMIT = """
 import sys
 from pathlib import Path
-from tasks import jobs, submission
+from tasks import submission
 image = Path(sys.argv[1]).read_bytes()
 for _ in range(60):
-    submission.submit_upload(image, filename="a.jpg", asked=jobs.Asked("colours", top_k=1))
+    submission.submit_upload(image, filename="a.jpg", asked=submission.Asked("colours", top_k=1))
 """
 
 

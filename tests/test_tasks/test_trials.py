@@ -12,7 +12,7 @@ import pytest
 from model_store import ModelStore
 from model_store.rollouts import Gate, Rollout
 from tasks import loaded_models, statistics, stores, submission, trials
-from tasks.jobs import Asked
+from tasks.submission import Asked
 from tests import colour_model
 from tests.conftest import picture
 
