@@ -165,7 +165,7 @@ def _slowest(run: Run) -> float:
         for task_id, end in run.journal.ends.items()
         if accepted[task_id].at > run.begun_at or end.at > run.begun_at
     ]
-    return max(waits, default=0.0)
+    return max([0.0, *waits])
 
 
 def _rate_during(run: Run) -> float:

@@ -174,9 +174,10 @@ class Supervisor:
 
     def _relay(self, running: Running, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
-        for line in process.stdout:
-            self._console.write(running.part.name, line.rstrip("\n"))
-            running.last_line = line.strip() or running.last_line
+        with process.stdout as log:
+            for line in log:
+                self._console.write(running.part.name, line.rstrip("\n"))
+                running.last_line = line.strip() or running.last_line
 
     def _report_end(self, running: Running) -> None:
         _kill_group(running.process)

@@ -121,7 +121,7 @@ SCENARIOS = (
     Scenario("kill-main", _kill_main, recovers_within=WORKER_SECONDS),
     Scenario("frozen-handover", _frozen_handover, recovers_within=WORKER_SECONDS),
     Scenario("freeze-worker", _freeze_worker, Layout(workers=2), recovers_within=WORKER_SECONDS),
-    Scenario("roll", _roll, quick=True),
+    Scenario("roll", _roll),
     Scenario("poison", _poison, answers_within=45.0),
     Scenario("memory-error", _memory, quick=True),
     Scenario("endless", _endless, Layout(worker_options=SHORT_LIMITS)),
