@@ -13,6 +13,7 @@ from redis.retry import Retry
 from tasks.errors import ServiceUnavailableError
 
 MEMORY_SECONDS = 1.0
+CLOCK_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -80,3 +81,26 @@ class Memory:
         if not said["maxmemory"] or said["maxmemory_policy"] != "noeviction":
             return 0.0
         return float(said["used_memory"]) / float(said["maxmemory"])
+
+
+class Clock:
+    """Redis' time, looked up every ten seconds at most, for commands that must not come late."""
+
+    def __init__(self, client: Any) -> None:
+        """Look it up over `client` when first asked."""
+        self._client = client
+        self._patience_seconds = client.connection_pool.connection_kwargs["socket_timeout"]
+        self._set_at = float("-inf")
+        self._ahead_seconds = 0.0
+
+    def when_nobody_listens(self) -> float:
+        """Return when whoever sends a command now has given up on it, in Redis' seconds."""
+        if monotonic() - self._set_at >= CLOCK_SECONDS:
+            seconds, microseconds = self._client.time()
+            self.set(float(seconds) + float(microseconds) / 1e6)
+        return float(monotonic() + self._ahead_seconds + self._patience_seconds)
+
+    def set(self, seconds: float) -> None:
+        """Take what Redis says that it is."""
+        self._set_at = monotonic()
+        self._ahead_seconds = seconds - self._set_at

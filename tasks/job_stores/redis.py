@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks import lanes
 from tasks.envelopes import Envelope
-from tasks.errors import QueueFullError, ReusedKeyError
+from tasks.errors import QueueFullError, ReusedKeyError, ServiceUnavailableError
 from tasks.job_stores import (
     PENDING,
     RETRY,
@@ -25,7 +25,7 @@ from tasks.job_stores import (
     retry_after,
     scripts,
 )
-from tasks.job_stores.connection import Memory, connect, translated
+from tasks.job_stores.connection import Clock, Memory, connect, translated
 from tasks.job_stores.measuring import OPEN, STARTED_JOBS
 from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, RedisWatch
 from tasks.job_stores.redis_upkeep import COUNTS, JOB, READY, RedisUpkeep
@@ -45,7 +45,7 @@ class RedisJobStore(RedisUpkeep):
         """Connect when first used; see `connect` for the patience."""
         self._settings = settings
         self._client = connect(settings.job_store_url, patience_seconds=patience_seconds)
-        self._memory = Memory(self._client)
+        self._memory, self._clock = Memory(self._client), Clock(self._client)
         self._notices = FinishNotices(self._client, document_prefix=DOCUMENT)
         register = self._client.register_script
         self._create, self._requeue = register(scripts.CREATE), register(scripts.REQUEUE)
@@ -62,9 +62,21 @@ class RedisJobStore(RedisUpkeep):
         if job.lane and self._memory.share() > self._settings.max_memory_share:
             detail = "the job store's memory is nearly full; send it again later"
             raise QueueFullError(detail, retry_after_seconds=RETRY_UNKNOWN_SECONDS)
-        message = envelope or NO_MESSAGE
+        said, *more = self._created(job, envelope or NO_MESSAGE, digest)
+        if said == "LATE":
+            self._clock.set(float(more[0]))
+            said, *more = self._created(job, envelope or NO_MESSAGE, digest)
+        if said == "LATE":
+            raise ServiceUnavailableError("the job store's clock leaps; try again shortly")
+        if said == "FULL":
+            raise _full(open_jobs=more[0], rate=more[1])
+        if said in {"EARLIER", "REUSED"}:
+            return Accepted(_earlier_id(said, *more))
+        return Accepted(job.task_id, _place(*more) if more else None)
+
+    def _created(self, job: Job, message: Envelope, digest: str) -> list[Any]:
         waits, key = OPEN + job.lane if job.lane else "", KEY + job.key if job.key else ""
-        said, *more = self._create(
+        said: list[Any] = self._create(
             keys=[JOB + job.task_id, DISCARDED + job.task_id, waits, message.key, key],
             args=[
                 self._settings.open_job_ttl_seconds,
@@ -77,14 +89,11 @@ class RedisJobStore(RedisUpkeep):
                 f"{job.deadline_seconds:g}",
                 digest,
                 self._settings.longest_record_seconds,
+                self._clock.when_nobody_listens(),
                 *_record(job, whole=False),
             ],
         )
-        if said == "FULL":
-            raise _full(open_jobs=more[0], rate=more[1])
-        if said in {"EARLIER", "REUSED"}:
-            return Accepted(_earlier_id(said, *more))
-        return Accepted(job.task_id, _place(*more) if more else None)
+        return said
 
     @translated
     def earlier(self, key: str, *, digest: str) -> str | None:

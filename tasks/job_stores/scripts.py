@@ -25,18 +25,20 @@ end
 """
 
 # A stalled server may carry out a creation after the discard that was sent later, over another
-# connection: the discard therefore leaves a mark. What a client sent before under the same key is
-# the same job, also in a full service.
+# connection: the discard therefore leaves a mark. It may also do so when the client heard of its
+# refusal long ago, and before the discard: what comes too late is not done. What a client sent
+# before under the same key is the same job, also in a full service.
 # KEYS: job, discarded mark, the lane's open jobs (or nothing), the queue's list (or nothing), the
 # client's key (or nothing).
 # ARGV: seconds to live, task id, message, lane, most open jobs, their most bytes, bytes of the
 # picture, seconds until nobody waits for it (or 0), digest of the request, the key's seconds to
-# live, then names and values of the record.
-# Returns what was done, and then: the earlier id, or how many jobs are open and how many leave in a
-# second, or how many are ahead and the seconds left.
+# live, when it is too late, then names and values of the record.
+# Returns what was done, and then: the time, or the earlier id, or how many jobs are open and how
+# many leave in a second, or how many are ahead and the seconds left.
 CREATE = f"""
 if redis.call('EXISTS', KEYS[2]) == 1 then return {{'DISCARDED'}} end
 {_TIME} {PLACE}
+if now > tonumber(ARGV[11]) then return {{'LATE', tostring(now)}} end
 if KEYS[5] ~= '' then
     local earlier = redis.call('HMGET', KEYS[5], 'digest', 'task_id')
     if earlier[1] and earlier[1] ~= ARGV[9] then return {{'REUSED'}} end
@@ -60,7 +62,7 @@ if KEYS[5] ~= '' then
     redis.call('HSET', KEYS[5], 'digest', ARGV[9], 'task_id', ARGV[2])
     redis.call('EXPIRE', KEYS[5], ARGV[10])
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 11))
+redis.call('HSET', KEYS[1], unpack(ARGV, 12))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[3]) end
 return {{'CREATED', place(ARGV[2], ARGV[4], now)}}

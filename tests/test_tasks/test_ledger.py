@@ -1,12 +1,19 @@
 """The ledger's part of the job stores: lanes, claims with owners and fences, losses."""
 
+import os
+import signal
 from dataclasses import replace
 from time import sleep
+from uuid import uuid4
 
 import pytest
+import redis
 
 from tasks.envelopes import Envelope
+from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import RETRY, STARTED, SUCCESS, Job, JobStore, Outcome
+from tasks.job_stores.redis import RedisJobStore
+from tasks.settings import TasksSettings
 from tests.test_tasks.test_job_stores import outcome, store  # noqa: F401 - the fixture
 
 ME, OTHER = "classify:here:1", "classify:there:2"
@@ -105,11 +112,6 @@ def test_one_of_many_has_its_turn(store: JobStore) -> None:  # noqa: F811
 
 def test_a_message_is_written_with_its_record(redis_url: str) -> None:
     """Both or neither; one that was withdrawn before it arrived is neither."""
-    import redis
-
-    from tasks.job_stores.redis import RedisJobStore
-    from tasks.settings import TasksSettings
-
     client = redis.Redis.from_url(redis_url, decode_responses=True)
     client.flushdb()
     made = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
@@ -122,3 +124,37 @@ def test_a_message_is_written_with_its_record(redis_url: str) -> None:
 
     assert listed == ["message"]
     assert made.get("withdrawn") is None
+
+
+def test_what_comes_too_late_is_not_accepted(redis_url: str) -> None:
+    """A client was refused while Redis stood still: its picture is not classified afterwards."""
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    client.flushdb()
+    made = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
+    job = Job("id", "m", 1, "f", accepted_at=1.0, queued_since=1.0, lane="classify")
+    made.create(job, Envelope("classify", "message"))
+    process_id = client.info("server")["process_id"]
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        with pytest.raises(ServiceUnavailableError):
+            made.create(replace(job, task_id="late"), Envelope("classify", "late"))
+        sleep(0.1)
+    finally:
+        os.kill(process_id, signal.SIGCONT)
+    made.now()
+    listed = client.lrange("classify", 0, -1)
+    client.close()
+
+    assert listed == ["message"]
+    assert made.get("late") is None
+
+
+def test_a_leap_of_its_clock_refuses_nobody(redis_url: str, monkeypatch) -> None:
+    """A creation that comes too late by a wrong clock is sent once more, by the right one."""
+    made = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
+    made.now()
+    made._clock.set(1.0)
+    job = Job(str(uuid4()), "m", 1, "f", accepted_at=1.0, queued_since=1.0, lane="classify")
+
+    assert made.create(job).task_id == job.task_id
+    assert made.get(job.task_id) is not None
