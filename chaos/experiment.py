@@ -66,7 +66,7 @@ def _measured(scenario: Scenario, run: Run) -> Measured:
         say("all answered" if settled else f"{len(run.journal.open())} not answered in time")
         after = _rate_again(run, watcher, before) if run.serves else 0.0
     _look_again(run)
-    return Measured(counted.executions(stack.executions), before, after, _left(stack))
+    return Measured(counted.executions(stack.executions), before, after, _left(run))
 
 
 def _rate(run: Run, watcher: Watcher) -> float:
@@ -96,21 +96,22 @@ def _look_again(run: Run) -> None:
             run.journal.changed.append(task_id)
 
 
-def _left(stack: Stack) -> tuple[str, ...]:
+def _left(run: Run) -> tuple[str, ...]:
     """Return what is still there of finished work, after time enough to tidy up."""
     deadline = monotonic() + TIDY_SECONDS
-    while left := (*_left_in_redis(stack), *_left_uploads(stack)):
+    while left := (*_left_in_redis(run), *_left_uploads(run.stack)):
         if monotonic() > deadline:
             return left
         sleep(0.2)
     return ()
 
 
-def _left_in_redis(stack: Stack) -> list[str]:
-    with stack.redis() as client:
+def _left_in_redis(run: Run) -> list[str]:
+    with run.stack.redis() as client:
+        unacknowledged = max(client.hlen("unacked"), client.zcard("unacked_index"))
         counts = {
             **{f"queue {queue}": client.llen(queue) for queue in QUEUES},
-            **{"unacked": client.hlen("unacked"), "unacked_index": client.zcard("unacked_index")},
+            "unacked": max(0, unacknowledged - run.faults.unacknowledged),
             **{key: client.zcard(key) for key in client.keys("petiole:open:*")},
         }
     return [f"left: {count} in {name}" for name, count in counts.items() if count]

@@ -22,18 +22,25 @@ NO_MEMORY = "1"
 
 
 class Faults:
-    """Hurts one service; `redone` is how many executions may be doubled by what was done."""
+    """Hurts one service, and says what that may cost.
+
+    `redone` is how many executions may be doubled. `unacknowledged` is how many messages of killed
+    workers may lie in kombu's `unacked` until its visibility timeout is over; their jobs went on
+    long before, and whoever claims them then is refused.
+    """
 
     def __init__(self, stack: Stack, rng: np.random.Generator) -> None:
         """Do nothing yet."""
         self._stack = stack
         self._rng = rng
         self._slow: list[socket.socket] = []
-        self.redone = 0
+        self.redone = self.unacknowledged = 0
 
     def kill(self, name: str) -> None:
         """SIGKILL the main process of one part, as the out-of-memory killer does."""
         self._may_redo_all()
+        if name in self._stack.worker_names():
+            self.unacknowledged += self._stack.layout.children
         self._stack.process(name).kill()
 
     def kill_child(self) -> None:
