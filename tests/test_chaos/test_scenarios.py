@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -38,9 +39,10 @@ def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:
     """Ctrl-C in the middle of a fault ends every part, also frozen ones."""
     words = [sys.executable, "-m", "chaos", "redis-frozen"]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-    ) as harness:
+    # A shell ignores it for what it starts in the background, such as these tests.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    options = {"stderr": subprocess.PIPE, "text": True, "preexec_fn": heard}
+    with subprocess.Popen(words, cwd=ROOT, env=environment, **options) as harness:
         assert harness.stderr is not None
         while "fault" not in harness.stderr.readline():
             assert harness.poll() is None
