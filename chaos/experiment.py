@@ -118,5 +118,9 @@ def _left_in_redis(run: Run) -> list[str]:
 
 
 def _left_uploads(stack: Stack) -> list[str]:
+    """Count uploads, except those in quarantine, which an operator has to see."""
+    with stack.redis() as client:
+        kept = set(client.zrange("petiole:quarantine", 0, -1))
     files = [file for file in stack.uploads.rglob("*") if file.is_file()]
-    return [f"left: {len(files)} uploads"] if files else []
+    left = [file for file in files if not any(task_id in file.name for task_id in kept)]
+    return [f"left: {len(left)} uploads"] if left else []
