@@ -15,7 +15,7 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import state
 from celery.worker.consumer import Consumer as _Consumer
 
-from tasks import broker, redis_checks, strays, worker_start
+from tasks import broker, redis_checks, stopping, strays, worker_start
 from tasks.consumption import (
     LOOK_SECONDS,
     LoopGuard,
@@ -81,6 +81,8 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         hub.call_repeatedly(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
+        if stopping.is_under_way():
+            return  # It takes nothing, as it should; Celery turns the loop in a thread meanwhile.
         if worker_start.pool_of(self.controller) != "solo":
             self._guard.turned()
         reason = self._tell()

@@ -35,7 +35,7 @@ class Stop:
         """Nothing was asked for."""
         self._consumer: Any = None
         self._celerys_own: Any = None
-        self._is_asked = False
+        self.is_asked = False
         self._ends_by = 0.0
 
     def take_over(self, consumer: Any) -> None:
@@ -47,9 +47,9 @@ class Stop:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         """Make a note of the first signal; another one is hurry, which Celery knows."""
-        if self._is_asked:
+        if self.is_asked:
             self._celerys_own(number, frame)
-        self._is_asked = True
+        self.is_asked = True
         signal.signal(signal.SIGALRM, self._wake)
         signal.setitimer(signal.ITIMER_REAL, LOOP_SECONDS)
 
@@ -58,7 +58,7 @@ class Stop:
             self._celerys_own(signal.SIGTERM, frame)
 
     def _look(self) -> None:
-        if not self._is_asked or state.should_terminate:
+        if not self.is_asked or state.should_terminate:
             return
         if not self._ends_by:
             self._begin()
@@ -88,6 +88,12 @@ class Stop:
 @once
 def _of_this_process() -> Stop:
     return Stop()
+
+
+def is_under_way() -> bool:
+    """Tell whether this worker was asked to end, in whatever way."""
+    asked = (state.should_stop, state.should_terminate)  # None, False, True, or an exit status
+    return _of_this_process().is_asked or not all(each is None or each is False for each in asked)
 
 
 def take_over(sender: Any, **_: Any) -> None:

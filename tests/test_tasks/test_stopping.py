@@ -106,15 +106,16 @@ def seconds_to_stop(process: subprocess.Popen[bytes]) -> float:
 
 
 def test_a_busy_worker_finishes_what_runs_and_puts_the_rest_back(
-    start: Callable[[], subprocess.Popen[bytes]], environment: dict[str, str]
+    start: Callable[[], subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """It does not wait for longer than its picture, and the next worker does what is left."""
+    """Nothing is wrong, nothing waits for longer than its picture, the next does what is left."""
     worker = start()
     submit(environment)
     seconds = seconds_to_stop(worker)
     start()
 
     assert seconds < STOP_SECONDS
+    assert "[error" not in (tmp_path / "log0").read_text()
     assert wait_until(lambda: ended(environment) == 60)
 
 
