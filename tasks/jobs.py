@@ -131,6 +131,8 @@ def put_off(task_id: str, job: Job | None, exc: BaseException) -> None:
         return
     try:
         again = stores.job_store().postpone(job, seconds=_pause_seconds(job))
+        if not again and not is_wanted(task_id):
+            _delete_upload(task_id)  # Its end was written after all, though nobody heard of that.
     except ServiceUnavailableError as away:
         logger.warning("job not put off", extra={"task_id": task_id, "reason": str(away)})
         return

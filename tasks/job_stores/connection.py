@@ -13,6 +13,8 @@ from redis.retry import Retry
 from tasks.errors import ServiceUnavailableError
 
 MEMORY_SECONDS = 1.0
+PROMPT_SECONDS = 0.8
+"""Asking and taking it back, one after the other, fit into the two seconds of an answer."""
 CLOCK_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
@@ -47,8 +49,8 @@ def connect(url: str, *, patience_seconds: float) -> Any:
     return redis.Redis.from_url(
         url,
         decode_responses=True,
-        socket_connect_timeout=1.0,
-        socket_timeout=1.0 if patience_seconds <= 1 else 5.0,
+        socket_connect_timeout=PROMPT_SECONDS,
+        socket_timeout=PROMPT_SECONDS if patience_seconds <= 1 else 5.0,
         health_check_interval=30,
         max_connections=200,
         retry=Retry(ExponentialBackoff(cap=1.0, base=0.1), tries, (redis.ConnectionError,)),

@@ -83,3 +83,15 @@ def test_strangers_do_not_see_them(
     once.begin_anew()
 
     assert client.get("/jobs").status_code == status
+
+
+def test_an_end_that_nobody_heard_of_leaves_no_picture(client: FlaskClient) -> None:
+    """Redis stood still and wrote it later: whoever puts the job off finds it over."""
+    task_id = waiting_job(lane="classify")
+    stores.image_store().put(task_id, picture("green"))
+    job = stores.job_store().claim(task_id, stage="classify", owner="classify:here:1")
+    jobs.end_revoked(task_id)
+    jobs.put_off(task_id, job, TimeoutError())
+
+    assert client.get(f"/result/{task_id}").json["state"] == "REVOKED"
+    assert stored_uploads() == 0
