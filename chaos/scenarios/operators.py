@@ -55,10 +55,11 @@ def _stranger(run: Run) -> None:
 
 
 def _cancelled_consumer(run: Run) -> None:
-    """`celery control cancel_consumer` stops the worker from taking anything."""
+    """`celery control cancel_consumer` lets nobody take pictures, until `/readyz`' cure is done."""
     with run.load(per_second=4), run.fault():
         run.stack.command(*CELERY, "control", "cancel_consumer", "classify")
         run.expect_unready()
+        run.stack.command(*CELERY, "control", "add_consumer", "classify")
 
 
 def _joined_queue(run: Run) -> None:
