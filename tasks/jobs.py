@@ -132,7 +132,8 @@ def put_off(task_id: str, job: Job | None, exc: BaseException) -> None:
     try:
         again = stores.job_store().postpone(job, seconds=_pause_seconds(job))
         if not again and not is_wanted(task_id):
-            _delete_upload(task_id)  # Its end was written after all, though nobody heard of that.
+            # Its end was written after all, though nobody heard of that.
+            stores.drop_upload(task_id)
     except ServiceUnavailableError as away:
         logger.warning("job not put off", extra={"task_id": task_id, "reason": str(away)})
         return
@@ -265,16 +266,8 @@ def drop_late(task_id: str) -> bool:
     dropped = store.revoke(task_id, revoked(job, reason=DEADLINE)) in {PENDING, RETRY}
     if dropped:
         logger.info("late job dropped", extra={"task_id": task_id})
-        _delete_upload(task_id)
+        stores.drop_upload(task_id)
     return dropped
-
-
-def _delete_upload(task_id: str) -> None:
-    try:
-        stores.image_store().delete(task_id)
-    except ServiceUnavailableError as exc:
-        # It is swept once its store is back.
-        logger.warning("upload not deleted", extra={"task_id": task_id, "reason": str(exc)})
 
 
 def end_revoked(task_id: str) -> None:

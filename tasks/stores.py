@@ -1,5 +1,8 @@
 """The stores of this process, opened once from the settings, after any fork."""
 
+import logging
+
+from tasks.errors import ServiceUnavailableError
 from tasks.image_store import ImageStore
 from tasks.job_stores import JobStore
 from tasks.job_stores.memory import MemoryJobStore
@@ -10,6 +13,9 @@ from tasks.settings import settings
 
 WORKER_PATIENCE_SECONDS = 30.0
 """A worker holds a finished picture: it waits out a restart of Redis rather than lose it."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @once
@@ -44,3 +50,11 @@ def quarantine() -> Quarantine:
     if settings().job_store_url == "memory://":
         return MemoryQuarantine(settings())
     return RedisQuarantine(settings())
+
+
+def drop_upload(task_id: str) -> None:
+    """Delete an upload; one whose store is away is swept once that is back."""
+    try:
+        image_store().delete(task_id)
+    except ServiceUnavailableError as exc:
+        logger.warning("upload not deleted", extra={"task_id": task_id, "reason": str(exc)})

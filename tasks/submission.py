@@ -159,12 +159,12 @@ def record(
         if accepted.task_id == job.task_id:
             publish()
         else:
-            _delete_upload(job)
+            stores.drop_upload(job.task_id)
     except ServiceUnavailableError:
         _withdraw(job)
         raise
     except TasksError:
-        _delete_upload(job)
+        stores.drop_upload(job.task_id)
         raise
     return accepted
 
@@ -179,23 +179,12 @@ def _withdraw(job: Job) -> None:
         discarded = stores.prompt_job_store().discard(job.task_id)
     except ServiceUnavailableError as exc:
         # The record expires and the upload is swept; the client has its 503.
-        _say_not_undone(job, exc)
+        reason = {"task_id": job.task_id, "reason": str(exc)}
+        logger.warning("submission not undone", extra=reason)
         # With a key it will come again, and the record may be there to answer it.
         discarded = not job.key
     if discarded:
-        _delete_upload(job)
-
-
-def _delete_upload(job: Job) -> None:
-    try:
-        stores.image_store().delete(job.task_id)
-    except ServiceUnavailableError as exc:
-        _say_not_undone(job, exc)
-
-
-def _say_not_undone(job: Job, exc: Exception) -> None:
-    reason = {"task_id": job.task_id, "reason": str(exc)}
-    logger.warning("submission not undone", extra=reason)
+        stores.drop_upload(job.task_id)
 
 
 class Gate:

@@ -57,6 +57,12 @@ def connect(url: str, *, patience_seconds: float) -> Any:
     )
 
 
+def time_of(client: Any) -> float:
+    """Return Redis' time, in seconds since the epoch."""
+    seconds, microseconds = client.time()
+    return float(seconds) + float(microseconds) / 1e6
+
+
 class Memory:
     """How much of its memory Redis uses, looked up once a second at most."""
 
@@ -98,8 +104,7 @@ class Clock:
     def when_nobody_listens(self) -> float:
         """Return when whoever sends a command now has given up on it, in Redis' seconds."""
         if monotonic() - self._set_at >= CLOCK_SECONDS:
-            seconds, microseconds = self._client.time()
-            self.set(float(seconds) + float(microseconds) / 1e6)
+            self.set(time_of(self._client))
         return float(monotonic() + self._ahead_seconds + self._patience_seconds)
 
     def set(self, seconds: float) -> None:

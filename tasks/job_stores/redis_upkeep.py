@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks import lanes
 from tasks.job_stores import Load
-from tasks.job_stores.connection import translated
+from tasks.job_stores.connection import time_of, translated
 from tasks.job_stores.measuring import DEADLINES, OPEN, SIZES, STARTED_JOBS
 from tasks.settings import TasksSettings
 
@@ -81,8 +81,7 @@ class RedisUpkeep:
     @translated
     def now(self) -> float:
         """Return Redis' time, in seconds since the epoch."""
-        seconds, microseconds = self._client.time()
-        return float(seconds) + float(microseconds) / 1e6
+        return time_of(self._client)
 
     @translated
     def take_turn(self, name: str, owner: str, *, seconds: float) -> bool:

@@ -1,6 +1,5 @@
 """Messages and credit while a real server refuses to write, and after."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +9,7 @@ import pytest
 import redis
 from kombu import Connection, Consumer, Message, Producer, Queue
 
-from petiole import parts
 from tasks import broker
-from tests.conftest import free_port, wait_for_redis
 
 pytestmark = pytest.mark.server
 
@@ -27,19 +24,6 @@ REFUSING: dict[str, tuple[Switch, Switch]] = {
         ("CONFIG", "SET", "min-replicas-to-write", "0"),
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
-    """A client of a server of its own, which the tests make refuse."""
-    port = free_port()
-    part = parts.redis(port, tmp_path_factory.mktemp("redis"))
-    process = subprocess.Popen(part.command, stdout=subprocess.DEVNULL)
-    wait_for_redis(f"redis://127.0.0.1:{port}/0")
-    with redis.Redis(port=port, decode_responses=True) as client:
-        yield client
-    process.terminate()
-    process.wait(timeout=10)
 
 
 @dataclass

@@ -1,17 +1,14 @@
 """What a real server lets us do and can promise, without leaving a trace in it."""
 
 import logging
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from petiole import parts
 from tasks import once, redis_checks
 from tasks.errors import ServiceUnavailableError
-from tests.conftest import free_port, wait_for_redis
+from tests.conftest import free_port
 from tests.test_end_to_end.conftest import wait_until
 
 pytestmark = pytest.mark.server
@@ -34,19 +31,6 @@ DENIED = [
     "resetchannels",
     "resetkeys",
 ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
-    """A client of a server of its own."""
-    port = free_port()
-    part = parts.redis(port, tmp_path_factory.mktemp("redis"))
-    process = subprocess.Popen(part.command, stdout=subprocess.DEVNULL)
-    wait_for_redis(f"redis://127.0.0.1:{port}/0")
-    with redis.Redis(port=port, decode_responses=True) as client:
-        yield client
-    process.kill()
-    process.wait(timeout=10)
 
 
 def use(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
