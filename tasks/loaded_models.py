@@ -19,6 +19,7 @@ from model_store.errors import StoreUnavailableError, UnknownModelError, Unknown
 from model_store.references import PRODUCTION
 from model_store.settings import ModelSettings
 from tasks.once import once
+from tasks.refused_versions import RefusedVersions, Version, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,24 +28,9 @@ if TYPE_CHECKING:
     from model_store.serving import ServedModel
 
 REFRESH_SECONDS = 1.0
-REFUSED_AGAIN_SECONDS = 30.0
 PROCESS_POOLS = ("prefork", "solo")
 
-Version = tuple[str, int]
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a version may not answer, and when (monotonic seconds) it is tried again."""
-
-    error: Exception
-    retry_at: float
-
-    @property
-    def reason(self) -> str:
-        """The error in one line."""
-        return f"{type(self.error).__name__}: {self.error}"
 
 
 class LoadedModels:
@@ -60,7 +46,7 @@ class LoadedModels:
         self._store = ModelStore.of(settings)
         self._answering: dict[str, Version] = {}
         self._models: OrderedDict[Version, tuple[ServedModel, int]] = OrderedDict()
-        self._refused: dict[Version, Refusal] = {}
+        self._refused = RefusedVersions()
         self._lock = Lock()
         self._refreshed_at = monotonic()
         self._is_watched = False
@@ -122,9 +108,8 @@ class LoadedModels:
         """Return a version from memory or load it; or why that cannot be, which is kept."""
         if (model := self._used(version)) is not None:
             return model
-        refusal = self._refused.get(version)
-        if refusal is not None and monotonic() <= refusal.retry_at:
-            return refusal.error
+        if (error := self._refused.why_not(version)) is not None:
+            return error
         # The children of this host load one after the other, and the rest go on answering.
         with turns.alone(self._settings.cache_directory):
             return self._used(version) or self._loaded_or_refused(version)
@@ -134,17 +119,17 @@ class LoadedModels:
             model = self._load(*version)
         except StoreUnavailableError as exc:
             logger.warning(
-                "version not loaded", extra={"model": _text(version), "reason": str(exc)}
+                "version not loaded", extra={"model": text_of(version), "reason": str(exc)}
             )
             return exc
         except Exception as exc:
             # Whatever it is, another version may be able to answer.
             foreseen = isinstance(exc, ModelStoreError)
-            fields = {"model": _text(version), "reason": str(exc)}
+            fields = {"model": text_of(version), "reason": str(exc)}
             logger.error("version refused", exc_info=not foreseen, extra=fields)
-            self._refused[version] = Refusal(exc, monotonic() + REFUSED_AGAIN_SECONDS)
+            self._refused.add(version, exc)
             return exc
-        self._refused.pop(version, None)
+        self._refused.lift(version)
         return model
 
     def refresh(self) -> bool:
@@ -180,21 +165,21 @@ class LoadedModels:
     @property
     def refused(self) -> dict[str, str]:
         """Why versions that should answer do not, by `name@version`."""
-        return {_text(version): refusal.reason for version, refusal in self._refused.items()}
+        return self._refused.reasons
 
     def _follow(self, reference: str) -> bool:
         answering = self._answering[reference]
         target = self._target(reference, answering)
-        if target == answering or not self._may_try(target):
+        if target == answering or self._refused.why_not(target):
             return False
         if self._hold(target):
             self._answering[reference] = target
-            logger.info("version took over", extra={"model": _text(target)})
+            logger.info("version took over", extra={"model": text_of(target)})
         return True
 
     def hold(self, name: str, version: int) -> bool:
         """Load a version beside the others, unless it is there; tells whether anything changed."""
-        if self.held(name, version) or not self._may_try((name, version)):
+        if self.held(name, version) or self._refused.why_not((name, version)):
             return False
         self._hold((name, version))
         return True
@@ -208,7 +193,7 @@ class LoadedModels:
         except ModelStoreError as exc:
             logger.warning("model not resolved", extra={"model": name, "reason": str(exc)})
             return False
-        if not self._may_try(version):
+        if self._refused.why_not(version):
             return False
         if self._hold(version):
             self._answering[name] = version
@@ -241,10 +226,6 @@ class LoadedModels:
             # A store that cannot be reached or a removed alias is no reason to stop answering.
             logger.warning("model not resolved", extra={"model": reference, "reason": str(exc)})
             return answering
-
-    def _may_try(self, version: Version) -> bool:
-        refusal = self._refused.get(version)
-        return refusal is None or monotonic() > refusal.retry_at
 
     def _used(self, version: Version) -> ServedModel | None:
         with self._lock:
@@ -280,7 +261,7 @@ class LoadedModels:
                 return
             if version != default:
                 del self._models[version]
-                logger.info("model dropped", extra={"model": _text(version)})
+                logger.info("model dropped", extra={"model": text_of(version)})
 
 
 def _size_bytes(artifact: Path) -> int:
@@ -315,8 +296,3 @@ def of_this_process() -> LoadedModels:
 def get(reference: str) -> ServedModel:
     """Return the warm model that answers for `reference`; see `LoadedModels.get`."""
     return of_this_process().get(reference)
-
-
-def _text(version: Version) -> str:
-    name, number = version
-    return f"{name}@{number}"
