@@ -3,13 +3,18 @@
 Prints the share of answers within 30 % of the truth, of those given with the 202 and of later ones.
 An answer is judged only where a second or more was left: below, the rounding of clocks decides.
 Sender and asker use http.client, for they share the cores with what they measure.
+
+With `--work-seconds` a picture takes a known time in a model that only waits, and the cores have
+time to spare: what is left of the error is the estimate's own. On a shared machine the speed of the
+real model changes from second to second, and nobody can foretell that.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,6 +26,8 @@ from time import sleep, time
 from typing import Any
 
 from benchmarks.service import SAMPLE, started_service
+from chaos.layout import Layout
+from chaos.stack import Stack
 
 SENDERS = 2
 ASKED_EACH = 10
@@ -127,14 +134,30 @@ def _row(name: str, ratios: Sequence[float]) -> str:
     return f"| {name} | {len(ratios)} | {within:.0%} | {median(ratios):.2f} | {spread} |"
 
 
+@contextmanager
+def _served(work_seconds: float) -> Iterator[str]:
+    """Run a service, with a model that only waits if that takes time; yields its host and port."""
+    with tempfile.TemporaryDirectory() as state:
+        if not work_seconds:
+            with started_service(Path(state)) as service:
+                yield service.api.removeprefix("http://")
+            return
+        stack = Stack(Path(state), Layout(work_seconds=work_seconds))
+        try:
+            stack.start()
+            yield stack.api.removeprefix("http://")
+        finally:
+            stack.stop()
+
+
 def main() -> None:
     """Measure one burst and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=400)
     parser.add_argument("--per-second", type=float, default=1000.0)
+    parser.add_argument("--work-seconds", type=float, default=0.0)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as state, started_service(Path(state)) as service:
-        address = service.api.removeprefix("http://")
+    with _served(arguments.work_seconds) as address:
         judged = measure(address, arguments.pictures, per_second=arguments.per_second)
     if not (judged.at_once and judged.later):
         sys.exit("no picture waited for a second: send more")
