@@ -12,10 +12,13 @@ from chaos.layout import Layout
 from chaos.pictures import Harm
 from chaos.run import Run, Scenario, say
 from chaos.stack import MIB, Stack
+from petiole import probes
+from petiole.supervisor import LONGEST_PAUSE_SECONDS
 
 PER_SECOND = 5.0
 PAUSE_SECONDS = (4.0, 12.0)
 SHARE_COMPARED = 4
+BACK_SECONDS = LONGEST_PAUSE_SECONDS + 10.0
 MAY_GROW = {"memory MiB": 1.15, "descriptors": 1.15, "Redis clients": 1.3, "Redis keys": 1.3}
 RESULT_SECONDS, TOMBSTONE_SECONDS = 150, 30
 SETTLED_SECONDS = RESULT_SECONDS + TOMBSTONE_SECONDS
@@ -117,7 +120,9 @@ def _redis_stalled(run: Run) -> None:
 
 def _redis_killed(run: Run) -> None:
     run.faults.kill("redis")
-    run.calm(5.0)
+    # One that was killed several times within a minute is started again after a longer pause.
+    back = run.waits_for(lambda: not probes.no_redis_at(run.stack.redis_url()), seconds=BACK_SECONDS)
+    run.expect(back, f"Redis is started again within {BACK_SECONDS:g} s")
 
 
 def _redis_full(run: Run) -> None:
