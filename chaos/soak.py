@@ -121,7 +121,9 @@ def _redis_stalled(run: Run) -> None:
 def _redis_killed(run: Run) -> None:
     run.faults.kill("redis")
     # One that was killed several times within a minute is started again after a longer pause.
-    back = run.waits_for(lambda: not probes.no_redis_at(run.stack.redis_url()), seconds=BACK_SECONDS)
+    back = run.waits_for(
+        lambda: not probes.no_redis_at(run.stack.redis_url()), seconds=BACK_SECONDS
+    )
     run.expect(back, f"Redis is started again within {BACK_SECONDS:g} s")
 
 
