@@ -5,6 +5,7 @@ from flask import Response
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api import (
+    assets,
     classify,
     compatible,
     errors,
@@ -28,14 +29,21 @@ TITLE, VERSION = "Petiole", "0.1.0"
 def create_app() -> APIFlask:
     """Return the WSGI application, configured from the environment."""
     environment.warn(ApiSettings, TasksSettings, ModelSettings)
-    app = APIFlask("petiole", title=TITLE, version=VERSION, docs_path=None, json_errors=False)
+    app = APIFlask(
+        "petiole",
+        title=TITLE,
+        version=VERSION,
+        docs_path=None,
+        json_errors=False,
+        static_folder=None,  # type: ignore[arg-type] # Flask's own annotation allows it
+    )
     app.config.update(
         MAX_CONTENT_LENGTH=uploads.max_body_bytes(),
         AUTO_404_RESPONSE=False,
         AUTO_OPERATION_SUMMARY=True,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # predictions are in order of rank
-    for module in (classify, results, compatible, models, jobs, health, metrics, pages):
+    for module in (classify, results, compatible, models, jobs, health, metrics, pages, assets):
         app.register_blueprint(module.blueprint)
     docs = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": TITLE})
     app.register_blueprint(docs, url_prefix="/docs")

@@ -124,6 +124,18 @@ class Catalog:
             names = self._store.names()
             return OfferedModels(tuple(self._offered(n, is_default=n == default) for n in names))
 
+    def model(self, name: str) -> OfferedModel:
+        """Return one model with its versions and aliases.
+
+        Raises:
+            UnknownModelError: there is none of this name; names the known ones.
+            StoreUnavailableError: the store cannot be reached.
+        """
+        default = ModelReference.parse(ModelSettings().default_model).name
+        with self._absence.noted():
+            self._store.resolve(name)
+            return self._offered(name, is_default=name == default)
+
     def _offered(self, name: str, *, is_default: bool) -> OfferedModel:
         versions = self._store.versions(name)
         card = self._store.card(name, versions[-1])

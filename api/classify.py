@@ -3,8 +3,8 @@
 from apiflask import APIBlueprint
 from flask import Response
 
-from api import answers, catalog, options, uploads, waiting
-from tasks import submission, views
+from api import answers, browsers, catalog, options, uploads, waiting
+from tasks import documents, submission, views
 
 blueprint = APIBlueprint("classify", __name__, tag="Pictures")
 
@@ -18,7 +18,8 @@ def classify() -> Response:
     `image_url` or `image` (base64 or a `data:` URL). The answer is 202 with the task id; with
     `wait` (or `Prefer: wait=N`) it is 200 with the finished document, if that is ready in time; the
     document of a job that failed has the status of its problem. A request that is sent again with
-    the same `Idempotency-Key` gets the task of the first one.
+    the same `Idempotency-Key` gets the task of the first one. A browser's form is led to the page
+    of the result.
     """
     picture, body_options = uploads.read()
     chosen = options.classify_options(body_options)
@@ -26,7 +27,10 @@ def classify() -> Response:
     key = options.idempotency_key()
     with waiting.place(options.bounded(chosen.wait)) as seconds:
         answer = submit(picture, asked, wait_seconds=seconds, key=key)
-    response = answers.of_submission(answer)
+    response = browsers.either(
+        page=lambda: browsers.lead_to(documents.result_url(answer.task_id)),
+        data=lambda: answers.of_submission(answer),
+    )
     options.say_applied(response, seconds)
     return response
 

@@ -20,7 +20,8 @@ from apiflask import APIFlask
 from flask import Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from api import bodies
+from api import bodies, browsers
+from api.advice import ADVICE
 from model_store import ModelStoreError
 from tasks import documents, problems
 from tasks.documents import ProblemDocument
@@ -107,12 +108,31 @@ API_ERRORS = (
 
 
 def problem_response(document: ProblemDocument, **members: Any) -> Response:
-    """Return a problem document, with further members, as a response with its own status."""
-    everything = documents.as_dict(document) | members
-    response = bodies.of_members(everything, status=document.status, mimetype=PROBLEM_TYPE)
+    """Return a problem document, with further members, as a response with its own status.
+
+    A browser gets a page that says the same, and what to do.
+    """
+    response = browsers.either(
+        page=lambda: _page(document, members),
+        data=lambda: bodies.of_members(
+            documents.as_dict(document) | members, status=document.status, mimetype=PROBLEM_TYPE
+        ),
+    )
     if document.status in RETRY_LATER:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def _page(document: ProblemDocument, members: dict[str, Any]) -> Response:
+    slug = document.type.removeprefix(problems.TYPE_PREFIX)
+    return browsers.page(
+        "problem.html",
+        status=document.status,
+        problem=document,
+        slug=slug if slug in ADVICE else "",
+        advice=ADVICE.get(slug, ""),
+        checks=members.get("checks", {}),
+    )
 
 
 def _of_api_error(exc: ApiError) -> Response:

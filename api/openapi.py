@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from api.catalog import OfferedModels
+from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
@@ -30,7 +30,7 @@ Spec = dict[str, Any]
 
 SCHEMAS = (
     *(AcceptedTask, ClassifiedTask, TrainedTask, FailedTask, RevokedTask, ProblemDocument),
-    *(UrlAnswer, PredictAnswer, OfferedModels, Ready, Overview, Listed),
+    *(UrlAnswer, PredictAnswer, OfferedModel, OfferedModels, Ready, Overview, Listed),
 )
 FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
 BINARY: Spec = {"type": "string", "format": "binary"}
@@ -81,6 +81,11 @@ def _plain_responses() -> dict[str, Spec]:
     not_ready = _problems({503: "Not ready; names what is missing"})
     return {
         "/models": {"200": _answer("The models", OfferedModels), **away},
+        "/models/{name}": {
+            "200": _answer("The model", OfferedModel),
+            **_problems({404: "No such model", 422: "No name of a model, or an option"}),
+            **away,
+        },
         "/livez": {"200": {"description": "Alive"}},
         "/readyz": {"200": _answer("Ready", Ready), **not_ready},
         "/metrics": {"200": {"description": "Prometheus' text format"}, **away},

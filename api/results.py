@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from api import answers, options, waiting
+from api import answers, browsers, options, waiting
 from tasks import cancellation, views
 
 blueprint = APIBlueprint("results", __name__, tag="Pictures")
@@ -18,7 +18,11 @@ def result(task_id: str) -> Response:
     an id that was never handed out; 410 when the result was kept for its time to live and is gone.
     """
     with waiting.place(options.wait_seconds()) as seconds:
-        response = answers.of(views.view(task_id, wait_seconds=seconds))
+        answer = views.view(task_id, wait_seconds=seconds)
+    response = browsers.either(
+        page=lambda: browsers.page("result.html", answer=answer, status=_status(answer)),
+        data=lambda: answers.of(answer),
+    )
     options.say_applied(response, seconds)
     return response
 
@@ -35,3 +39,7 @@ def cancel(task_id: str) -> Response:
     options.refuse_unknown(request.args, known=())
     cancelled = cancellation.cancel(task_id)
     return answers.of(cancelled) if cancelled else Response(status=204)
+
+
+def _status(answer: views.Answer) -> int:
+    return 202 if answer.document is None else 200

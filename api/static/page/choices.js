@@ -1,0 +1,56 @@
+// Which model answers, with how many labels, and which other one it is compared with.
+
+const element = (name) => document.getElementById(name);
+
+/** Fills the choices from what the service offers; `changed` is called after each change. */
+export class Choices {
+  constructor(changed) {
+    this.names = ["model", "other", "top-k"];
+    for (const name of this.names) element(name).addEventListener("change", changed);
+  }
+
+  offer(models, asked) {
+    for (const name of ["model", "other"]) {
+      const groups = models.map((model) => group(model));
+      const nothing = name === "other" ? [new Option("nothing", "")] : [];
+      element(name).replaceChildren(...nothing, ...groups);
+    }
+    const known = [...element("model").options].some((option) => option.value === asked);
+    const fallback = models.find((model) => model.default) ?? models[0];
+    element("model").value = known ? asked : (fallback?.name ?? "");
+    this.default = models.find((model) => model.default)?.name;
+  }
+
+  get topK() {
+    return Math.min(1000, Math.max(1, Math.round(Number(element("top-k").value)) || 5));
+  }
+
+  /** The models that every picture goes to: one, or two that are compared. */
+  get models() {
+    const [model, other] = [element("model").value, element("other").value];
+    return other && other !== model ? [model, other] : [model];
+  }
+
+  /** The options of a request, without those that would change nothing. */
+  get options() {
+    const [model] = this.models;
+    return { top_k: this.topK, ...(model && model !== this.default && { model }) };
+  }
+}
+
+function group({ name, versions, aliases, rollout }) {
+  const made = document.createElement("optgroup");
+  made.label = name;
+  const production = aliases.production ? `${name} (production: ${aliases.production})` : name;
+  const marks = (version) => {
+    const named = Object.entries(aliases).filter(([, number]) => number === version);
+    const words = named.map(([alias]) => alias);
+    if (rollout?.version === version) words.push(rollout.kind);
+    return words.length ? ` (${words.join(", ")})` : "";
+  };
+  made.append(new Option(production, name));
+  for (const version of [...versions].reverse()) {
+    made.append(new Option(`${name}@${version}${marks(version)}`, `${name}@${version}`));
+  }
+  return made;
+}
