@@ -19,7 +19,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench swap-bench train-bench chaos lock clean
+.PHONY: help setup run demo test check format bench swap-bench train-bench screenshots chaos lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ swap-bench: setup ## measure the latency while a version takes over
 
 train-bench: setup ## measure training: make train-bench IMAGES=folder-of-folders
 	@$(BIN)/python -m benchmarks.training $(IMAGES)
+
+screenshots: setup ## take the documents' pictures of the page anew; needs Chromium
+	@$(BIN)/python -m benchmarks.screenshots
 
 chaos: setup ## hurt the running service in every way and count what became of each picture
 	@$(BIN)/python -m chaos --document docs/reliability.md

@@ -39,6 +39,7 @@ export class Run {
     this.taskId = answer.task_id;
     this.state = answer.state;
     this.problem = answer.error ?? null;
+    this.item.name ||= answer.filename ?? "";
   }
 
   fail(problem, state = "refused") {

@@ -112,7 +112,6 @@ function follow(changed) {
   const lines = [];
   for (const item of changed) {
     for (const run of item.runs) {
-      if (item.name === "" && run.answer?.filename) item.name = run.answer.filename;
       if (run.said === run.state) continue;
       run.said = run.state;
       if (run.state === "SUCCESS" && run.best) lines.push(`${item.name}: ${run.best.label}`);
