@@ -58,12 +58,20 @@ def _soak(run: Run, *, seconds: float) -> None:
         while monotonic() < deadline:
             fault = FAULTS[int(run.rng.integers(len(FAULTS)))]
             say(f"{deadline - monotonic():.0f} s left: {fault.__name__.strip('_')}")
-            fault(run)
+            _hurt(run, fault)
             run.calm(float(run.rng.uniform(*PAUSE_SECONDS)))
             if monotonic() > begun + SETTLED_SECONDS:
                 samples.append(sample(run.stack))
     for line in growth(samples):
         run.expect(False, line)
+
+
+def _hurt(run: Run, fault: Callable[[Run], None]) -> None:
+    try:
+        fault(run)
+    except psutil.NoSuchProcess as exc:
+        # Chance names a part that is just being started again, and there is nothing to hurt.
+        say(f"not there: {exc}")
 
 
 def growth(samples: list[Sample]) -> list[str]:
