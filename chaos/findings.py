@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from chaos.pictures import Harm, Picture
 from chaos.run import Run, Scenario
 from petiole.chaos.findings import (
+    THROUGHPUT_SHARE,
     Findings,
     Span,
     broken_by,
@@ -19,7 +20,6 @@ from petiole.chaos.journal import Accepted, End, Journal
 
 MAX_ATTEMPTS = 3
 PROBABILITY_TOLERANCE = 1e-4
-THROUGHPUT_SHARE = 0.7
 
 
 @dataclass(frozen=True)

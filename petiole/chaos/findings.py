@@ -9,6 +9,9 @@ from typing import Any
 from petiole.chaos.journal import NO_ANSWER, Attempt, Journal
 
 API_SECONDS = 2.0
+THROUGHPUT_SHARE = 0.7
+"""What a service that is whole again answers in a second, at least, of what it did before."""
+
 FINE = frozenset({200, 202, 429, 503})
 
 

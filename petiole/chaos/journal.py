@@ -19,7 +19,10 @@ END_STATES = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request: when it was sent, its answer's status (0: none came), and how long it took."""
+    """One request: when it was sent, its answer's status (0: none came), and how long it took.
+
+    `error` is why none came, or what a problem document says.
+    """
 
     at: float
     verb: str
@@ -69,7 +72,7 @@ class Journal(Generic[P]):
     def look(self, api: str, task_id: str) -> bool:
         """GET one result; True when the job is over."""
         response = self.request("GET", f"{api}/result/{task_id}")
-        state = "" if response is None else _state(response)
+        state = "" if response is None else _member(response, "state")
         if response is None or state not in END_STATES:
             return False
         end = End(monotonic(), state, response.json())
@@ -93,8 +96,10 @@ class Journal(Generic[P]):
             response = requests.request(verb, url, headers=headers, timeout=TIMEOUT_SECONDS, **sent)
         except requests.RequestException as exc:
             error = type(exc).__name__
-        status = NO_ANSWER if response is None else response.status_code
-        later = "" if response is None else response.headers.get("Retry-After", "")
+        status, later = NO_ANSWER, ""
+        if response is not None:
+            status, later = response.status_code, response.headers.get("Retry-After", "")
+            error = "" if response.ok else _member(response, "detail")
         with self.lock:
             self.attempts.append(Attempt(at, verb, status, monotonic() - at, error, later))
         return response
@@ -129,9 +134,9 @@ class Journal(Generic[P]):
         return None
 
 
-def _state(response: requests.Response) -> str:
-    """Return the state that a result's body names; a problem that is no end has none."""
+def _member(response: requests.Response, name: str) -> str:
+    """Return a member of an answer's document; empty where it has none, or is none."""
     try:
-        return str(response.json().get("state", ""))
-    except requests.JSONDecodeError:
+        return str(response.json().get(name, ""))
+    except (requests.JSONDecodeError, AttributeError):
         return ""

@@ -44,5 +44,12 @@ def cells(row: Findings) -> tuple[str, ...]:
         ", ".join(f"{code or NO_ANSWER}: {n}" for code, n in row.codes.items()) or "0",
         f"{row.worst_api_seconds * 1000:.0f}",
         ", ".join(f"{rate:.0f}" for rate in row.rates),
-        "no" if row.broken else "yes",
+        kept(row),
     )
+
+
+def kept(row: Findings) -> str:
+    """Return whether every promise was kept, as far as that was seen."""
+    if row.broken:
+        return "no"
+    return "interrupted" if row.lost is None else "yes"
