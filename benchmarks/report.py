@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.measurements import Measurements
 from model_store.settings import available_cores
+from petiole.markdown import table
 
 PACKAGES = (
     "celery",
@@ -92,12 +93,6 @@ def _times(found: Measurements) -> str:
         ("all classify children killed, to the next answer", recovery),
     ]
     return table(("", "seconds"), rows)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first are numbers."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
 
 
 def _versions() -> str:

@@ -22,6 +22,7 @@ import requests
 from benchmarks import report
 from benchmarks.service import ROOT, SAMPLE, Started, started_service
 from model_store import ModelStore
+from petiole.markdown import table
 
 CLIENTS = 4
 CALM_SECONDS = 6.0
@@ -133,7 +134,7 @@ def _table(
     return (
         f"{len(swaps)} promotions under {CLIENTS} clients; a version took over in"
         f" {seconds:.1f} s (median); {failed} of {len(answers)} requests failed;"
-        f" p99 ratio {ratio:.2f}.\n\n{report.table(head, rows)}"
+        f" p99 ratio {ratio:.2f}.\n\n{table(head, rows)}"
     )
 
 

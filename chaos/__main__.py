@@ -11,10 +11,10 @@ from benchmarks import report
 from chaos import controls, soak, table
 from chaos.controls import CONTROLS
 from chaos.experiment import row_of
-from chaos.findings import Findings
 from chaos.layout import FULL, PROTECTIONS, Protection
 from chaos.run import Scenario, say
 from chaos.scenarios import SCENARIOS
+from petiole.chaos.findings import Findings
 
 INTERRUPTED = 130
 MARKS = {FULL.name: "chaos", PROTECTIONS["plain"].name: "plain"}

@@ -8,11 +8,12 @@ from time import monotonic, sleep
 import numpy as np
 
 from chaos import counted
-from chaos.findings import THROUGHPUT_SHARE, Findings, Measured, findings
+from chaos.findings import Measured, findings
 from chaos.layout import FULL, Protection
-from chaos.load import Watcher
 from chaos.run import Run, Scenario, say
 from chaos.stack import Stack, StackError
+from petiole.chaos.findings import THROUGHPUT_SHARE, Findings
+from petiole.chaos.load import Watcher
 
 BURST_SECONDS = 10.0
 BURSTS_AFTERWARDS = 3

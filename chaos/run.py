@@ -9,12 +9,12 @@ from time import monotonic, sleep
 import numpy as np
 import requests
 
-from chaos import load
 from chaos.faults import Faults
-from chaos.journal import Journal
 from chaos.layout import Layout
 from chaos.pictures import Harm, Picture, drawn
 from chaos.stack import Stack
+from petiole.chaos import load
+from petiole.chaos.journal import Journal
 
 PER_SECOND = 12.0
 CALM_SECONDS = 2.0
@@ -29,7 +29,7 @@ class Run:
 
     stack: Stack
     rng: np.random.Generator
-    journal: Journal = field(default_factory=Journal)
+    journal: Journal[Picture] = field(default_factory=Journal)
     begun_at: float = 0.0
     healed_at: float = 0.0
     serves: bool = True
@@ -47,7 +47,11 @@ class Run:
         """Send one new picture; return its task id when it was accepted."""
         with self.journal.lock:
             picture = next(self._pictures) if harm is Harm.NONE else drawn(self.rng, harm)
-        return self.journal.send(self.stack.api, picture)
+        return self.journal.send(self.stack.api, picture, data=picture.upload, kind="image/png")
+
+    def send_bytes(self, upload: bytes, *, kind: str = "image/png") -> str | None:
+        """Send something of which any typed end is right."""
+        return self.journal.send(self.stack.api, None, data=upload, kind=kind)
 
     @contextmanager
     def load(self, per_second: float = PER_SECOND) -> Iterator[None]:

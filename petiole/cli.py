@@ -4,14 +4,14 @@ Exit codes: 0 done, 1 it failed, 2 wrong usage, 130 interrupted.
 """
 
 import os
-import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
 from petiole import (
+    chaos_command,
     jobs_command,
     models_command,
     rollout_commands,
@@ -19,6 +19,7 @@ from petiole import (
     train_command,
     variables,
 )
+from petiole.console import without_password
 
 PREFIXES = {
     "ApiSettings": "PETIOLE_API_",
@@ -41,6 +42,7 @@ app = typer.Typer(
 rollout_commands.register(models_command.app)
 app.add_typer(models_command.app, name="models")
 app.add_typer(jobs_command.app, name="jobs")
+app.add_typer(chaos_command.app, name="chaos")
 train_command.register(app)
 
 
@@ -97,7 +99,7 @@ def _of_setting(exc: ValidationError) -> str:
     """Return one line for each bad setting: its name in the environment, value, expectation."""
     prefix = PREFIXES.get(exc.title, "PETIOLE_UP_")
     return "; ".join(
-        f"{_variable(prefix, str(error['loc'][0]))} is {_without_password(error['input'])!r}: "
+        f"{_variable(prefix, str(error['loc'][0]))} is {without_password(error['input'])!r}: "
         f"{error['msg'].removeprefix('Value error, ')}"
         for error in exc.errors()
     )
@@ -111,13 +113,6 @@ def _variable(prefix: str, field: str) -> str:
 
         return redis_url_variable()
     return name
-
-
-def _without_password(value: Any) -> Any:
-    """Return a bad value as it may be shown: an address names no user and no password."""
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"(?<=password=)[^&]*", "…", re.sub(r"^([\w+.-]*://)?.*@", r"\1…@", value))
 
 
 def main() -> None:

@@ -53,10 +53,10 @@ def refusals(queues: Collection[str], *, answers_clients: bool = False) -> list[
         ServiceUnavailableError: a server does not answer.
     """
     found = [
-        (name, _refusal(url, _commands_of(name, url, queues, answers_clients)))
-        for url, name in _servers().items()
+        (name, refusal(url, _commands_of(name, url, queues, answers_clients)))
+        for url, name in servers().items()
     ]
-    return [f"{name}: {cure(refusal)}" for name, refusal in found if refusal]
+    return [f"{name}: {cure(answer)}" for name, answer in found if answer]
 
 
 def warnings() -> tuple[str, ...]:
@@ -64,8 +64,9 @@ def warnings() -> tuple[str, ...]:
 
     Each is also logged, once in a process.
     """
-    servers = _servers().items()
-    found = tuple(f"{name}: {doubt}" for url, name in servers for doubt in _doubts(_info(url)))
+    found = tuple(
+        f"{name}: {doubt}" for url, name in servers().items() for doubt in _doubts(_info(url))
+    )
     for sentence in found:
         if sentence not in _said():
             _said().add(sentence)
@@ -78,7 +79,7 @@ def _said() -> set[str]:
     return set()
 
 
-def _servers() -> dict[str, str]:
+def servers() -> dict[str, str]:
     """Return what each server is, by URL, as far as broker and job store are Redis."""
     broker_url = str(app.conf.broker_url).split(";", maxsplit=1)[0]  # the rest are for failures
     store_url = settings().job_store_url
@@ -124,7 +125,7 @@ def _commands_of(
     return commands
 
 
-def _refusal(url: str, commands: Iterable[tuple[str, ...]]) -> Exception | None:
+def refusal(url: str, commands: Iterable[tuple[str, ...]]) -> Exception | None:
     """Return the answer to the first command that the server would refuse.
 
     The commands are queued in a transaction that is thrown away: the server judges memory, disk,

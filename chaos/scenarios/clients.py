@@ -57,7 +57,7 @@ def _broken_pictures(run: Run) -> None:
     uploads = [broken(run.rng) for _ in range(80)]
     with run.load(), run.fault():
         for upload in uploads:
-            run.journal.send_bytes(run.stack.api, upload)
+            run.send_bytes(upload)
             run.calm(0.05)
 
 
@@ -66,7 +66,7 @@ def _slow_origin(run: Run) -> None:
     with run.load(), run.fault(), _dripping_server() as url:
         body = json.dumps({"image_url": url}).encode()
         for _ in range(4):
-            run.journal.send_bytes(run.stack.api, body, kind="application/json")
+            run.send_bytes(body, kind="application/json")
         run.calm(12.0)
 
 

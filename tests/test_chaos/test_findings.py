@@ -8,12 +8,13 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from chaos.findings import Findings, Measured, findings
-from chaos.journal import Accepted, Attempt, End
+from chaos.findings import Measured, findings
 from chaos.layout import Layout
 from chaos.pictures import Harm, Picture, drawn
 from chaos.run import Run, Scenario
 from chaos.stack import Stack
+from petiole.chaos.findings import Findings
+from petiole.chaos.journal import Accepted, Attempt, End
 
 RNG = np.random.default_rng(3)
 

@@ -1,7 +1,7 @@
 """The table of a run as people read it."""
 
 from chaos import table
-from chaos.findings import Findings
+from petiole.chaos.findings import Findings
 
 ROW = Findings(
     "redis-full",

@@ -26,7 +26,9 @@ def _loaded(program: str, **environment: str) -> set[str]:
     return set(result.stdout.split())
 
 
-@pytest.mark.parametrize("module", [*LIGHT_MODULES, "petiole.models_command"])
+@pytest.mark.parametrize(
+    "module", [*LIGHT_MODULES, "petiole.models_command", "petiole.chaos.conduct"]
+)
 def test_what_the_api_uses_loads_nothing_heavy(module: str) -> None:
     """Neither NumPy nor a runtime comes with cards, errors, headers and the store."""
     assert set() == _loaded(f"import {module}")

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from chaos.journal import Journal
+from petiole.chaos.journal import Journal
 
 T = TypeVar("T")
 
@@ -20,27 +20,31 @@ LOOK_SECONDS = 0.02
 @contextmanager
 def steady(send: Callable[[], object], *, per_second: float) -> Iterator[None]:
     """Call `send` at this rate for the duration of the block, from up to `SENDERS` threads."""
-    done = Event()
-    with ThreadPoolExecutor(SENDERS) as pool:
-        clock = Thread(target=_tick, args=(pool, send, 1 / per_second, done), daemon=True)
-        clock.start()
-        try:
-            yield
-        finally:
-            done.set()
-            clock.join()
+    done, pool = Event(), ThreadPoolExecutor(SENDERS)
+    clock = Thread(target=_tick, args=(pool, send, 1 / per_second, done), daemon=True)
+    clock.start()
+    try:
+        yield
+    finally:
+        done.set()
+        clock.join()
+        pool.shutdown(cancel_futures=True)
 
 
 def burst(send: Callable[[], T], *, count: int, senders: int = 8) -> list[T]:
     """Call `send` so often as fast as that many senders can; return what it gave."""
-    with ThreadPoolExecutor(senders) as pool:
+    pool = ThreadPoolExecutor(senders)
+    try:
         return [future.result() for future in [pool.submit(send) for _ in range(count)]]
+    finally:
+        # Whoever is interrupted sends no more.
+        pool.shutdown(cancel_futures=True)
 
 
 class Watcher:
     """Asks for every open result in turn, as clients that poll do."""
 
-    def __init__(self, journal: Journal, api: str) -> None:
+    def __init__(self, journal: Journal[Any], api: str) -> None:
         """Prepare; nothing is asked yet."""
         self._journal = journal
         self._api = api

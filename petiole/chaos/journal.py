@@ -1,14 +1,15 @@
-"""What the harness saw: every request with its answer, every accepted picture and its end."""
+"""What was seen from outside: every request with its answer, every accepted picture and its end."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import requests
 
-from chaos.pictures import Picture
+P = TypeVar("P")
+"""Whatever is known of a picture that is sent."""
 
 NO_ANSWER = 0
 ACCEPTED = 202
@@ -18,21 +19,26 @@ END_STATES = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request: when it was sent, its answer's status (0: none came), and how long it took."""
+    """One request: when it was sent, its answer's status (0: none came), and how long it took.
+
+    `error` is why none came, or what a problem document says.
+    """
 
     at: float
     verb: str
     status: int
     seconds: float
     error: str = ""
+    retry_after: str = ""
+    """The answer's header of that name, as it stands there."""
 
 
 @dataclass(frozen=True)
-class Accepted:
+class Accepted(Generic[P]):
     """A picture that the API promised to answer; without one, any end is right."""
 
     at: float
-    picture: Picture | None
+    picture: P | None
 
 
 @dataclass(frozen=True)
@@ -45,31 +51,28 @@ class End:
 
 
 @dataclass
-class Journal:
-    """Everything that happened between the harness and the API; safe between threads."""
+class Journal(Generic[P]):
+    """Everything that happened between those who send and the API; safe between threads."""
 
     attempts: list[Attempt] = field(default_factory=list)
-    accepted: dict[str, Accepted] = field(default_factory=dict)
+    accepted: dict[str, Accepted[P]] = field(default_factory=dict)
     ends: dict[str, End] = field(default_factory=dict)
-    refused: list[Picture] = field(default_factory=list)
+    refused: list[P] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     """Jobs whose end was another one when it was looked at again."""
     lock: Lock = field(default_factory=Lock)
 
-    def send(self, api: str, picture: Picture) -> str | None:
-        """POST one picture; return its task id when it was accepted."""
-        response = self.request("POST", f"{api}/classify", data=picture.upload, kind="image/png")
-        return self._accept(response, picture)
+    def send(self, api: str, picture: P | None, **sent: Any) -> str | None:
+        """POST one picture as `sent` says; return its task id when it was accepted.
 
-    def send_bytes(self, api: str, upload: bytes, *, kind: str = "image/png") -> str | None:
-        """POST something of which any typed end is right."""
-        response = self.request("POST", f"{api}/classify", data=upload, kind=kind)
-        return self._accept(response, None)
+        Without a picture any typed end is right.
+        """
+        return self._accept(self.request("POST", f"{api}/classify", **sent), picture)
 
     def look(self, api: str, task_id: str) -> bool:
         """GET one result; True when the job is over."""
         response = self.request("GET", f"{api}/result/{task_id}")
-        state = "" if response is None else _state(response)
+        state = "" if response is None else _member(response, "state")
         if response is None or state not in END_STATES:
             return False
         end = End(monotonic(), state, response.json())
@@ -80,23 +83,25 @@ class Journal:
         return True
 
     def request(
-        self, verb: str, url: str, *, data: bytes | None = None, kind: str = ""
+        self, verb: str, url: str, *, kind: str = "", **sent: Any
     ) -> requests.Response | None:
         """Send one request and write down what came of it; None when nothing came.
 
         Each has a connection of its own, so that none is lost with a server that restarts.
+        `sent` is handed on to `requests`; `kind` is the type of a body that has no other.
         """
         headers = {"Connection": "close"} | ({"Content-Type": kind} if kind else {})
         at, error, response = monotonic(), "", None
         try:
-            response = requests.request(
-                verb, url, data=data, headers=headers, timeout=TIMEOUT_SECONDS
-            )
+            response = requests.request(verb, url, headers=headers, timeout=TIMEOUT_SECONDS, **sent)
         except requests.RequestException as exc:
             error = type(exc).__name__
-        status = NO_ANSWER if response is None else response.status_code
+        status, later = NO_ANSWER, ""
+        if response is not None:
+            status, later = response.status_code, response.headers.get("Retry-After", "")
+            error = "" if response.ok else _member(response, "detail")
         with self.lock:
-            self.attempts.append(Attempt(at, verb, status, monotonic() - at, error))
+            self.attempts.append(Attempt(at, verb, status, monotonic() - at, error, later))
         return response
 
     def open(self) -> list[str]:
@@ -113,11 +118,11 @@ class Journal:
         with self.lock:
             return sum(begin <= seen.at < end for seen in self.ends.values())
 
-    def pictures(self) -> Iterable[Picture]:
+    def pictures(self) -> Iterable[P]:
         """Return every accepted picture whose answer is known."""
         return [job.picture for job in self.accepted.values() if job.picture is not None]
 
-    def _accept(self, response: requests.Response | None, picture: Picture | None) -> str | None:
+    def _accept(self, response: requests.Response | None, picture: P | None) -> str | None:
         if response is not None and response.status_code == ACCEPTED:
             task_id = str(response.json()["task_id"])
             with self.lock:
@@ -129,9 +134,9 @@ class Journal:
         return None
 
 
-def _state(response: requests.Response) -> str:
-    """Return the state that a result's body names; a problem that is no end has none."""
+def _member(response: requests.Response, name: str) -> str:
+    """Return a member of an answer's document; empty where it has none, or is none."""
     try:
-        return str(response.json().get("state", ""))
-    except requests.JSONDecodeError:
+        return str(response.json().get(name, ""))
+    except (requests.JSONDecodeError, AttributeError):
         return ""
