@@ -85,8 +85,11 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
             return  # It takes nothing, as it should; Celery turns the loop in a thread meanwhile.
         if worker_start.pool_of(self.controller) != "solo":
             self._guard.turned()
-        reason = self._tell()
-        self._stillness.look(could_take=reason is None and self._is_idle_beside_work())
+        reason = self._why_not_consuming()
+        could_take = reason is None and self._is_idle_beside_work()
+        still = self._stillness.look(could_take=could_take)
+        self._notice.put(self._wanted, reason or still)
+        self._stillness.mend()
 
     def on_ready(self) -> None:
         """Say what Redis cannot promise; without an event loop, tell from Celery's timer."""
@@ -95,11 +98,9 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         if self.hub is None and self.restart_count == 0:
             self.timer.call_repeatedly(LOOK_SECONDS, self._tell)
 
-    def _tell(self) -> str | None:
-        """Put the note for `/readyz`; returns why this worker takes nothing."""
-        reason = self._why_not_consuming()
-        self._notice.put(self._wanted, reason)
-        return reason
+    def _tell(self) -> None:
+        """Put the note for `/readyz`: takes messages, or why not."""
+        self._notice.put(self._wanted, self._why_not_consuming())
 
     def _why_not_consuming(self) -> str | None:
         if refusal := self._refusal():

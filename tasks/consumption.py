@@ -20,6 +20,8 @@ from tasks.settings import settings
 LOOK_SECONDS = 2.0
 STILL_LOOKS = 3
 """A message is delivered within milliseconds of its publication to a worker that waits for one."""
+TOLD_LOOKS = 2
+"""Once may be the moment in which another worker took what waited."""
 HUNG_SECONDS = 300
 """The loop itself waits this long for nothing: 30 s for a job store, 180 s for a result backend."""
 
@@ -49,9 +51,14 @@ class Stillness:
         """Note that a message was taken."""
         self.looks, self.has_reconnected = 0, False
 
-    def look(self, *, could_take: bool) -> None:
-        """Do the next thing once the worker was still too often."""
+    def look(self, *, could_take: bool) -> str | None:
+        """Count a look; return what is wrong, once that is no chance."""
         self.looks = self.looks + 1 if could_take else 0
+        is_still = self.looks >= TOLD_LOOKS or (self.looks and self.has_reconnected)
+        return "messages wait and none is taken" if is_still else None
+
+    def mend(self) -> None:
+        """Do the next thing once the worker was still too often."""
         if self.looks >= STILL_LOOKS:
             mend = self.replace if self.has_reconnected else self.reconnect
             self.looks, self.has_reconnected = 0, True

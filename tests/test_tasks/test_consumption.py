@@ -25,6 +25,7 @@ def looks(stillness: Stillness, count: int, *, could_take: bool = True) -> None:
     """Look so many times."""
     for _ in range(count):
         stillness.look(could_take=could_take)
+        stillness.mend()
 
 
 def test_one_step_comes_after_the_other(stillness: Stillness, done: list[str]) -> None:
@@ -52,6 +53,16 @@ def test_an_idle_worker_without_work_is_left_alone(stillness: Stillness, done: l
         looks(stillness, 1, could_take=False)
 
     assert done == []
+
+
+def test_stillness_is_told_before_it_is_mended(stillness: Stillness) -> None:
+    """From the second look on, and after a reconnect that did not help from the first."""
+    told = [stillness.look(could_take=True) for _ in range(STILL_LOOKS)]
+    stillness.mend()
+    again, idle = stillness.look(could_take=True), stillness.look(could_take=False)
+
+    assert told == [None, *["messages wait and none is taken"] * (STILL_LOOKS - 1)]
+    assert (again, idle) == (told[-1], None)
 
 
 def test_a_reason_is_logged_once_and_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -51,10 +51,11 @@ def test_lost_credit_comes_back(stage: Stage) -> None:
 
 
 def test_a_worker_that_cannot_be_mended_ends(stage: Stage) -> None:
-    """With a status that makes its supervisor start another one, which takes what waits."""
+    """With a status that makes its supervisor start another one; until then it is not ready."""
     with stage.working(faulty()) as process:
         stage.tell("lose_credit", "1")
         accepted = stage.accepted(3)
+        wait_until(lambda: "messages wait and none is taken" in told(stage))
         status = process.wait(timeout=60)
     with stage.working(worker()):
         stage.answered(accepted, seconds=30)
