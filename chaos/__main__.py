@@ -9,7 +9,7 @@ from secrets import randbelow
 
 from benchmarks import report
 from chaos import controls, soak, table
-from chaos.controls import CONTROLS
+from chaos.controls import CONTROLS, Control
 from chaos.experiment import row_of
 from chaos.layout import FULL, PROTECTIONS, Protection
 from chaos.run import Scenario, say
@@ -33,20 +33,27 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     protection = PROTECTIONS[arguments.settings]
-    scenarios = _chosen(arguments)
+    scenarios, chosen = _chosen(arguments), _controls(arguments)
     say(f"seed {arguments.seed}")
     rows = [row_of(each, seed=arguments.seed, protection=protection) for each in scenarios]
-    text = _text(rows, scenarios, arguments.seed, protection)
-    blind = [] if arguments.scenarios or arguments.soak else _blind(arguments)
+    if rows:
+        mark = MARKS.get(protection.name, "chaos")
+        _publish(_text(rows, scenarios, arguments.seed, protection), mark, arguments.document)
+    verdicts = [controls.judged(each, seed=arguments.seed, rows=rows) for each in chosen]
+    if verdicts:
+        _publish(table.controls(verdicts, seed=arguments.seed), "controls", arguments.document)
+    return int(any(row.broken for row in rows) or any(verdict.doubts for verdict in verdicts))
+
+
+def _publish(text: str, mark: str, document: Path | None) -> None:
     print(text)  # noqa: T201 - the table is the output
-    if arguments.document:
-        report.write(arguments.document, text, mark=MARKS.get(protection.name, "chaos"))
-    for name in blind:
-        say(f"the control {name!r} did not fail: the harness would not see a loss")
-    return int(bool(blind) or any(row.broken for row in rows))
+    if document:
+        report.write(document, text, mark=mark)
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Scenario]:
+    if arguments.controls:
+        return []
     if arguments.soak:
         return [soak.scenario(arguments.soak)]
     if arguments.scenarios:
@@ -54,10 +61,11 @@ def _chosen(arguments: argparse.Namespace) -> list[Scenario]:
     return [each for each in SCENARIOS.values() if each.quick or not arguments.quick]
 
 
-def _blind(arguments: argparse.Namespace) -> list[str]:
-    """Run the controls and return those that did not fail."""
-    chosen = CONTROLS[:1] if arguments.quick else CONTROLS
-    return [control.name for control in chosen if not controls.fails(control, arguments.seed)]
+def _controls(arguments: argparse.Namespace) -> Sequence[Control]:
+    """Return the controls of this run: none where only a part of it is wanted."""
+    if arguments.scenarios or arguments.soak or PROTECTIONS[arguments.settings] is not FULL:
+        return ()
+    return CONTROLS[:1] if arguments.quick else CONTROLS
 
 
 def _text(
@@ -72,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("scenarios", nargs="*", choices=[[], *SCENARIOS], metavar="SCENARIO")
     parser.add_argument("--seed", type=int, default=randbelow(1_000_000))
     parser.add_argument("--quick", action="store_true", help="the short selection")
+    parser.add_argument("--controls", action="store_true", help="the controls alone")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="faults at random instead")
     parser.add_argument("--settings", choices=PROTECTIONS, default="petiole")
     parser.add_argument("--document", type=Path, help="write the table between its marks")

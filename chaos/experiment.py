@@ -65,7 +65,8 @@ def _measured(scenario: Scenario, run: Run) -> Measured:
         scenario.act(run)
         settled = watcher.wait(until=monotonic() + scenario.answers_within)
         say("all answered" if settled else f"{len(run.journal.open())} not answered in time")
-        after = _rate_again(run, watcher, before) if run.serves else 0.0
+        bursts = BURSTS_AFTERWARDS if settled else 1
+        after = _rate_again(run, watcher, before, bursts) if run.serves else 0.0
     _look_again(run)
     return Measured(counted.executions(stack.executions), before, after, _left(run))
 
@@ -79,10 +80,10 @@ def _rate(run: Run, watcher: Watcher) -> float:
     return answered / (monotonic() - begun)
 
 
-def _rate_again(run: Run, watcher: Watcher, before: float) -> float:
+def _rate_again(run: Run, watcher: Watcher, before: float, bursts: int) -> float:
     """Return the best rate of a few bursts: a busy machine slows one down, a lost child all."""
     rate = 0.0
-    for _ in range(BURSTS_AFTERWARDS):
+    for _ in range(bursts):
         rate = max(rate, _rate(run, watcher))
         if rate >= THROUGHPUT_SHARE * before:
             break

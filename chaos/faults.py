@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 
 from chaos.stack import MIB, Stack
+from chaos.wire import Wire
 from petiole.probes import free_port
 
 TICK_SECONDS = 1.0
@@ -36,12 +37,15 @@ class Faults:
         self._slow: list[socket.socket] = []
         self.redone = self.unacknowledged = 0
 
-    def kill(self, name: str) -> None:
-        """SIGKILL the main process of one part, as the out-of-memory killer does."""
+    def kill(self, name: str, *, with_children: bool = False) -> None:
+        """SIGKILL the main process of one part, or all of its processes, as if with its host."""
         self._may_redo_all()
         if name in self._stack.worker_names():
             self.unacknowledged += self._stack.layout.children
-        self._stack.process(name).kill()
+        family = self._stack.family(name)
+        for process in family if with_children else family[:1]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def kill_child(self) -> None:
         """SIGKILL one child of a classify worker, whichever chance names."""
@@ -123,14 +127,16 @@ class Faults:
     @contextmanager
     def cut_off(self) -> Iterator[None]:
         """Cut the wire between the classify workers and Redis."""
-        if self._stack.wire is None:
-            raise ValueError("this scenario's layout has no wire")
         self._may_redo_all()
-        self._stack.wire.cut()
+        self._wire().cut()
         try:
             yield
         finally:
-            self._stack.wire.mend()
+            self._wire().mend()
+
+    def strand(self) -> None:
+        """Let the classify workers wait where no picture comes, until they connect anew."""
+        self._wire().strand()
 
     @contextmanager
     def slow_sockets(self, count: int) -> Iterator[None]:
@@ -155,6 +161,11 @@ class Faults:
                 with suppress(OSError):
                     each.sendall(b"x")
             sleep(TICK_SECONDS)
+
+    def _wire(self) -> Wire:
+        if self._stack.wire is None:
+            raise ValueError("this scenario's layout has no wire")
+        return self._stack.wire
 
     def _may_redo_all(self) -> None:
         self.redone += self._stack.layout.workers * self._stack.layout.children

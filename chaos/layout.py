@@ -1,11 +1,13 @@
 """What a scenario starts: how many workers, of which pool, with which of their protections off."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from petiole import parts
 from petiole.parts import Part
+from tasks.celery import app as workers_app
 
 OURS = ("PETIOLE_", "CELERY_", "FLOWER_", "CHAOS_", "REDIS_URL", "PROMETHEUS_")
 """Settings of the user's own service, which must not reach the one that is hurt."""
@@ -29,10 +31,23 @@ class Protection:
 
 
 NO_RECONCILER = {"PETIOLE_TASKS_RECONCILE_SECONDS": "0"}
+SOON_VISIBLE = json.dumps({**workers_app.conf.broker_transport_options, "visibility_timeout": 6})
+"""Longer than a readiness lives (4 s): who claims a job that is still held leaves it alone."""
+
 FULL = Protection("petiole")
 UNRECONCILED = Protection("no reconciler", environment=NO_RECONCILER)
-EARLY = Protection("early acknowledgement", ("task.acks_late=0",), NO_RECONCILER)
+LATE = Protection(
+    "late acknowledgement, no reconciler, a visibility timeout of 6 s",
+    (f"broker.transport_options=(json){SOON_VISIBLE}",),
+    NO_RECONCILER,
+)
+EARLY = Protection(
+    "early acknowledgement, no reconciler, a visibility timeout of 6 s",
+    ("task.acks_late=0", *LATE.worker_options),
+    NO_RECONCILER,
+)
 UNSAFE_TASK = Protection("Celery's own task class", worker_app="chaos.unsafe")
+UNWATCHED = Protection("no watchdog", ("worker.consumer=chaos.unwatched:UnwatchedConsumer",))
 PLAIN = Protection(
     "plain Celery settings",
     (
@@ -48,8 +63,10 @@ PLAIN = Protection(
 PROTECTIONS = {
     "petiole": FULL,
     "no-reconciler": UNRECONCILED,
+    "late": LATE,
     "early": EARLY,
     "unsafe-task": UNSAFE_TASK,
+    "no-watchdog": UNWATCHED,
     "plain": PLAIN,
 }
 

@@ -7,8 +7,12 @@ network devices, and its kernel may have no traffic control.
 import socket
 from contextlib import suppress
 from threading import Event, Thread
+from time import sleep
 
 CHUNK_BYTES = 65_536
+WAITS, NOTHING_CAME = b"BRPOP", b"*-1\r\n"
+WAIT_SECONDS = 1.0
+"""How long kombu asks Redis to wait for a message."""
 
 
 class Wire:
@@ -21,6 +25,7 @@ class Wire:
         self._whole.set()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._ends: list[socket.socket] = []
+        self._stranded: frozenset[socket.socket] = frozenset()
         self.port = int(self._server.getsockname()[1])
         Thread(target=self._accept, name="wire", daemon=True).start()
 
@@ -31,6 +36,13 @@ class Wire:
     def mend(self) -> None:
         """Let everything through again, first of all what waited."""
         self._whole.set()
+
+    def strand(self) -> None:
+        """Answer each wait for a message with nothing, on the connections that are there now.
+
+        So does a server that was left behind by a failover, to which a proxy still holds them.
+        """
+        self._stranded = frozenset(self._ends)
 
     def close(self) -> None:
         """End every connection."""
@@ -60,6 +72,10 @@ class Wire:
         with suppress(OSError):
             while chunk := source.recv(CHUNK_BYTES):
                 self._whole.wait()
+                if WAITS in chunk and source in self._stranded:
+                    sleep(WAIT_SECONDS)
+                    source.sendall(NOTHING_CAME)
+                    continue
                 target.sendall(chunk)
         self._whole.wait()
         _end(source)

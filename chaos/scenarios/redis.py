@@ -5,6 +5,8 @@ from chaos.run import Run, Scenario
 
 FULL_SECONDS = 7.0
 CUT_SECONDS = 15.0
+STILL_SECONDS = 12.0
+"""Three looks, two seconds apart, at a worker that stands still; then it connects anew."""
 IN_HAND = 8
 """Pictures sent at once, so that every child holds one when the fault comes."""
 DISK = Layout(disk_mib=24)
@@ -83,6 +85,15 @@ def _cut(run: Run) -> None:
         run.calm(40.0)
 
 
+def _stranded(run: Run) -> None:
+    """The connection on which the worker waits stays with a server that a failover left behind."""
+    with run.load(per_second=4):
+        with run.fault():
+            run.faults.strand()
+        run.expect_unready()
+        run.calm(4.0)
+
+
 SCENARIOS = (
     Scenario("redis-full", _full, recovers_within=FULL_SECONDS),
     Scenario("disk-full", _disk_full, DISK, recovers_within=FULL_SECONDS),
@@ -92,5 +103,6 @@ SCENARIOS = (
     Scenario("redis-killed", _killed, quick=True),
     Scenario("redis-read-only", _read_only),
     Scenario("redis-rights", _no_rights),
+    Scenario("stranded", _stranded, Layout(wired=True), recovers_within=STILL_SECONDS),
     Scenario("cut", _cut, Layout(wired=True), recovers_within=CUT_SECONDS),
 )

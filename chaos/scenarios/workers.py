@@ -16,6 +16,9 @@ TAKE_OVER_SECONDS = 22.0
 IN_HAND = 16
 """Pictures sent at once, so that every child holds one when the fault comes."""
 
+BUSY = Layout(work_seconds=0.2)
+"""The last of them is in no child yet when all were sent."""
+
 ENDED = "a picture ended the worker's main process"
 SHORT_LIMITS = ("task.soft_time_limit=3", "task.time_limit=4")
 CHILD_SECONDS = 7.0
@@ -38,6 +41,13 @@ def _kill_main(run: Run) -> None:
         run.calm(6.0)
         run.burst(IN_HAND)
         run.faults.kill("worker")
+
+
+def _lose_host(run: Run) -> None:
+    """Every process of the worker is killed at once with pictures in hand, as if with its host."""
+    with run.load(per_second=4), run.fault():
+        run.burst(IN_HAND)
+        run.faults.kill("worker", with_children=True)
 
 
 def _frozen_handover(run: Run) -> None:
@@ -119,6 +129,7 @@ def _other_pool(run: Run) -> None:
 SCENARIOS = (
     Scenario("kill-children", _kill_children, recovers_within=CHILD_SECONDS),
     Scenario("kill-main", _kill_main, recovers_within=WORKER_SECONDS),
+    Scenario("lose-host", _lose_host, BUSY, recovers_within=WORKER_SECONDS),
     Scenario("frozen-handover", _frozen_handover, recovers_within=WORKER_SECONDS),
     Scenario("freeze-worker", _freeze_worker, Layout(workers=2), recovers_within=WORKER_SECONDS),
     Scenario("roll", _roll),

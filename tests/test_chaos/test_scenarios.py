@@ -30,9 +30,9 @@ def test_every_promise_is_kept(scenario: Scenario) -> None:
     assert row_of(scenario, seed=SEED).broken == ()
 
 
-def test_a_control_fails() -> None:
-    """Without a reconciler a message in the hands of a killed worker is lost, and that is seen."""
-    assert controls.fails(CONTROLS[0], SEED)
+def test_a_control_fails_and_its_pair_does_not() -> None:
+    """A message in the hands of a killed worker is lost without a reconciler, and that is seen."""
+    assert controls.judged(CONTROLS[0], seed=SEED).doubts == ()
 
 
 def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:

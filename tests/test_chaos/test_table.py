@@ -1,6 +1,9 @@
 """The table of a run as people read it."""
 
+from dataclasses import replace
+
 from chaos import table
+from chaos.controls import CONTROLS, Verdict
 from petiole.chaos.findings import Findings
 
 ROW = Findings(
@@ -50,3 +53,13 @@ def test_a_scenario_that_this_machine_forbids_is_named() -> None:
 
     assert row.startswith("| disk-full |")
     assert row.endswith("| not run |")
+
+
+def test_a_control_says_what_its_protection_is_for() -> None:
+    """What was broken without it, and that nothing was with it; else the doubt is named."""
+    kept = replace(ROW, answered=30, lost=0, broken=())
+    sharp, blind = Verdict(CONTROLS[0], ROW, kept), Verdict(CONTROLS[0], kept, kept)
+    lines = table.controls([sharp, blind], seed=7).splitlines()
+
+    assert "| frozen-handover | the reconciler | 30 | 2 lost | 30 of 30 answered |" in lines
+    assert "- **frozen-handover**: it did not fail: the harness would not see a loss" in lines

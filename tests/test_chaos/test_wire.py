@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from chaos.wire import Wire
+from chaos.wire import NOTHING_CAME, Wire
 
 
 def test_a_cut_wire_holds_bytes_back_and_closes_nothing() -> None:
@@ -28,3 +28,27 @@ def test_a_cut_wire_holds_bytes_back_and_closes_nothing() -> None:
         far.close()
 
     assert (before, after) == (b"before", b"meanwhile")
+
+
+def test_a_stranded_connection_waits_for_nothing() -> None:
+    """Whatever else is asked on it is answered as ever, and so is a wait on a later one."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        wire = Wire(server.getsockname()[1])
+        old = socket.create_connection(("127.0.0.1", wire.port), timeout=5)
+        old.sendall(b"before")
+        old_far, _ = server.accept()
+        old_far.recv(100)
+        wire.strand()
+        old.sendall(b"BRPOP")
+        nothing = old.recv(100)
+        old.sendall(b"PING")
+        asked = old_far.recv(100)
+        new = socket.create_connection(("127.0.0.1", wire.port), timeout=5)
+        new_far, _ = server.accept()
+        new.sendall(b"BRPOP")
+        waited = new_far.recv(100)
+        wire.close()
+        for each in (old, old_far, new, new_far):
+            each.close()
+
+    assert (nothing, asked, waited) == (NOTHING_CAME, b"PING", b"BRPOP")
