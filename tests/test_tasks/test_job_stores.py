@@ -273,3 +273,14 @@ def test_a_server_that_is_not_there_is_said_at_once() -> None:
 
     with pytest.raises(ServiceUnavailableError, match="did not answer"):
         store.get("x")
+
+
+def test_a_server_that_refuses_is_unavailable(server: redis.Redis) -> None:
+    """As one that is read-only after a failover: the API answers 503, and no traceback."""
+    port = server.connection_pool.connection_kwargs["port"]
+    settings = TasksSettings(job_store_url=f"redis://127.0.0.1:{port}/0")
+    store = RedisJobStore(settings, patience_seconds=0.0)
+    server.execute_command("REPLICAOF", "127.0.0.1", "1")
+    with pytest.raises(ServiceUnavailableError, match="ReadOnlyError"):
+        store.create(Job("x", "m", 1, "f", accepted_at=1.0, queued_since=1.0))
+    server.execute_command("REPLICAOF", "NO", "ONE")

@@ -110,6 +110,14 @@ def test_one_of_many_has_its_turn(store: JobStore) -> None:  # noqa: F811
     assert asked == [True, False, True]
 
 
+def test_a_turn_ends_with_whoever_had_it(store: JobStore) -> None:  # noqa: F811
+    """A process that dies, or its host, does not keep it."""
+    store.take_turn("look", "dead", seconds=1)
+    sleep(1.2)
+
+    assert store.take_turn("look", "alive", seconds=1)
+
+
 def test_a_message_is_written_with_its_record(redis_url: str) -> None:
     """Both or neither; one that was withdrawn before it arrived is neither."""
     client = redis.Redis.from_url(redis_url, decode_responses=True)

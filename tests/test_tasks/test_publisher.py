@@ -87,3 +87,21 @@ def test_a_download_has_an_id_of_its_own() -> None:
     ids = [publisher.celery_id(name, "id") for name in ("classify", "download")]
 
     assert ids == ["id", "id.download"]
+
+
+@pytest.mark.parametrize(("store", "is_written"), [("the broker", True), ("another server", False)])
+def test_one_server_takes_record_and_message_in_one_step(
+    store: str, is_written: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message is given to the job store then; another broker gets it afterwards."""
+    urls = {"the broker": "redis://127.0.0.1:1/0", "another server": "redis://127.0.0.1:2/0"}
+    monkeypatch.setenv("CELERY_BROKER_URL", urls["the broker"])
+    monkeypatch.setenv("PETIOLE_TASKS_JOB_STORE_URL", urls[store])
+    monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
+    once.begin_anew()
+    envelope = publisher.envelope("classify", "id")
+
+    assert (envelope is not None) == is_written
+    assert envelope is None or (envelope.key, '"id": "id"' in envelope.payload) == (
+        *("classify", True),
+    )

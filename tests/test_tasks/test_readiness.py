@@ -4,8 +4,11 @@ import json
 from time import sleep
 
 import pytest
+from celery import signals
 
-from tasks import once, readiness, stores
+from tasks import jobs, once, readiness, stores
+from tasks import signals as ours  # noqa: F401 - it listens to Celery's
+from tasks.job_stores import Job
 from tasks.readiness import Announcement, Note
 
 
@@ -46,6 +49,22 @@ def test_a_note_of_a_later_version_is_read() -> None:
     stores.job_store().announce_ready("classify:host:1", text)
 
     assert children() == [Note("classify:host:1", "classify", "ready")]
+
+
+def test_a_child_says_what_it_works_on() -> None:
+    """From its claim until Celery is done with it: others know then that the job is not lost."""
+    job = Job("id", "colours", 1, "a.jpg", accepted_at=1.0, queued_since=1.0)
+    stores.job_store().create(job)
+    announcement, held = Announcement("classify"), []
+    with jobs.work_on("id", stage="classify", queue="classify"):
+        announcement.ready()
+        held += [child.holds for child in children()]
+    signals.task_postrun.send(sender=None, args=("id",))
+    announcement.ready()
+    held += [child.holds for child in children()]
+    announcement.withdraw()
+
+    assert held == [("id",), ()]
 
 
 def test_it_is_said_again_until_it_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
