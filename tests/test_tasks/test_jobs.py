@@ -1,15 +1,19 @@
 """Accepting a job is all or nothing, and every error has its problem."""
 
 import inspect
+from time import time
+from types import SimpleNamespace
 
 import pytest
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 import model_store.errors
 import tasks.errors
 from model_store.errors import StoreUnavailableError
-from tasks import problems, publisher, statistics, stores, submission
+from tasks import classify, jobs, problems, publisher, statistics, stores, submission, views
 from tasks.documents import ClassifiedTask, Timings
-from tasks.errors import ServiceUnavailableError
+from tasks.errors import PictureTimeLimitError, ServiceUnavailableError
+from tasks.job_stores import Job
 from tasks.submission import Asked
 from tests.conftest import free_port, picture, stored_uploads
 
@@ -23,6 +27,47 @@ def test_a_job_that_cannot_be_published_leaves_nothing(monkeypatch: pytest.Monke
 
     assert stores.job_store()._jobs == {}
     assert stored_uploads() == 0
+
+
+def record(task_id: str) -> None:
+    """Write the record of a job whose message waits."""
+    job = Job(task_id, "colours", 1, "a.jpg", accepted_at=time(), queued_since=time())
+    stores.job_store().create(job)
+
+
+def test_time_spent_on_waiting_for_a_store_is_not_the_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The soft time limit met it outside of decoding and predicting: it is tried again."""
+    monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
+    record("id")
+    with pytest.raises(Ignore), jobs.work_on("id", stage="classify", queue="classify"):
+        raise SoftTimeLimitExceeded
+    job = stores.job_store().get("id")
+
+    assert (job.state, job.attempts, job.postponed) == ("RETRY", 0, 1)
+
+
+class SlowModel:
+    """Still decodes its picture when the soft time limit comes."""
+
+    card = SimpleNamespace(ref="colours@1")
+
+    def prepare(self, upload: bytes, *, max_pixels: int) -> None:
+        """Raise what Celery raises then."""
+        raise SoftTimeLimitExceeded
+
+
+def test_time_spent_on_a_picture_is_the_pictures() -> None:
+    """It would take as long the next time."""
+    record("id")
+    with (
+        pytest.raises(PictureTimeLimitError),
+        jobs.work_on("id", stage="classify", queue="classify") as job,
+    ):
+        classify._classified_or_failed(job, b"", SlowModel())
+
+    assert views.view("id").finished.error.type == "/problems#time-limit"
 
 
 @pytest.mark.parametrize("module", [tasks.errors, model_store.errors], ids=["tasks", "model_store"])

@@ -152,3 +152,11 @@ def test_what_a_server_cannot_promise_is_said_once(
     (record,) = caplog.records
     assert record.reason.startswith("broker and job store: ")
     assert record.reason.endswith(sentence)
+
+
+@pytest.mark.parametrize(("version", "doubts"), [("6.0.16", 1), ("6.2.0", 0), ("10.0.1", 0)])
+def test_a_server_that_is_too_old_is_named(version: str, doubts: int) -> None:
+    """What it lacks brings back the messages of dead workers."""
+    found = list(redis_checks._doubts({"redis_version": version}))
+
+    assert [f"version {version}" in sentence for sentence in found] == [True] * doubts

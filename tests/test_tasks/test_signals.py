@@ -96,10 +96,10 @@ def test_a_failure_of_an_earlier_claim_counts_no_more(task_id: str) -> None:
 def test_a_task_of_an_unknown_job_fails_for_its_caller() -> None:
     """A program that sent it itself waits for its result, which would never come."""
     app.loader.import_default_modules()
-    outcome = app.tasks["classify"].apply(args=("no-such-id",), task_id="sent-by-hand")
+    outcome = app.tasks["classify"].apply(args=("no-such-id",), task_id="run-here")
+    failed("classify", "no-such-id", UnknownJobError("no task"), celery_id="sent-by-hand")
 
     assert isinstance(outcome.result, UnknownJobError)
-    failed("classify", "no-such-id", UnknownJobError("no task"), celery_id="sent-by-hand")
     assert app.AsyncResult("sent-by-hand").state == "FAILURE"
 
 

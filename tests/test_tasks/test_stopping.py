@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from petiole import parts
-from tests.conftest import ROOT, free_port, wait_for_redis
+from tests.conftest import ROOT, free_port, picture, wait_for_redis
 from tests.test_end_to_end.conftest import wait_until
 
 pytestmark = pytest.mark.server
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from tasks import submission
 image = Path(sys.argv[1]).read_bytes()
-for _ in range(60):
+for _ in range(int(sys.argv[2])):
     submission.submit_upload(image, filename="a.jpg", asked=submission.Asked("colours", top_k=1))
 """
 
@@ -85,9 +85,9 @@ def start(
         process.wait()
 
 
-def submit(environment: dict[str, str]) -> None:
-    """Queue sixty pictures."""
-    command = [parts.PYTHON, "-c", SUBMIT, "petiole/samples/coffee.jpg"]
+def submit(environment: dict[str, str], image: str, *, count: int) -> None:
+    """Queue a picture so often."""
+    command = [parts.PYTHON, "-c", SUBMIT, image, str(count)]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
@@ -110,13 +110,29 @@ def test_a_busy_worker_finishes_what_runs_and_puts_the_rest_back(
 ) -> None:
     """Nothing is wrong, nothing waits for longer than its picture, the next does what is left."""
     worker = start()
-    submit(environment)
+    submit(environment, "petiole/samples/coffee.jpg", count=60)
     seconds = seconds_to_stop(worker)
     start()
 
     assert seconds < STOP_SECONDS
     assert "[error" not in (tmp_path / "log0").read_text()
     assert wait_until(lambda: ended(environment) == 60)
+
+
+def test_nothing_is_waited_for_longer_than_it_takes(
+    start: Callable[[], subprocess.Popen[bytes]], environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Celery's own soft shutdown sleeps for its whole time when a picture runs."""
+    slow = tmp_path / "slow.png"  # half a second to decode
+    slow.write_bytes(picture(size=(6000, 6000), kind="PNG"))
+    worker = start()
+    submit(environment, str(slow), count=2)
+    with redis.Redis.from_url(environment["REDIS_URL"]) as client:
+        wait_until(lambda: client.zcard("petiole:started"))
+    seconds = seconds_to_stop(worker)
+
+    assert seconds < STOP_SECONDS
+    assert ended(environment) == 1
 
 
 def test_a_worker_whose_broker_is_away_ends_as_well(

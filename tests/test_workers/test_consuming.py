@@ -7,6 +7,7 @@ import pytest
 
 from petiole.parts import Part
 from tasks.job_stores.redis_upkeep import READY_MEMBERS
+from tests.conftest import picture
 from tests.test_end_to_end.conftest import wait_until
 from tests.test_workers.conftest import FAULTY, Stage, worker
 
@@ -63,6 +64,21 @@ def test_a_worker_that_cannot_be_mended_ends(stage: Stage) -> None:
     assert status == os.EX_TEMPFAIL
 
 
+def test_what_is_worked_on_is_not_acknowledged_yet(stage: Stage) -> None:
+    """Its message comes back when its host is lost, also where nobody looks for lost jobs."""
+    with stage.working(worker()) as process:
+        (child,) = process.children()
+        (task_id,) = stage.accepted(1, picture(size=(6000, 6000), kind="PNG"))  # half a second
+        wait_until(lambda: stage.states([task_id]) == ["STARTED"])
+        child.suspend()
+        time.sleep(1)
+        states, unacknowledged = stage.states([task_id]), stage.redis.hlen("unacked")
+        child.resume()
+        stage.answered([task_id], seconds=20)
+
+    assert (states, unacknowledged) == (["STARTED"], 1)
+
+
 def test_a_loop_that_is_held_up_ends(stage: Stage) -> None:
     """Its children would wait for ever for what they are never given."""
     with stage.working(faulty()) as process:
@@ -89,6 +105,18 @@ def test_what_redis_cannot_promise_is_said_and_the_service_is_ready(stage: Stage
 
     assert warnings == ["broker and job store: jobs do not survive its restart; set appendonly yes"]
     assert warnings[0] in log
+
+
+def test_a_server_that_takes_no_writes_is_not_ready(stage: Stage) -> None:
+    """A replica after a failover can be read, so the write is rehearsed."""
+    stage.redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    said = stage.get("/readyz").json()["checks"]
+    stage.redis.execute_command("REPLICAOF", "NO", "ONE")
+
+    assert (said["job store"], stage.get("/readyz").json()["checks"]["writing"]) == ("ok", "ok")
+    assert said["writing"] == (
+        "broker and job store: it is a read-only replica; name the primary in REDIS_URL"
+    )
 
 
 @pytest.mark.parametrize("denied", ["-psubscribe", "-publish"])
