@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined] # stubs lack it
@@ -11,6 +12,9 @@ from celery.worker.request import Request
 from redis.exceptions import RedisError
 
 _Request: Any = Request  # the stubs know few of its methods
+
+child: ContextVar[int | None] = ContextVar("child", default=None)
+"""The process that had the task whose failure is being told; None when it began nothing."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,17 +34,26 @@ class Delivery(_Request):  # type: ignore[misc]
         if isinstance(exception, Reject):
             # No task of ours rejects: Celery does, for one that found no broker for its retry.
             exception.requeue = True  # type: ignore[attr-defined] # stubs lack it
-        with self._put_back_if_refused():
+        with self._told(), self._put_back_if_refused():
             super().on_failure(exc_info, *args, **options)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Write that the time is over."""
-        with self._put_back_if_refused():
+        with self._told(), self._put_back_if_refused():
             super().on_timeout(soft, timeout)
 
     def _announce_revoked(self, *args: Any) -> None:
         with self._put_back_if_refused():
             super()._announce_revoked(*args)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Let who listens know which child it was; Celery's signals do not say it."""
+        token = child.set(self.worker_pid)
+        try:
+            yield
+        finally:
+            child.reset(token)
 
     @contextmanager
     def _put_back_if_refused(self) -> Iterator[None]:

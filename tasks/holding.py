@@ -10,9 +10,9 @@ _held: dict[str, Job] = {}
 _lock = Lock()
 
 
-def member(queue: str) -> str:
-    """Return what this process is called among the workers of a queue."""
-    return f"{queue}:{socket.gethostname()}:{os.getpid()}"
+def member(queue: str, process: int | None = None) -> str:
+    """Return what this process, or another one of this host, is called among a queue's workers."""
+    return f"{queue}:{socket.gethostname()}:{process or os.getpid()}"
 
 
 def hold(job: Job) -> None:

@@ -150,10 +150,13 @@ def _pause_seconds(job: Job) -> float:
     return float(min(2**job.postponed, LONGEST_PAUSE_SECONDS))
 
 
-def try_again(task_id: str, exc: BaseException, *, queued_for_seconds: float = 0.0) -> bool:
+def try_again(
+    task_id: str, exc: BaseException, *, queued_for_seconds: float = 0.0, lost_by: str = ""
+) -> bool:
     """Send the message of a job anew that lost it, or its worker; tells whether this call did it.
 
     A job that lost its worker too often fails with `exc`, and its picture goes into quarantine.
+    With `lost_by`, the owner that is gone, nothing happens to a job that another one has by now.
 
     Raises:
         ServiceUnavailableError: a store or the broker did not answer; whoever looks next does it.
@@ -163,7 +166,8 @@ def try_again(task_id: str, exc: BaseException, *, queued_for_seconds: float = 0
     if job is None:
         store.discard(task_id)  # its record has expired
         return False
-    if job.state in OVER:
+    is_of_another = lost_by and job.state == STARTED and job.owner != lost_by
+    if job.state in OVER or is_of_another:
         return False
     if job.state == STARTED and job.attempts >= settings().max_attempts:
         fail(task_id, exc, fence=job.fence, store=store)

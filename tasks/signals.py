@@ -20,6 +20,7 @@ from model_store import ModelStoreError, environment
 from model_store.settings import ModelSettings
 from tasks import (
     celery_results,
+    delivery,
     holding,
     jobs,
     loaded_models,
@@ -230,9 +231,14 @@ def _fail_job(
 
 
 def _try_again(job_id: str, exception: BaseException) -> None:
-    """Send a job anew whose child is gone; called in the worker's main process."""
+    """Send a job anew whose child is gone; called in the worker's main process.
+
+    After a long standstill the job may be another worker's by now, which must not lose it.
+    """
+    process = delivery.child.get()
+    owner = holding.member("classify", process) if process else ""
     try:
-        jobs.try_again(job_id, exception)
+        jobs.try_again(job_id, exception, lost_by=owner)
     except ServiceUnavailableError as exc:
         # Its main process must not wait: those who look for lost jobs find this one.
         logger.warning("lost job not sent", extra={"task_id": job_id, "reason": str(exc)})

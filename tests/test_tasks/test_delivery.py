@@ -1,16 +1,19 @@
 """What becomes of a message whose end cannot be written, as Celery's pool calls it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
 from billiard.einfo import ExceptionInfo
-from celery.exceptions import Reject
+from celery.exceptions import Reject, WorkerLostError
 from kombu import Message
 
+from tasks import holding, stores
 from tasks.celery import app
 from tasks.delivery import Delivery
+from tasks.job_stores import Job
 
 
 def delivered(ended: list[str]) -> Delivery:
@@ -74,3 +77,27 @@ def test_a_failure_that_was_written_is_acknowledged() -> None:
     delivered(ended).on_failure(raised(ValueError("no picture")), return_ok=True)
 
     assert ended == ["acknowledged"]
+
+
+LOST = {
+    "lost": lambda request: request.on_failure(raised(WorkerLostError("signal 9"))),
+    "too long": lambda request: request.on_timeout(soft=False, timeout=60),
+}
+
+
+@pytest.mark.parametrize("tell", LOST.values(), ids=LOST)
+@pytest.mark.parametrize(("child", "state"), [(1, "RETRY"), (2, "STARTED")])
+def test_a_child_that_is_lost_late_takes_its_job_from_nobody(
+    tell: Callable[[Delivery], None], child: int, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker stood still, and its job was given to another one before it saw its child's end."""
+    monkeypatch.setitem(app.conf, "task_always_eager", False)
+    job = Job("one", "colours", 1, "a.jpg", accepted_at=1.0, queued_since=1.0, lane="classify")
+    stores.job_store().create(job)
+    stores.job_store().claim("one", stage="classify", owner=holding.member("classify", 1))
+    ended: list[str] = []
+    request = delivered(ended)
+    request.worker_pid = child
+    tell(request)
+
+    assert (stores.job_store().get("one").state, ended) == (state, ["acknowledged"])
