@@ -28,9 +28,12 @@ def test_readyz_names_what_is_missing(client: FlaskClient) -> None:
 
 def test_readyz_says_why_a_child_cannot_serve(client: FlaskClient) -> None:
     """The reason that the worker announced reaches the operator."""
-    Announcement("classify").not_ready("UnknownModelError: no model 'colours'")
+    announcement = Announcement("classify")
+    announcement.not_ready("UnknownModelError: no model 'colours'")
+    detail = client.get("/readyz").json["detail"]
+    announcement.withdraw()
 
-    assert "no model 'colours'" in client.get("/readyz").json["detail"]
+    assert "no model 'colours'" in detail
 
 
 def test_readyz_is_200_with_a_warm_child(client: FlaskClient) -> None:
