@@ -7,6 +7,7 @@ wrongly thought lost is done twice at most: the claim sees to it.
 """
 
 import logging
+from collections.abc import Callable
 from threading import Event, Thread
 from time import monotonic
 
@@ -34,6 +35,7 @@ class Reconciler:
         """Suspect nobody yet."""
         self._me = holding.member(NAME)
         self._suspects: dict[str, float] = {}
+        self._not_understood: set[str] = set()
         self._looked_at = monotonic()
 
     def look(self) -> int:
@@ -49,9 +51,21 @@ class Reconciler:
             self._suspects.clear()
             return 0
         for task_id in store.late(before=store.now(), limit=MOST_AT_ONCE):
-            jobs.drop_late(task_id)
+            self._carry_out(jobs.drop_late, task_id)
         lost = [*self._without_worker(store), *self._without_message(store)]
-        return sum(self._try_again(task_id) for task_id in lost)
+        return sum(self._carry_out(self._try_again, task_id) for task_id in lost)
+
+    def _carry_out(self, act: Callable[[str], bool], task_id: str) -> bool:
+        try:
+            return act(task_id)
+        except ServiceUnavailableError:
+            raise
+        except Exception:
+            # One record that cannot be read, as a later version's, must not keep the others lost.
+            if task_id not in self._not_understood:
+                logger.exception("job not understood", extra={"task_id": task_id})
+            self._not_understood.add(task_id)
+            return False
 
     def _try_again(self, task_id: str) -> bool:
         reason = PoisonedJobError(f"the job lost its worker {settings().max_attempts} times")

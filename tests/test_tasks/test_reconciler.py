@@ -115,6 +115,21 @@ def test_a_job_that_loses_every_worker_fails(server: redis.Redis) -> None:
     assert stores.quarantine().has("poison")
 
 
+def test_a_record_that_nobody_understands_keeps_no_other_one_lost(
+    server: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that waits in a lane of a later version; it is said once."""
+    claimed("odd", owner="classify:gone:1")
+    server.hset("petiole:job:odd", "lane", "a later one")
+    claimed("orphan", owner="classify:gone:1")
+    server.delete("classify")
+    reconciler = Reconciler()
+    wait_until(lambda: reconciler.look() and reconciler.look() == 0)
+
+    assert waiting(server) == ["orphan"]
+    assert [record.task_id for record in caplog.records if record.exc_info] == ["odd"]
+
+
 def test_one_looks_at_a_time(server: redis.Redis) -> None:
     """Whoever has no turn does nothing."""
     accepted("lost")
