@@ -5,8 +5,11 @@ from time import monotonic
 
 import pytest
 from kombu.asynchronous import Hub
+from redis.exceptions import ReadOnlyError
 
+from tasks import broker
 from tasks.consumer import FLUSH_SECONDS, MOST_UNSENT_EVENTS, EventBatchingConsumer
+from tasks.consumption import Rights
 
 
 class Dispatcher:
@@ -58,3 +61,18 @@ def test_events_that_nobody_takes_do_not_pile_up(consumer: EventBatchingConsumer
 
     newest = list(range(1000 - MOST_UNSENT_EVENTS, 1000))
     assert newest == list(consumer.event_dispatcher._outbound_buffer)
+
+
+def test_a_worker_whose_acknowledgement_is_refused_is_not_ready(
+    consumer: EventBatchingConsumer,
+) -> None:
+    """It takes nothing until that is written, though its rights were in order a moment ago."""
+
+    def refuse() -> None:
+        raise ReadOnlyError
+
+    consumer._wanted, consumer._rights = frozenset(), Rights()
+    before = consumer._why_not_consuming()
+    broker.backlog().write("tag", refuse)
+
+    assert (before, consumer._why_not_consuming()) == (None, "the broker refuses writes")

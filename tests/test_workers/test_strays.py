@@ -1,6 +1,7 @@
 """Messages that reach a worker which cannot do them: sent on, or the end of their job."""
 
 import json
+import time
 from uuid import uuid4
 
 import pytest
@@ -44,6 +45,8 @@ def test_each_app_keeps_to_its_own_queues(stage: Stage) -> None:
     with stage.running(without_queues(parts.trainer())):
         accepted = stage.accepted(4)
         wait_until(lambda: "ready." in stage.log)
+        time.sleep(1)
+        left = stage.redis.llen("classify")
         with stage.working(without_queues(parts.worker(1))):
             stage.answered(accepted, seconds=30)
             send(stage, "training", TRAIN, task_id := str(uuid4()))
@@ -51,6 +54,7 @@ def test_each_app_keeps_to_its_own_queues(stage: Stage) -> None:
                 lambda: stage.redis.get(f"petiole:document:{task_id}"), seconds=60
             )
 
+    assert left == 4
     assert json.loads(document)["error"]["type"].startswith("/problems#")
     assert stage.redis.llen("training") == 0
 
