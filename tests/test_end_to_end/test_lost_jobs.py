@@ -46,15 +46,27 @@ def test_a_message_that_a_dead_worker_took_is_not_lost(service: RunningService) 
     wait_until(lambda: service.get("/readyz").ok)
 
 
-def test_pictures_of_a_killed_main_process_come_back(service: RunningService) -> None:
-    """Its children had them in hand; the replacement answers them."""
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A picture that takes half a second to decode."""
+    path = tmp_path / "slow.png"
+    path.write_bytes(picture(size=(6000, 6000), kind="PNG"))
+    return path
+
+
+def test_pictures_of_a_killed_main_process_come_back(service: RunningService, slow: Path) -> None:
+    """Its children had begun with them, or were about to; the replacement answers them."""
     worker = service.part("worker")
-    for child in worker.children():
-        child.suspend()
-    task_ids = [service.classify().json()["task_id"] for _ in range(4)]
-    time.sleep(1.0)
+    children = worker.children()
+    task_ids = [service.classify(slow).json()["task_id"] for _ in range(4)]
+    with redis.Redis.from_url(service.redis_url) as client:
+        wait_until(lambda: client.zcard("petiole:started"))
+        for child in children:
+            child.suspend()
+        begun = client.zcard("petiole:started")
     worker.kill()
 
+    assert begun
     assert finished(service, task_ids) == ["SUCCESS"] * 4
     wait_until(lambda: service.get("/readyz").ok)
 
@@ -74,11 +86,9 @@ def test_a_purged_queue_is_noticed(service: RunningService) -> None:
 
 
 def test_a_picture_that_takes_every_worker_with_it_fails(
-    service: RunningService, tmp_path: Path
+    service: RunningService, slow: Path
 ) -> None:
     """Whichever child has it in hand is killed; the third time is the last, and the rest go on."""
-    slow = tmp_path / "slow.png"  # half a second to decode
-    slow.write_bytes(picture(size=(6000, 6000), kind="PNG"))
     task_id, killed = service.classify(slow).json()["task_id"], set[str]()
     with redis.Redis.from_url(service.redis_url, decode_responses=True) as client:
         while not (document := ended(service, task_id)):

@@ -52,7 +52,7 @@ def roll(service: RunningService) -> subprocess.CompletedProcess[str]:
 
 
 class Load:
-    """Clients that send a picture and wait for its answer, again and again."""
+    """Clients that send a picture, wait for its answer, and ask for readiness, in turn."""
 
     def __init__(self, service: RunningService, clients: int) -> None:
         """Begin to send."""
@@ -66,6 +66,8 @@ class Load:
         with requests.Session() as session:
             while not self._done.is_set():
                 statuses.append(self._answered(session))
+                ready = session.get(f"{self._service.api}/readyz", timeout=60)
+                statuses.append(ready.status_code)
         return statuses
 
     def _answered(self, session: requests.Session) -> int:
@@ -86,7 +88,7 @@ class Load:
 
 
 def test_a_roll_under_load_fails_nobody(service: RunningService) -> None:
-    """Every picture that was accepted is answered, by old or by new processes."""
+    """Every picture is answered, by old or by new processes, and at no moment is none warm."""
     names = ["worker", "downloader", "api", "redis", "flower"]
     before = {name: service.part(name).pid for name in names}
     load = Load(service, clients=4)
