@@ -235,6 +235,15 @@ def test_a_waiter_that_missed_the_notice_looks_itself(store: JobStore, job: Job)
         assert watch.wait(seconds=10) == outcome().document
 
 
+def test_a_notice_that_was_lost_is_no_loss(store: JobStore, job: Job) -> None:
+    """Others have waited for long already; the look-up of each second finds this end, too."""
+    with store.watching("another job") as earlier:
+        earlier.wait(seconds=0.3)
+        store.finish(job.task_id, outcome())
+        with store.watching(job.task_id) as watch:
+            assert watch.wait(seconds=10) == outcome().document
+
+
 def test_readiness_runs_out_and_can_be_withdrawn(store: JobStore) -> None:
     """A process that dies without a word is gone after its time to live."""
     store._settings = TasksSettings(
