@@ -86,6 +86,8 @@ def _named(words: list[str]) -> "list[NamedPicture]":
         for sentence in exc.sentences:
             typer.echo(f"{PROGRAM}: {sentence}", err=True)
         raise typer.Exit(WRONG_USAGE) from exc
+    except KeyboardInterrupt:
+        _refuse("interrupted; nothing was sent", code=INTERRUPTED)
 
 
 def _client(url: str) -> "Client":

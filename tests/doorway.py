@@ -11,14 +11,14 @@ PIECE_BYTES = 65_536
 class Doorway:
     """Listens on a port of its own and hands connections on, but for the first few."""
 
-    def __init__(self, port: int, *, closed_for: int) -> None:
+    def __init__(self, port: int, *, closed_for: int, listens_on: int = 0) -> None:
         """Lead to `port` of this machine; close the first `closed_for` connections at once."""
         self.turned_away = self.left_waiting = 0
         self._is_silent = False
         self.lost_answers = self._answers_to_lose = 0
         self._target, self._closed_for = port, closed_for
         self._connections: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", listens_on))
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def serve(self) -> None:
@@ -82,9 +82,10 @@ def _pump(source: socket.socket, sink: socket.socket, may_pass: Callable[[], boo
 
 
 @contextmanager
-def doorway(address: str, *, closed_for: int) -> Iterator[Doorway]:
+def doorway(address: str, *, closed_for: int, listens_on: int = 0) -> Iterator[Doorway]:
     """Give a doorway to the server at an address such as `http://127.0.0.1:80`."""
-    made = Doorway(int(address.rpartition(":")[2]), closed_for=closed_for)
+    port = int(address.rpartition(":")[2])
+    made = Doorway(port, closed_for=closed_for, listens_on=listens_on)
     Thread(target=made.serve, daemon=True).start()
     try:
         yield made

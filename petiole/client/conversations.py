@@ -38,8 +38,8 @@ from petiole.client.steps import (
 POLL_SECONDS = 20.0
 """The longest wait that is asked for at once: some proxies end a connection silent for 30 s."""
 
-EARLY_SECONDS = 0.5
-"""An answer that comes so much too early says that the service has no place to wait."""
+EARLY_SECONDS = 1.0
+"""An answer that comes sooner, without an end, says that the service has no place to wait."""
 
 POLL_AGAIN_SECONDS = 1.0
 FORGOTTEN = 204
@@ -129,7 +129,7 @@ def cancellation(task_id: str, patience: Patience) -> Conversation[bool]:
         if isinstance(heard, Reply) and not replies.may_heal(heard):
             return heard.status != FORGOTTEN and isinstance(replies.task_of(heard), RevokedTask)
         # Sent twice it would forget what it cancelled, so it is looked at in between.
-        lost_answer = isinstance(heard, Lost)
+        lost_answer |= isinstance(heard, Lost)
         pause_seconds = trouble.pause_seconds(heard)
 
 
@@ -139,12 +139,11 @@ def forgetting(task_id: str, patience: Patience) -> Conversation[None]:
     Raises:
         UnknownTaskError: there is no such task.
     """
-    while True:
+    for _ in ("ends it if it runs", "forgets it"):
         reply = yield from _answered(_ending_call(task_id), patience)
         if reply.status == FORGOTTEN:
             return
         try:
-            # Cancelled first; the second time it is over, and is forgotten.
             replies.task_of(reply)
         except ExpiredResultError:
             return
@@ -181,10 +180,9 @@ def _waited_for(
     A service that has no place for one more to wait answers at once.
     """
     asks_at = patience.clock() + pause_seconds
-    waits_seconds = min(POLL_SECONDS, patience.left - pause_seconds)
     call = replace(_result_call(task_id), pause_seconds=pause_seconds, wait_seconds=POLL_SECONDS)
     reply = yield from _answered(call, patience)
-    if patience.clock() - asks_at > waits_seconds - EARLY_SECONDS:
+    if patience.clock() - asks_at >= EARLY_SECONDS:
         return replies.task_of(reply), 0.0
     return replies.task_of(reply), replies.retry_after(reply) or POLL_AGAIN_SECONDS
 

@@ -2,13 +2,17 @@
 
 import asyncio
 import re
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from petiole.client import AsyncClient, Client
-from tests.test_end_to_end.conftest import RunningService, start
+from tests.test_end_to_end.conftest import RunningService, frozen_children, start, wait_until
 from tests.test_petiole.conftest import settings_of
 
 MOST_OPEN = 12
@@ -68,3 +72,24 @@ def open_jobs(service: RunningService) -> int:
     """Return how many jobs wait or are worked on."""
     listed = service.get("/jobs").json()
     return len(listed["waiting"]) + len(listed["started"])
+
+
+def interrupted(
+    service: RunningService, words: list[str], *, cwd: Path, open_before: int
+) -> tuple[int, str, str]:
+    """Interrupt a program as Ctrl-C does once it has so many jobs open, none of which is worked on.
+
+    Returns how many are open when it has ended, and its outputs.
+    """
+    # A shell ignores it for what it starts in the background, such as these tests.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    environment = service.environment | {"PETIOLE_URL": service.api}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": heard}
+    with (
+        frozen_children(service),
+        subprocess.Popen(words, cwd=cwd, env=environment, text=True, **options) as program,
+    ):
+        wait_until(lambda: open_jobs(service) == open_before)
+        program.send_signal(signal.SIGINT)
+        output, errors = program.communicate(timeout=20)
+        return open_jobs(service), output, errors

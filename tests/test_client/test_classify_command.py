@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,8 +17,8 @@ from model_store.headers import ACCEPTED_FORMATS
 from petiole.cli import app
 from petiole.named_pictures import SUFFIXES
 from tests.conftest import free_port, picture
-from tests.test_client.conftest import open_jobs
-from tests.test_end_to_end.conftest import RunningService, frozen_children, wait_until
+from tests.test_client.conftest import interrupted
+from tests.test_end_to_end.conftest import RunningService
 
 pytestmark = pytest.mark.end_to_end
 
@@ -176,21 +175,12 @@ def test_an_address_where_no_service_is_ends_it_at_once(run: Run) -> None:
 
 
 def test_an_interrupt_withdraws_what_was_sent(service: RunningService, folder: Path) -> None:
-    """One line, exit code 130, and no job is left."""
-    with frozen_children(service):
-        command = [sys.executable, "-m", "petiole", "classify", *["in/a.png"] * 6, "--jsonl"]
-        environment = _environment(service) | {"PETIOLE_URL": service.api}
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        wait_until(lambda: open_jobs(service) == 6)
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=20)
-        left = open_jobs(service)
+    """One line, and no job is left."""
+    words = [sys.executable, "-m", "petiole", "classify", *["in/a.png"] * 6, "--jsonl"]
+    left, output, errors = interrupted(service, words, cwd=folder, open_before=6)
 
-    assert (process.returncode, output, left) == (130, b"", 0)
     said = "petiole classify: interrupted after 0 of 6 pictures; what was under way is withdrawn\n"
-    assert errors.decode() == said
+    assert (left, output, errors) == (0, "", said)
 
 
 def test_progress_and_colours_are_for_terminals(service: RunningService, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Both clients against a real service: every kind of picture, every ending, many pictures."""
 
 import asyncio
+import io
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from petiole.client import (
     RevokedError,
     UnknownTaskError,
 )
+from petiole.client.pictures import prepared
 from tests.conftest import free_port, picture
 from tests.test_client.conftest import Ask
 from tests.test_end_to_end.conftest import RunningService, frozen_children
@@ -77,16 +79,17 @@ def test_a_grey_array_and_one_with_opacity_are_pictures(ask: Ask) -> None:
     assert ask("classify", blue).best.label == "blue"
 
 
-def test_an_image_that_lies_on_its_side_is_turned_as_its_file_is(ask: Ask, tmp_path: Path) -> None:
-    """Its Exif says so, whether it is sent as a file or as Pillow's image."""
+def test_an_image_that_lies_on_its_side_is_turned_before_it_is_sent(tmp_path: Path) -> None:
+    """Its Exif says so, and the service would turn its file alike; the image stays as it is."""
     image, exif = Image.new("RGB", (60, 20), "red"), Image.Exif()
-    image.paste("blue", (0, 0, 15, 20))
     exif[0x0112] = 6
-    image.save(tmp_path / "sideways.png", exif=exif)
-    with Image.open(tmp_path / "sideways.png") as opened:
-        answers = [ask("classify", form) for form in (tmp_path / "sideways.png", opened)]
+    image.save(tmp_path / "sideways.jpg", exif=exif)
+    with Image.open(tmp_path / "sideways.jpg") as opened:
+        sent = prepared(opened)
+        assert opened.getexif()[0x0112] == 6
 
-    assert answers[0].predictions == answers[1].predictions
+    with Image.open(io.BytesIO(sent.image)) as upright:
+        assert (upright.size, dict(upright.getexif())) == ((20, 60), {})
 
 
 def test_an_address_is_fetched_by_the_service(ask: Ask, httpserver) -> None:

@@ -1,14 +1,16 @@
 """What a client does when something goes wrong on the way, or when its caller goes away."""
 
 import asyncio
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from petiole.client import AsyncClient, Client, UnreachableError
 from tests.conftest import free_port, picture
 from tests.doorway import doorway
-from tests.test_client.conftest import MOST_OPEN, Ask, ended_jobs, open_jobs
+from tests.test_client.conftest import MOST_OPEN, Ask, ended_jobs, interrupted, open_jobs
 from tests.test_end_to_end.conftest import RunningService, frozen_children, wait_until
 
 pytestmark = pytest.mark.end_to_end
@@ -26,6 +28,18 @@ def test_what_is_under_way_is_withdrawn_when_nobody_wants_it_any_more(
         left = open_jobs(service)
 
     assert (first.error.slug, left) == ("not-an-image", 0)
+
+
+def test_an_interrupted_program_withdraws_its_picture(
+    service: RunningService, tmp_path: Path
+) -> None:
+    """Ctrl-C in `classify` ends the job and then the program."""
+    (tmp_path / "red.jpg").write_bytes(picture())
+    program = f"from petiole.client import Client; Client({service.api!r}).classify('red.jpg')"
+    words = [sys.executable, "-c", program]
+    left, _, errors = interrupted(service, words, cwd=tmp_path, open_before=1)
+
+    assert (left, errors.splitlines()[-1]) == (0, "KeyboardInterrupt")
 
 
 def test_a_task_of_asyncio_that_is_cancelled_withdraws_its_picture(
@@ -93,6 +107,33 @@ def test_a_connection_that_is_cut_during_the_wait_costs_nothing(
 
     assert task.best.label == "green"
     assert ended_jobs(service) - before == 1
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_service_that_was_there_is_waited_for(
+    service: RunningService, kind: type[Client | AsyncClient]
+) -> None:
+    """Its address cannot be wrong, although nothing listens there for a moment."""
+    port = free_port()
+    client = kind(f"http://127.0.0.1:{port}")
+    with asyncio.Runner() as runner:
+        do = runner.run if kind is AsyncClient else lambda answer: answer
+        with doorway(service.api, closed_for=0, listens_on=port):
+            do(client.classify(picture()))
+        back = threading.Event()
+        threading.Thread(target=_return, args=(service, port, back)).start()
+        task = do(client.classify(picture("blue")))
+        do(client.close())
+        back.set()
+
+    assert task.best.label == "blue"
+
+
+def _return(service: RunningService, port: int, back: threading.Event) -> None:
+    """Open the door again after a moment, until it is no longer needed."""
+    back.wait(0.5)
+    with doorway(service.api, closed_for=0, listens_on=port):
+        back.wait(30)
 
 
 def test_a_service_that_is_not_there_is_said_at_once(ask: Ask) -> None:
