@@ -156,13 +156,15 @@ def _print_one(outcome: "Outcome[Any]", named: "Sequence[NamedPicture]", output:
 
 def _stop_where_all_would_fail(error: "PetioleError") -> None:
     from petiole import client  # noqa: PLC0415 - as above
+    from petiole.classified_output import printable  # noqa: PLC0415 - as above
 
+    said = printable(str(error))
     if isinstance(error, client.UnknownModelError | client.InvalidRequestError):
-        _refuse(str(error), code=WRONG_USAGE)
+        _refuse(said, code=WRONG_USAGE)
     if isinstance(error, client.UnreachableError):
-        _refuse(f"{error}; is the service running (petiole up)?", code=FAILED)
+        _refuse(f"{said}; is the service running (petiole up)?", code=FAILED)
     if isinstance(error, client.UnexpectedAnswerError | client.AccessDeniedError):
-        _refuse(str(error), code=FAILED)
+        _refuse(said, code=FAILED)
 
 
 def _refuse(message: str, *, code: int) -> NoReturn:

@@ -16,6 +16,7 @@ from petiole.client.pictures import Address, Upload
 from petiole.client.steps import Call, Lost, Reply
 
 CONNECT_SECONDS = 5.0
+JSON_ONLY = {"Accept": "application/json, application/problem+json"}
 SEND_SECONDS = 30.0
 """Longest standstill while a picture is sent."""
 
@@ -42,7 +43,7 @@ class Service:
         """Return how httpx2's clients are made."""
         return {
             "base_url": self.url,
-            "headers": {"Authorization": f"Bearer {self.key}"} if self.key else {},
+            "headers": JSON_ONLY | ({"Authorization": f"Bearer {self.key}"} if self.key else {}),
             "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=None),
             # Reading the certificates of all authorities takes 30 ms, and HTTP alone needs none.
             "verify": self.url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
