@@ -4,8 +4,10 @@ Progress, and a line for each picture that failed, go to stderr. Exit codes: 0 a
 1 some have none, 2 wrong usage, 130 interrupted.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
+import os
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -65,7 +67,7 @@ def classify(  # noqa: PLR0913 - one for each option of the command line
     named = _named(pictures)
     if not chosen and len(named) > 1:
         top_k = top_k or 1  # a line for each
-    with _client(url) as client:
+    with _client(url) as client, _reader_may_leave():
         outcomes = client.map(
             [each.picture for each in named],
             concurrency=concurrency,
@@ -75,6 +77,17 @@ def classify(  # noqa: PLR0913 - one for each option of the command line
         )
         failed = _print_all(outcomes, named, _output("".join(chosen), named))
     raise typer.Exit(FAILED if failed else 0)
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End quietly when whoever reads the output has had enough, as in `| head`."""
+    try:
+        yield
+    except BrokenPipeError as exc:
+        # Python writes what is left at its end, and would say that it cannot.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from exc
 
 
 def _named(words: list[str]) -> "list[NamedPicture]":

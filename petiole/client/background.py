@@ -5,7 +5,6 @@ A thread, because notebooks have a loop of their own running already, and none c
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from threading import Thread
 from typing import TypeVar
@@ -36,7 +35,7 @@ def in_background(
                 return
     finally:
         ended = asyncio.run_coroutine_threadsafe(_end(client, outcomes), loop)
-        with suppress(FutureTimeoutError):
+        with suppress(TimeoutError):
             ended.result(timeout=END_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=END_SECONDS)

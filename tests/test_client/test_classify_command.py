@@ -183,6 +183,29 @@ def test_an_interrupt_withdraws_what_was_sent(service: RunningService, folder: P
     assert (left, output, errors) == (0, "", said)
 
 
+@pytest.mark.parametrize("flags", [[], ["--json"], ["--csv"]])
+def test_a_reader_that_has_had_enough_is_no_error(
+    service: RunningService, folder: Path, flags: list[str]
+) -> None:
+    """As in `| head`: nothing is said."""
+    near, far = os.pipe()
+    os.close(near)
+    words = [sys.executable, "-m", "petiole", "classify", "in/a.png", *flags]
+    environment = _environment(service) | {"PETIOLE_URL": service.api}
+    ended = subprocess.run(
+        words,
+        cwd=folder,
+        env=environment,
+        stdout=far,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(far)
+
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
 def test_progress_and_colours_are_for_terminals(service: RunningService, folder: Path) -> None:
     """Both streams are one here, and each line stands on its own."""
     near, far = os.openpty()
