@@ -1,1 +1,1 @@
-"""The hand of the user: the `petiole` command, the one-command start, the demonstration."""
+"""The hand of the user: the `petiole` command, the one-command start, the Python client."""

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from petiole import (
     chaos_command,
+    classify_command,
     jobs_command,
     models_command,
     rollout_commands,
@@ -44,6 +45,7 @@ app.add_typer(models_command.app, name="models")
 app.add_typer(jobs_command.app, name="jobs")
 app.add_typer(chaos_command.app, name="chaos")
 train_command.register(app)
+classify_command.register(app)
 
 
 @app.command()

@@ -12,8 +12,8 @@ from model_store.environment import PREFIX, Settings
 from model_store.settings import ModelSettings
 from petiole.settings import UpSettings
 
-READ_ELSEWHERE = {"PETIOLE_PHOTOGRAPHS"}
-"""Read by `docker-compose.yml` alone."""
+READ_ELSEWHERE = {"PETIOLE_PHOTOGRAPHS", "PETIOLE_URL"}
+"""Read by `docker-compose.yml` alone; by `petiole classify`."""
 
 FOR_TESTS = "PETIOLE_TEST_"
 
@@ -35,7 +35,7 @@ def are_settings() -> bool:
     and nothing more.
     """
     ours = sorted(name for name in os.environ if name.upper().startswith(PREFIX))
-    if set(ours) <= set(_quickly_known()):
+    if set(ours) <= {*READ_ELSEWHERE, *_quickly_known()}:
         return True
     classes = all_settings()
     known = [*READ_ELSEWHERE, *(name for each in classes for name in environment.names_of(each))]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,19 @@ def start(environment: dict[str, str], log: Path) -> RunningService:
             pytest.fail(f"the service did not start:\n{log.read_text()[-4000:]}")
         time.sleep(0.1)
     return service
+
+
+@contextmanager
+def frozen_children(service: RunningService) -> Iterator[None]:
+    """Let no picture be worked on meanwhile."""
+    children = service.part("worker").children()
+    for child in children:
+        child.suspend()
+    try:
+        yield
+    finally:
+        for child in children:
+            child.resume()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from tests.test_end_to_end.conftest import (
     SAMPLE,
     RunningService,
     environment_for,
+    frozen_children,
     start,
     wait_until,
 )
@@ -41,19 +41,6 @@ def twins(
     running = start(environment, state / "log")
     yield running
     assert running.stop() == 0
-
-
-@contextmanager
-def frozen_children(service: RunningService) -> Iterator[None]:
-    """Let no picture be worked on meanwhile."""
-    children = service.part("worker").children()
-    for child in children:
-        child.suspend()
-    try:
-        yield
-    finally:
-        for child in children:
-            child.resume()
 
 
 def post(service: RunningService, **options: object) -> requests.Response:

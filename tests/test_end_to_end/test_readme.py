@@ -76,6 +76,13 @@ def test_what_needs_the_internet_is_at_least_understood(
     assert answer.get("state") == "PENDING" or answer["type"] == "/problems#download-unreachable"
 
 
+def test_the_command_line_finds_the_service(service: RunningService) -> None:
+    """By the note in its state directory."""
+    (command,) = [c for c in COMMANDS if "petiole classify" in c]
+
+    assert run(command, service).stdout.splitlines()[0].split()[-1] == "espresso"
+
+
 def test_a_second_worker_adds_its_children(service: RunningService) -> None:
     """Celery's own command, on another terminal, with no change to anything."""
     (command,) = [c for c in COMMANDS if "worker -Q classify" in c]

@@ -1,0 +1,150 @@
+"""What became of pictures, on stdout: for people, as JSON, as JSON lines, as CSV."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import typer
+
+from petiole.client import ClassifiedTask, Outcome, PetioleError, Prediction
+
+SMALLEST_SHARE = 0.001
+LONGEST_NAME = 60
+COLUMNS = (
+    *("path", "rank", "label", "class_index", "probability"),
+    *("model", "model_version", "task_id", "error", "detail"),
+)
+
+
+class Output(Protocol):
+    """Is told of each picture in turn, then of the end."""
+
+    def add(self, name: str, outcome: Outcome[Any]) -> None:
+        """Take what became of one picture."""
+
+    def end(self) -> None:
+        """Write what is still to be written."""
+
+
+class OnePicture:
+    """For people: the labels of a single picture, a line each."""
+
+    def add(self, name: str, outcome: Outcome[Any]) -> None:
+        """Print the labels, best first."""
+        if outcome.task is None:
+            return
+        for rank, prediction in enumerate(outcome.task.predictions):
+            line = f"{_share(prediction)}  {printable(prediction.label)}"
+            _print(typer.style(line, bold=True) if rank == 0 else line)
+        task = outcome.task
+        footer = f"{task.model}@{task.model_version}, {task.timings_ms.total:.0f} ms"
+        _print(typer.style(footer, dim=True))
+
+    def end(self) -> None:
+        """Write nothing more."""
+
+
+class ManyPictures:
+    """For people: a line for each picture."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Align by the longest of the names."""
+        self._width = min(LONGEST_NAME, max(len(printable(name)) for name in names))
+
+    def add(self, name: str, outcome: Outcome[Any]) -> None:
+        """Print the name, the best label, and those that were asked for beyond it."""
+        if outcome.task is None:
+            return
+        best, *others = outcome.task.predictions
+        more = "".join(f",  {_share(each).strip()} {printable(each.label)}" for each in others)
+        label = typer.style(printable(best.label), bold=True)
+        _print(f"{printable(name):{self._width}}  {_share(best)}  {label}{more}")
+
+    def end(self) -> None:
+        """Write nothing more."""
+
+
+class JsonLines:
+    """A JSON object for each picture, a line each."""
+
+    def add(self, name: str, outcome: Outcome[Any]) -> None:
+        """Print the object."""
+        typer.echo(json.dumps(document_of(name, outcome)))
+
+    def end(self) -> None:
+        """Write nothing more."""
+
+
+class JsonDocument:
+    """One JSON document, when all are known."""
+
+    def __init__(self) -> None:
+        """Begin without pictures."""
+        self._documents: list[dict[str, Any]] = []
+
+    def add(self, name: str, outcome: Outcome[Any]) -> None:
+        """Keep the picture's object."""
+        self._documents.append(document_of(name, outcome))
+
+    def end(self) -> None:
+        """Print the document."""
+        typer.echo(json.dumps({"pictures": self._documents}, indent=2))
+
+
+class CsvRows:
+    """A row for each label; for a picture without any, a row with its error."""
+
+    def __init__(self) -> None:
+        """Print the names of the columns."""
+        self._print(COLUMNS)
+
+    def add(self, name: str, outcome: Outcome[Any]) -> None:
+        """Print the rows of the picture."""
+        if outcome.task is None:
+            error = outcome.error or PetioleError()
+            self._print((printable(name), *[""] * 7, error.slug, str(error)))
+            return
+        for rank, prediction in enumerate(outcome.task.predictions, start=1):
+            self._print((printable(name), rank, *_columns(prediction, outcome.task), "", ""))
+
+    def end(self) -> None:
+        """Write nothing more."""
+
+    def _print(self, row: Sequence[object]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(row)
+        typer.echo(line.getvalue())
+
+
+def document_of(name: str, outcome: Outcome[Any]) -> dict[str, Any]:
+    """Return what became of a picture as JSON has it: the service's document, or its error."""
+    if outcome.task is not None:
+        return {"path": name, **asdict(outcome.task)}
+    error = outcome.error or PetioleError()
+    return {"path": name, "error": {"slug": error.slug, "detail": str(error)}}
+
+
+def printable(text: str) -> str:
+    """Return a text without what could move a terminal's cursor, or is no text at all."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def _columns(prediction: Prediction, task: ClassifiedTask) -> tuple[object, ...]:
+    label = (prediction.label, prediction.class_index, prediction.probability)
+    return (*label, task.model, task.model_version, task.task_id)
+
+
+def _share(prediction: Prediction) -> str:
+    """Return a probability in seven characters."""
+    if prediction.probability < SMALLEST_SHARE:
+        return "< 0.1 %"
+    return f"{100 * prediction.probability:5.1f} %"
+
+
+def _print(line: str) -> None:
+    # None leaves it to stdout: colours on a terminal, none elsewhere (https://no-color.org).
+    typer.echo(line, color=False if os.environ.get("NO_COLOR") else None)

@@ -1,0 +1,171 @@
+"""What the service says of a task, as types; members that a newer service adds are ignored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One label; `probability` is from 0 to 1, `class_index` the label's place in the model."""
+
+    label: str
+    class_index: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds of each stage; `total` is from acceptance to answer."""
+
+    queued: float
+    download: float
+    decode: float
+    predict: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is: `done` of `total` in its phase, both 0 where nothing is counted."""
+
+    phase: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """RFC 9457; `type` points into the service's `/problems`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+
+    @property
+    def slug(self) -> str:
+        """The stable name of the problem, such as `not-an-image`; empty where it has none."""
+        return self.type.partition("#")[2]
+
+
+@dataclass(frozen=True)
+class AcceptedTask:
+    """A task that is not over.
+
+    `ahead` are the pictures that are taken before it and `estimate_seconds` the time until it is
+    over, where the service knows that; `submitted_at` is RFC 3339.
+    """
+
+    task_id: str
+    state: Literal["PENDING", "STARTED", "RETRY"]
+    result_url: str
+    progress: Progress | None = None
+    submitted_at: str | None = None
+    ahead: int | None = None
+    estimate_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class ClassifiedTask:
+    """A picture with its labels, best first, and the version that gave them."""
+
+    task_id: str
+    state: Literal["SUCCESS"]
+    model: str
+    model_version: int
+    runtime: str
+    filename: str
+    predictions: tuple[Prediction, ...]
+    timings_ms: Timings
+
+    @property
+    def best(self) -> Prediction:
+        """The most probable label."""
+        return self.predictions[0]
+
+
+@dataclass(frozen=True)
+class TrainedTask:
+    """A training that is over: its version, if one was published, and what that is worth."""
+
+    task_id: str
+    state: Literal["SUCCESS"]
+    model: str
+    filename: str
+    report: str
+    top1: float
+    test_pictures: int
+    model_version: int | None = None
+
+
+@dataclass(frozen=True)
+class FailedTask:
+    """A task that failed, and why."""
+
+    task_id: str
+    state: Literal["FAILURE"]
+    model: str
+    filename: str
+    error: Problem
+
+
+@dataclass(frozen=True)
+class RevokedTask:
+    """A task that was revoked: by its client, or for the `reason` that is there."""
+
+    task_id: str
+    state: Literal["REVOKED"]
+    model: str
+    filename: str
+    reason: str | None = None
+
+
+Task = AcceptedTask | ClassifiedTask | TrainedTask | FailedTask | RevokedTask
+
+_NESTED: Mapping[str, type[Any]] = {"timings_ms": Timings, "progress": Progress, "error": Problem}
+
+
+def task_of(document: Mapping[str, Any]) -> Task:
+    """Return what a document with a `state` says.
+
+    Raises:
+        KeyError, TypeError: it is no such document.
+    """
+    members = dict(document)
+    for name, kind in _NESTED.items():
+        if isinstance(members.get(name), dict):
+            members[name] = _made(kind, members[name])
+    if "predictions" in members:
+        members["predictions"] = tuple(_made(Prediction, each) for each in members["predictions"])
+    task: Task = _made(_kind_of(members), members)
+    return task
+
+
+def problem_of(document: Mapping[str, Any]) -> Problem:
+    """Return what a problem document says.
+
+    Raises:
+        KeyError, TypeError: it is none.
+    """
+    problem: Problem = _made(Problem, document)
+    return problem
+
+
+def _kind_of(members: Mapping[str, Any]) -> type[Any]:
+    match members["state"]:
+        case "SUCCESS":
+            return ClassifiedTask if "predictions" in members else TrainedTask
+        case "FAILURE":
+            return FailedTask
+        case "REVOKED":
+            return RevokedTask
+        case _:
+            return AcceptedTask
+
+
+def _made(kind: type[Any], members: Mapping[str, Any]) -> Any:
+    return kind(
+        **{field.name: members[field.name] for field in fields(kind) if field.name in members}
+    )
