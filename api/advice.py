@@ -8,6 +8,8 @@ ADVICE = {
     "invalid-option": "Correct the option that is named; /docs lists them all.",
     "idempotency-key-reused": "Use a new Idempotency-Key for a new request.",
     "upload-too-large": "Make the picture smaller, or save it as a JPEG; the page does so itself.",
+    "unknown-host": "Ask by address; or, as operator, add the name to PETIOLE_API_OPERATOR_HOSTS.",
+    "cross-site-request": "Open /admin itself, and do it there.",
     # The picture
     "not-an-image": "Send a photograph: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.",
     "unsupported-image-format": "Save the picture as a JPEG or PNG, and send that.",

@@ -5,6 +5,7 @@ from flask import Response
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api import (
+    admin,
     assets,
     classify,
     compatible,
@@ -43,7 +44,18 @@ def create_app() -> APIFlask:
         AUTO_OPERATION_SUMMARY=True,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # predictions are in order of rank
-    for module in (classify, results, compatible, models, jobs, health, metrics, pages, assets):
+    for module in (
+        classify,
+        results,
+        compatible,
+        models,
+        jobs,
+        health,
+        metrics,
+        pages,
+        assets,
+        admin,
+    ):
         app.register_blueprint(module.blueprint)
     docs = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": TITLE})
     app.register_blueprint(docs, url_prefix="/docs")

@@ -22,6 +22,7 @@ from tasks.once import once
 from tasks.submission import Asked
 
 REMEMBER_SECONDS = 1.0
+LATELY_SECONDS = 5.0
 
 # A client waits meanwhile, and one of the API's threads with it; what is asked for is small. A
 # server that takes the call and says nothing costs one silence and no second try.
@@ -70,6 +71,8 @@ class Catalog:
         self._store = store.within(LIMITS)
         self._absence = _Absence()
         self._known: dict[str, tuple[str, float]] = {}
+        self._lately: tuple[OfferedModel, ...] = ()
+        self._lately_until = 0.0
         self._lock = Lock()
 
     def version_of(self, reference: str) -> str:
@@ -123,6 +126,20 @@ class Catalog:
         with self._absence.noted():
             names = self._store.names()
             return OfferedModels(tuple(self._offered(n, is_default=n == default) for n in names))
+
+    def lately(self) -> tuple[OfferedModel, ...]:
+        """Return every model as it was a few seconds ago at most, for those who ask all the time.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        with self._lock:
+            if monotonic() < self._lately_until:
+                return self._lately
+        models = self.models().models
+        with self._lock:
+            self._lately, self._lately_until = models, monotonic() + LATELY_SECONDS
+        return models
 
     def model(self, name: str) -> OfferedModel:
         """Return one model with its versions and aliases.

@@ -5,6 +5,8 @@ The tree::
     ApiError
     ├── MalformedRequestError   400  the body cannot be read as what it says it is
     ├── NoImageError            400  neither a picture nor a URL was sent
+    ├── UnknownHostError        403  an operator's request under a name that is not ours
+    ├── CrossSiteError          403  an operator's request that another site's page sent
     ├── UploadTooLargeError     413  more bytes than PETIOLE_TASKS_MAX_UPLOAD_BYTES
     ├── UnsupportedMediaError   415  a body of a kind that is not taken
     ├── InvalidOptionError      422  an option's value is out of its range
@@ -59,6 +61,18 @@ class NoImageError(ApiError):
     status, slug, title = 400, "no-image", "No picture was sent"
 
 
+class UnknownHostError(ApiError):
+    """An operator's request came under a name that anybody may have."""
+
+    status, slug, title = 403, "unknown-host", "This name of the service is not known"
+
+
+class CrossSiteError(ApiError):
+    """A page of another site sent an operator's request."""
+
+    status, slug, title = 403, "cross-site-request", "Another site may not do this"
+
+
 class UploadTooLargeError(ApiError):
     """The upload exceeds PETIOLE_TASKS_MAX_UPLOAD_BYTES."""
 
@@ -98,6 +112,8 @@ class WaitOverError(ApiError):
 API_ERRORS = (
     MalformedRequestError,
     NoImageError,
+    UnknownHostError,
+    CrossSiteError,
     UploadTooLargeError,
     UnsupportedMediaError,
     InvalidOptionError,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
@@ -31,6 +32,7 @@ Spec = dict[str, Any]
 SCHEMAS = (
     *(AcceptedTask, ClassifiedTask, TrainedTask, FailedTask, RevokedTask, ProblemDocument),
     *(UrlAnswer, PredictAnswer, OfferedModel, OfferedModels, Ready, Overview, Listed),
+    Administration,
 )
 FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
 BINARY: Spec = {"type": "string", "format": "binary"}
@@ -138,8 +140,13 @@ def _complete_results(path: Spec) -> None:
 
 
 def _complete_jobs(paths: Spec) -> None:
+    refused = {403: "Under an unknown name, or sent by another site's page"}
     missing = {404: "Not there, or jobs are not shown here", 422: "An option, which it lacks"}
-    failures = _problems(missing | {503: "The store is not reachable"})
+    failures = _problems(refused | missing | {503: "The store is not reachable"})
+    paths["/admin"]["get"]["responses"] = {
+        "200": _answer("The service now", Administration),
+        **failures,
+    }
     paths["/jobs"]["get"]["responses"] = {"200": _answer("The jobs", Overview), **failures}
     one, again = paths["/jobs/{task_id}"], paths["/jobs/{task_id}/retry"]
     one["get"]["responses"] = {"200": _answer("The job", Listed), **failures}

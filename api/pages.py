@@ -31,7 +31,6 @@ def index() -> Response:
         flower_url=settings().flower_url,
         max_bytes=limits.max_upload_bytes,
         max_wait_seconds=settings().max_wait_seconds,
-        shows_jobs=settings().shows_jobs,
     )
 
 

@@ -51,8 +51,13 @@ class ApiSettings(BaseSettings):
     )
     show_jobs: bool | None = Field(
         default=None,
-        description="Whether `/jobs` lists everybody's jobs and the pictures in quarantine; left"
-        " out, only where the API listens on loopback.",
+        description="Whether `/admin` and `/jobs` show everybody's jobs and the pictures in"
+        " quarantine; left out, only where the API listens on loopback.",
+    )
+    operator_hosts: str = Field(
+        default="",
+        description="Names under which operators reach `/admin` and `/jobs`, separated by commas,"
+        " besides addresses, `localhost` and this machine's own name.",
     )
     flower_url: str = Field(
         default="http://127.0.0.1:5555", description="Flower's address for the index page's link."
@@ -60,10 +65,15 @@ class ApiSettings(BaseSettings):
 
     @property
     def shows_jobs(self) -> bool:
-        """Whether `/jobs` is there."""
+        """Whether `/admin` and `/jobs` are there."""
         if self.show_jobs is not None:
             return self.show_jobs
         return self.host == "localhost" or is_loopback(self.host)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names in `operator_hosts`."""
+        return tuple(filter(None, (name.strip() for name in self.operator_hosts.split(","))))
 
 
 def is_loopback(host: str) -> bool:

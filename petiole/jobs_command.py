@@ -135,6 +135,7 @@ def _show(job: "Listed") -> None:
         ("put off", f"{job.postponed} times for what was not its fault"),
         ("sent again", f"{job.resent} times, its message or worker was lost"),
         ("held by", job.owner or "nobody"),
+        ("failed with", job.cause or "nothing"),
     ):
         grid.add_row(name, escape(value))
     Console().print(grid)

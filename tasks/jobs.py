@@ -250,7 +250,7 @@ def fail(
     text = documents.to_json(document)
     outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
     if store.finish(task_id, outcome, fence=fence) and isinstance(exc, TAKES_WORKERS):
-        stores.quarantine().put(job)
+        stores.quarantine().put(job, cause=error.detail)
 
 
 def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Literal
 from tasks import jobs, stores, submission
 from tasks.errors import UnknownJobError
 from tasks.job_stores import OVER, STARTED, Job
+from tasks.job_stores.quarantine import Quarantined
 from tasks.reconciler import LANES
 from tasks.submission import Asked
 
@@ -23,6 +24,7 @@ class Listed:
         attempts: Starts that nobody has explained.
         postponed: How often it was put off for what was not its fault.
         resent: How often its message was sent again.
+        cause: Why it failed, if it did.
     """
 
     task_id: str
@@ -35,6 +37,7 @@ class Listed:
     postponed: int
     resent: int
     owner: str
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def overview() -> Overview:
     return Overview(
         _listed(waiting, "waiting"),
         _listed(list(store.held())[:MOST_LISTED], "started"),
-        tuple(_of(each.job, "quarantined", since=each.since) for each in kept),
+        tuple(map(quarantined, kept)),
     )
 
 
@@ -71,14 +74,14 @@ def find(task_id: str) -> Listed:
     """
     for each in stores.quarantine().all():
         if each.job.task_id == task_id:
-            return _of(each.job, "quarantined", since=each.since)
+            return quarantined(each)
     job = stores.prompt_job_store().get(task_id)
     if job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
     if job.state in OVER:
-        return _of(job, "over", since=job.accepted_at)
+        return listed(job, "over", since=job.accepted_at)
     place: Place = "started" if job.state == STARTED else "waiting"
-    return _of(job, place, since=job.accepted_at)
+    return listed(job, place, since=job.accepted_at)
 
 
 def retry(task_id: str) -> str:
@@ -122,10 +125,16 @@ def _quarantined(task_id: str) -> Job:
 def _listed(task_ids: list[str], place: Place) -> tuple[Listed, ...]:
     store = stores.prompt_job_store()
     found = (store.get(task_id) for task_id in task_ids)
-    return tuple(_of(job, place, since=job.accepted_at) for job in found if job is not None)
+    return tuple(listed(job, place, since=job.accepted_at) for job in found if job is not None)
 
 
-def _of(job: Job, place: Place, *, since: float) -> Listed:
+def quarantined(kept: Quarantined) -> Listed:
+    """Return a job in quarantine as an operator sees it."""
+    return listed(kept.job, "quarantined", since=kept.since, cause=kept.cause)
+
+
+def listed(job: Job, place: Place, *, since: float, cause: str = "") -> Listed:
+    """Return a job as an operator sees it."""
     return Listed(
         task_id=job.task_id,
         place=place,
@@ -137,4 +146,5 @@ def _of(job: Job, place: Place, *, since: float) -> Listed:
         postponed=job.postponed,
         resent=job.resent,
         owner=job.owner,
+        cause=cause,
     )

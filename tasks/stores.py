@@ -8,6 +8,7 @@ from tasks.job_stores import JobStore
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuarantine
 from tasks.job_stores.redis import RedisJobStore
+from tasks.job_stores.sight import Lookout, MemoryLookout, RedisLookout
 from tasks.once import once
 from tasks.settings import settings
 
@@ -50,6 +51,15 @@ def quarantine() -> Quarantine:
     if settings().job_store_url == "memory://":
         return MemoryQuarantine(settings())
     return RedisQuarantine(settings())
+
+
+@once
+def lookout() -> Lookout:
+    """Return who looks at the whole job store at once."""
+    store = prompt_job_store()
+    if isinstance(store, MemoryJobStore):
+        return MemoryLookout(store)
+    return RedisLookout(settings())
 
 
 def drop_upload(task_id: str) -> None:

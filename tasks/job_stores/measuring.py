@@ -12,6 +12,7 @@ from tasks import lanes
 
 OPEN, STARTED_JOBS = "petiole:open:", "petiole:started"
 SIZES, DEADLINES, DRAIN = "petiole:open-bytes", "petiole:deadlines", "petiole:drain:"
+FAILED, TRAININGS, LISTED, LISTED_SECONDS = "petiole:failed", "petiole:trainings", 100, 2_592_000
 KEPT_JOBS, KEPT_SECONDS, REMEMBERED_SECONDS = 64, 20.0, 86_400
 LEAST_SEEN = 5
 STALL_INTERVALS, STALL_SECONDS, SILENT_SECONDS = 10, 1.0, 5.0
@@ -32,6 +33,16 @@ local function ended(task_id)
     redis.call('HDEL', '{SIZES}', task_id)
     redis.call('HINCRBY', '{SIZES}', 'total', -size)
     if redis.call('HLEN', '{SIZES}') <= 1 then redis.call('DEL', '{SIZES}') end
+end
+"""
+
+# What an operator looks up: the latest of those that are few, never each picture.
+LIST = f"""
+local FAILED, TRAININGS = '{FAILED}', '{TRAININGS}'
+local function list(key, task_id, now)
+    redis.call('ZADD', key, now, task_id)
+    redis.call('ZREMRANGEBYRANK', key, 0, -{LISTED + 1})
+    redis.call('EXPIRE', key, {LISTED_SECONDS})
 end
 """
 

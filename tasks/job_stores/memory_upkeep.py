@@ -62,10 +62,13 @@ class MemoryUpkeep:
         """Return nothing: there is no broker here."""
         return []
 
+    def jobs(self) -> list[Job]:
+        """Return every record, the oldest first."""
+        return list(self._jobs.values())
+
     def held(self) -> dict[str, str]:
         """Return the started jobs that are watched over, with the process that claimed each."""
-        jobs = list(self._jobs.values())
-        return {job.task_id: job.owner for job in jobs if job.lane and job.state == STARTED}
+        return {job.task_id: job.owner for job in self.jobs() if job.lane and job.state == STARTED}
 
     def now(self) -> float:
         """Return this process' time, in seconds since the epoch."""

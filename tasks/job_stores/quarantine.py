@@ -10,14 +10,16 @@ from tasks.job_stores.connection import connect, translated
 from tasks.settings import TasksSettings
 
 INDEX, ENTRY = "petiole:quarantine", "petiole:quarantined:"
+CAUSE = "cause"
 
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A job as it was when it failed, and since when (seconds since the epoch)."""
+    """A job as it was when it failed, since when (seconds since the epoch), and why."""
 
     job: Job
     since: float
+    cause: str = ""
 
 
 class Quarantine(Protocol):
@@ -26,8 +28,8 @@ class Quarantine(Protocol):
     Every method raises `ServiceUnavailableError` when the store cannot be reached.
     """
 
-    def put(self, job: Job) -> None:
-        """Keep a job."""
+    def put(self, job: Job, *, cause: str = "") -> None:
+        """Keep a job, and why it failed."""
 
     def all(self) -> list[Quarantined]:
         """Return the jobs that are kept, the oldest first."""
@@ -47,9 +49,9 @@ class MemoryQuarantine:
         self._ttl_seconds = settings.quarantine_ttl_seconds
         self._kept: dict[str, Quarantined] = {}
 
-    def put(self, job: Job) -> None:
-        """Keep a job."""
-        self._kept[job.task_id] = Quarantined(job, time())
+    def put(self, job: Job, *, cause: str = "") -> None:
+        """Keep a job, and why it failed."""
+        self._kept[job.task_id] = Quarantined(job, time(), cause)
 
     def all(self) -> list[Quarantined]:
         """Return the jobs that are kept, the oldest first."""
@@ -74,10 +76,11 @@ class RedisQuarantine:
         self._client: Any = connect(settings.job_store_url, patience_seconds=0.0)
 
     @translated
-    def put(self, job: Job) -> None:
-        """Keep a job."""
+    def put(self, job: Job, *, cause: str = "") -> None:
+        """Keep a job, and why it failed."""
         with self._client.pipeline(transaction=True) as pipeline:
-            pipeline.set(ENTRY + job.task_id, json.dumps(asdict(job)), ex=self._ttl_seconds)
+            entry = json.dumps({**asdict(job), CAUSE: cause})
+            pipeline.set(ENTRY + job.task_id, entry, ex=self._ttl_seconds)
             pipeline.zadd(INDEX, {job.task_id: time()})
             pipeline.expire(INDEX, self._ttl_seconds)
             pipeline.execute()
@@ -89,7 +92,7 @@ class RedisQuarantine:
         rows = self._client.zrange(INDEX, 0, -1, withscores=True)
         texts = self._client.mget([ENTRY + task_id for task_id, _ in rows]) if rows else []
         found = zip(texts, rows, strict=True)
-        return [Quarantined(_read(text), float(since)) for text, (_, since) in found if text]
+        return [_read(text, float(since)) for text, (_, since) in found if text]
 
     @translated
     def has(self, task_id: str) -> bool:
@@ -103,7 +106,9 @@ class RedisQuarantine:
         return bool(self._client.delete(ENTRY + task_id))
 
 
-def _read(text: str) -> Job:
-    """Return the job of an entry; fields that a later version wrote are left out."""
+def _read(text: str, since: float) -> Quarantined:
+    """Return what an entry keeps; fields of a job that a later version wrote are left out."""
+    entry = json.loads(text)
     known = {field.name for field in fields(Job)}
-    return Job(**{name: value for name, value in json.loads(text).items() if name in known})
+    job = Job(**{name: value for name, value in entry.items() if name in known})
+    return Quarantined(job, since, entry.get(CAUSE, ""))

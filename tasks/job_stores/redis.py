@@ -110,7 +110,7 @@ class RedisJobStore(RedisUpkeep):
     @translated
     def get(self, task_id: str) -> Job | None:
         """Return the record, or None when there is none."""
-        return _job(self._client.hgetall(JOB + task_id))
+        return job_of(self._client.hgetall(JOB + task_id))
 
     @translated
     def document(self, task_id: str) -> str | None:
@@ -125,14 +125,14 @@ class RedisJobStore(RedisUpkeep):
         if document:
             return Seen(document)
         record, ahead, seconds = more
-        return Seen(job=_job(_paired(record)), place=_place(ahead, seconds))
+        return Seen(job=job_of(_paired(record)), place=_place(ahead, seconds))
 
     @translated
     def claim(self, task_id: str, *, stage: str, owner: str = "") -> Job | None:
         """Mark the job STARTED by `owner` and count the attempt of this stage."""
         args = [task_id, stage, owner, READY]
         flat = self._claim(keys=[JOB + task_id, STARTED_JOBS], args=args)
-        return _job(_paired(flat)) if flat else None
+        return job_of(_paired(flat)) if flat else None
 
     @translated
     def requeue(self, job: Job, envelope: Envelope | None = None) -> bool:
@@ -256,7 +256,7 @@ _BROKEN = ("accepted_at", "queued_since", "queued_ms", "download_ms", "deadline_
 _FIELD_TYPES: dict[str, type[Any]] = {**dict.fromkeys(_WHOLE, int), **dict.fromkeys(_BROKEN, float)}
 
 
-def _job(record: dict[str, str]) -> Job | None:
+def job_of(record: dict[str, str]) -> Job | None:
     """Return the job of a Redis hash; None for an empty one, a missing key."""
     if not record:
         return None

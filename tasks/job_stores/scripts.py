@@ -5,7 +5,7 @@ lane, by the time it was queued, until it is claimed; then it is among the start
 over. A job without a lane, such as a training, is in neither.
 """
 
-from tasks.job_stores.measuring import DRAINED, ENDED, PLACE
+from tasks.job_stores.measuring import DRAINED, ENDED, LIST, PLACE
 
 _TIME = """
 local clock = redis.call('TIME')
@@ -37,7 +37,7 @@ end
 # many leave in a second, or how many are ahead and the seconds left.
 CREATE = f"""
 if redis.call('EXISTS', KEYS[2]) == 1 then return {{'DISCARDED'}} end
-{_TIME} {PLACE}
+{_TIME} {PLACE} {LIST}
 if now > tonumber(ARGV[11]) then return {{'LATE', tostring(now)}} end
 if KEYS[5] ~= '' then
     local earlier = redis.call('HMGET', KEYS[5], 'digest', 'task_id')
@@ -64,6 +64,9 @@ if KEYS[5] ~= '' then
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 12))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
+if KEYS[3] == '' and redis.call('HGET', KEYS[1], 'kind') == 'training' then
+    list(TRAININGS, ARGV[2], now)
+end
 if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[3]) end
 return {{'CREATED', place(ARGV[2], ARGV[4], now)}}
 """
@@ -209,7 +212,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 # spaces), fence (or nothing), Celery's result (or nothing) and its seconds to live, then pairs of a
 # count's name and its amount.
 FINISH = f"""
-{_TIME} {_LEAVE} {ENDED} {DRAINED}
+{_TIME} {_LEAVE} {ENDED} {DRAINED} {LIST}
 local job = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lane')
 local state = job[1]
 if not state or not string.find(ARGV[7], state, 1, true) then return state end
@@ -218,6 +221,7 @@ leave(KEYS[1], ARGV[6], KEYS[5])
 if job[3] and job[3] ~= '' then
     ended(ARGV[6])
     if state == 'STARTED' and ARGV[1] ~= 'REVOKED' then drained(job[3], now) end
+    if ARGV[1] == 'FAILURE' then list(FAILED, ARGV[6], now) end
 end
 redis.call('HSET', KEYS[1], 'state', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
