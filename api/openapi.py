@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from api import conditional
 from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
@@ -58,6 +59,20 @@ IDEMPOTENCY: Spec = {
     "description": "What the client calls this request: sent again with the same picture and"
     " options it is answered with the same task.",
     "schema": {"type": "string", "pattern": f"^{KEY.pattern}$"},
+}
+
+
+IF_NONE_MATCH: Spec = {
+    "name": conditional.IF_NONE_MATCH,
+    "in": "header",
+    "description": "The `ETag` of an earlier answer: 304 while nothing has changed since.",
+    "schema": {"type": "string"},
+}
+ETAG: Spec = {
+    conditional.ETAG: {
+        "description": "A strong validator of this answer, derived from its bytes.",
+        "schema": {"type": "string"},
+    }
 }
 
 
@@ -126,10 +141,12 @@ def _complete_classify(path: Spec) -> None:
 
 def _complete_results(path: Spec) -> None:
     gone = {404: "Never handed out", 410: "No longer kept", 503: "The store is not reachable"}
-    path["get"]["parameters"] = path["get"].get("parameters", []) + _query(WaitOptions)
+    parameters = [*_query(WaitOptions), IF_NONE_MATCH]
+    path["get"]["parameters"] = path["get"].get("parameters", []) + parameters
     path["get"]["responses"] = {
-        "200": _answer("Over", *FINISHED),
-        "202": _answer("Not over yet", AcceptedTask),
+        "200": {**_answer("Over", *FINISHED), "headers": ETAG},
+        "202": {**_answer("Not over yet", AcceptedTask), "headers": ETAG},
+        "304": {"description": "Nothing has changed", "headers": ETAG},
         **_problems(gone | {422: "An impossible wait, or an unknown option"}),
     }
     path["delete"]["responses"] = {

@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from api import answers, browsers, options, waiting
+from api import answers, browsers, conditional, options, waiting
 from tasks import cancellation, views
 
 blueprint = APIBlueprint("results", __name__, tag="Pictures")
@@ -16,12 +16,13 @@ def result(task_id: str) -> Response:
 
     202 while it is PENDING, STARTED or RETRY; 200 when it is SUCCESS, FAILURE or REVOKED; 404 for
     an id that was never handed out; 410 when the result was kept for its time to live and is gone.
+    304 when the answer would be, to the byte, the one whose `ETag` came as `If-None-Match`.
     """
     with waiting.place(options.wait_seconds()) as seconds:
         answer = views.view(task_id, wait_seconds=seconds)
     response = browsers.either(
         page=lambda: browsers.page("result.html", answer=answer, status=_status(answer)),
-        data=lambda: answers.of(answer),
+        data=lambda: conditional.of(answers.of(answer)),
     )
     options.say_applied(response, seconds)
     return response

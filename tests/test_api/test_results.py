@@ -224,3 +224,40 @@ def test_replaced_records_keep_their_order() -> None:
 
     assert job.queued_ms_at(9.0) == 0.0
     assert later.queued_ms_at(20.25) == pytest.approx(750.0)
+
+
+def test_the_same_again_is_304(client: FlaskClient) -> None:
+    """A finished document has one ETag for ever; a 304 has it again, and no body."""
+    url = f"/result/{submitted(client, picture())}"
+    first = client.get(url)
+    tags = [first.headers["ETag"], f'"other", {first.headers["ETag"]}', "*"]
+    again = [client.get(f"{url}?wait=5", headers={"If-None-Match": tag}) for tag in tags]
+
+    assert first.get_etag()[1] is False  # not weak
+    assert [(r.status_code, r.data) for r in again] == [(304, b"")] * 3
+    assert {r.headers["ETag"] for r in again} == {first.headers["ETag"]}
+    assert client.get(url, headers={"If-None-Match": '"other"'}).data == first.data
+
+
+def test_what_has_changed_is_sent(client: FlaskClient) -> None:
+    """A waiting task is 304 while it waits in the same place; each change is a new answer."""
+    task_id = waiting_job()
+    url = f"/result/{task_id}"
+    tag = client.get(url).headers["ETag"]
+    same = client.get(url, headers={"If-None-Match": tag})
+    stores.job_store().claim(task_id, stage="classify")
+    started = client.get(url, headers={"If-None-Match": tag})
+    jobs.fail(task_id, ValueError("no"))
+    over = client.get(url, headers={"If-None-Match": started.headers["ETag"]})
+
+    assert [r.status_code for r in (same, started, over)] == [304, 202, 200]
+    assert (same.headers["Retry-After"], started.json["state"]) == ("1", "STARTED")
+
+
+def test_what_is_gone_is_no_304(client: FlaskClient) -> None:
+    """An ETag does not outlive its result."""
+    url = f"/result/{submitted(client, picture())}"
+    tag = client.get(url).headers["ETag"]
+    client.delete(url)
+
+    assert client.get(url, headers={"If-None-Match": tag}).status_code == 410
