@@ -41,20 +41,24 @@ def of_submission(answer: Answer) -> Response:
 
 def accepted(answer: Answer) -> Response:
     """Return 202 with the state, the result's address, and how far it is from being over."""
-    url = documents.result_url(answer.task_id)
-    task = AcceptedTask(
+    task = task_of(answer)
+    response = bodies.of(task, status=202)
+    response.headers["Location"] = task.result_url
+    response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    return response
+
+
+def task_of(answer: Answer) -> AcceptedTask:
+    """Return what a client is told of a job that is not over."""
+    return AcceptedTask(
         answer.task_id,
         cast("OpenState", answer.state),  # it has no document
-        url,
+        documents.result_url(answer.task_id),
         progress=answer.progress,
         submitted_at=None if answer.submitted_at is None else _moment(answer.submitted_at),
         ahead=answer.place.ahead if answer.place else None,
         estimate_seconds=answer.place.seconds if answer.place else None,
     )
-    response = bodies.of(task, status=202)
-    response.headers["Location"] = url
-    response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
-    return response
 
 
 def _moment(seconds: float) -> str:

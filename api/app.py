@@ -10,6 +10,7 @@ from api import (
     classify,
     compatible,
     errors,
+    events,
     health,
     jobs,
     metrics,
@@ -47,6 +48,7 @@ def create_app() -> APIFlask:
     for module in (
         classify,
         results,
+        events,
         compatible,
         models,
         jobs,

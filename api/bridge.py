@@ -6,20 +6,21 @@ no thread; a thread that waits for a job gives its turn to another request.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from api import refusals
+from api.asgi import Receive, Scope, Send, send_whole
+from api.events import HAND_OVER, EventStream
 from api.refusals import Answer
+from api.streams import Streams
 from tasks.job_stores import notices
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
 MEMORY_BYTES = 262_144
@@ -54,7 +55,8 @@ class Bridge:
         self._pool = ThreadPoolExecutor(threads + waiters, thread_name_prefix="request")
         self._max_body_bytes = max_body_bytes
         self._request_seconds = request_seconds
-        self._running: set[asyncio.Future[Answer]] = set()
+        self._running: set[asyncio.Future[_Answered]] = set()
+        self.streams = Streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever is no HTTP request is refused."""
@@ -69,9 +71,13 @@ class Bridge:
         except (DisconnectedError, TimeoutError) as exc:
             body.close()
             if isinstance(exc, TimeoutError):
-                await _send(send, refusals.too_slow(self._request_seconds))
+                await send_whole(send, refusals.too_slow(self._request_seconds))
             return
-        await _send(send, await self._answer(environ_of(scope, body, size)))
+        answer, stream = await self._answer(environ_of(scope, body, size))
+        if stream is not None:
+            await self.streams.serve(stream, answer, receive, send)
+            return
+        await send_whole(send, answer)
         if size > self._max_body_bytes:
             await _discard_rest(receive)
 
@@ -102,7 +108,7 @@ class Bridge:
         body.seek(0)
         return size
 
-    async def _answer(self, environ: dict[str, Any]) -> Answer:
+    async def _answer(self, environ: dict[str, Any]) -> "_Answered":
         await self._turns.acquire()
         loop = asyncio.get_running_loop()
         aside = Turn(self._turns, loop).aside
@@ -112,16 +118,19 @@ class Bridge:
         # Shielded: gunicorn cancels what a client left behind, but the thread goes on.
         return await asyncio.shield(running)
 
-    def _end_turn(self, running: "asyncio.Future[Answer]") -> None:
+    def _end_turn(self, running: "asyncio.Future[_Answered]") -> None:
         self._running.discard(running)
         self._turns.release()
         if not running.cancelled():
             running.exception()  # looked at, for an answer that nobody awaits any more
 
-    def _run(self, environ: dict[str, Any], aside: notices.Aside) -> Answer:
-        """Call the application in a thread and return its whole answer."""
+    def _run(self, environ: dict[str, Any], aside: notices.Aside) -> "_Answered":
+        """Call the application in a thread; return its whole answer, or the begin of a stream."""
         notices.aside.set(aside)
         began: list[Any] = []
+        streams: list[EventStream] = []
+        if environ["REQUEST_METHOD"] == "GET":
+            environ[HAND_OVER] = streams.append
 
         def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
             began[:] = [int(status.split(" ", 1)[0]), headers]
@@ -134,7 +143,11 @@ class Bridge:
                 if hasattr(chunks, "close"):
                     chunks.close()
         status, headers = began
-        return Answer(status, headers, content)
+        is_stream = bool(streams) and status == HTTPStatus.OK
+        return Answer(status, headers, content), streams[0] if is_stream else None
+
+
+_Answered = tuple[Answer, EventStream | None]
 
 
 class Turn:
@@ -188,12 +201,6 @@ def environ_of(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
 
 def _variable(name: bytes) -> str:
     return f"HTTP_{name.decode('latin-1').upper().replace('-', '_')}"
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.content})
 
 
 async def _discard_rest(receive: Receive) -> None:

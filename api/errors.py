@@ -12,6 +12,7 @@ The tree::
     ├── InvalidOptionError      422  an option's value is out of its range
     ├── RevokedMeanwhileError   409  somebody revoked the task that this request waited for
     ├── TooManyWaitersError     503  no room to wait; the job was not accepted
+    ├── TooManyStreamsError     503  no room for another stream of events
     └── WaitOverError           504  a compatible route's wait is over; carries the task id
 """
 
@@ -103,6 +104,12 @@ class TooManyWaitersError(ApiError):
     status, slug, title = 503, "too-many-waiters", "Too many clients are waiting"
 
 
+class TooManyStreamsError(ApiError):
+    """All places for streams of events are taken."""
+
+    status, slug, title = 503, "too-many-streams", "Too many clients have a stream of events"
+
+
 class WaitOverError(ApiError):
     """The wait of a compatible route is over before the job is."""
 
@@ -119,6 +126,7 @@ API_ERRORS = (
     InvalidOptionError,
     RevokedMeanwhileError,
     TooManyWaitersError,
+    TooManyStreamsError,
     WaitOverError,
 )
 

@@ -20,6 +20,7 @@ workers = settings().processes
 worker_class = "api.gunicorn_worker.LoopWorker"
 asgi_loop = "asyncio"
 keepalive = 30
+limit_request_line = 8190  # gunicorn's most: `GET /events` names many tasks
 timeout = 60
 graceful_timeout = 10
 control_socket_disable = True  # it would be made in $HOME, which a container may not have

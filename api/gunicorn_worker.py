@@ -5,6 +5,7 @@ gunicorn listens, forks, restarts and reads requests; what it refuses is a probl
 
 import asyncio
 import os
+import socket
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +23,20 @@ LAST_REQUEST_SECONDS = 1.0
 says `Connection: close`. One that is closed in the moment of its next request fails its client."""
 
 
+UNHEARD_MS = 60_000
+"""How long what was sent may stay unacknowledged: then a client is gone that could not say so."""
+
+
+def _notice_silence(transport: Any) -> None:
+    """Let the kernel end a connection whose other end is gone; else that takes it a quarter hour.
+
+    A stream of events would hold its place so long, though it sends heartbeats.
+    """
+    peer = transport.get_extra_info("socket")
+    if hasattr(socket, "TCP_USER_TIMEOUT") and peer.family in {socket.AF_INET, socket.AF_INET6}:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MS)
+
+
 class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotations
     """One client's connection: counted, not for ever without a request, refused in JSON."""
 
@@ -29,6 +44,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotati
         """Take the connection, unless all are taken."""
         super().connection_made(transport)
         self.worker.connections.add(self)
+        _notice_silence(transport)
         seconds = settings().request_seconds
         self._first_request = self.worker.loop.call_later(seconds, self._end_silent, seconds)
         if len(self.worker.connections) > settings().max_connections:
@@ -116,6 +132,7 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
         for server in self.servers:
             server.close()
         notices.end_waits()
+        self.asgi.streams.end()
         ends_at = self.loop.time() + self.cfg.graceful_timeout
         idle_until = min(ends_at, self.loop.time() + LAST_REQUEST_SECONDS)
         while self._is_needed() and self.loop.time() < ends_at:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from api import conditional
+from api import conditional, events, story
 from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
@@ -75,6 +75,15 @@ ETAG: Spec = {
     }
 }
 
+EVENT: Spec = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": list(story.KINDS)},
+        "data": {"type": "string", "contentMediaType": JSON},
+    },
+}
+
 
 def complete(spec: Any) -> Any:
     """Return the specification with bodies, parameters, answers and their schemas."""
@@ -85,6 +94,7 @@ def complete(spec: Any) -> Any:
     paths = spec["paths"]
     _complete_classify(paths["/classify"])
     _complete_results(paths["/result/{task_id}"])
+    _complete_events(paths["/events"]["get"])
     _complete_compatible(paths["/classify"]["get"], paths["/predict"]["post"])
     _complete_jobs(paths)
     for path, responses in _plain_responses().items():
@@ -153,6 +163,33 @@ def _complete_results(path: Spec) -> None:
         "200": _answer("Cancelled", RevokedTask),
         "204": {"description": "It was over, and is forgotten"},
         **_problems(gone | {422: "An option, which it lacks"}),
+    }
+
+
+def _complete_events(operation: Spec) -> None:
+    text: Spec = {"type": "string"}
+    tasks: Spec = {
+        "name": "task",
+        "in": "query",
+        "required": True,
+        "description": "The id of a task; stands once for each.",
+        "schema": {"type": "array", "items": text, "minItems": 1, "maxItems": events.MOST_TASKS},
+    }
+    last: Spec = {
+        "name": events.LAST_EVENT_ID,
+        "in": "header",
+        "description": "The id of the last event that came, of the same tasks in the same order.",
+        "schema": text,
+    }
+    operation["parameters"] = [tasks, last]
+    operation["responses"] = {
+        "200": {
+            "description": "Events `state`, `end` and `problem`, with an AcceptedTask, a finished"
+            " task and a ProblemDocument as their data",
+            "content": {events.EVENT_STREAM: {"schema": EVENT}},
+        },
+        "204": {"description": "All was told before"},
+        **_problems({422: "No task, or too many", 503: "Too many clients have a stream"}),
     }
 
 

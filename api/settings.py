@@ -31,6 +31,12 @@ class ApiSettings(BaseSettings):
         description="Requests that one process holds open with `wait`, besides those that its"
         " threads answer; further ones are answered at once.",
     )
+    max_streams: int = Field(
+        default=500,
+        ge=1,
+        description="Streams of `GET /events` that one process holds open; further ones are"
+        " answered with 503.",
+    )
     max_connections: int = Field(
         default=2000,
         ge=1,

@@ -1,12 +1,13 @@
 """What a client is told of its job, at once or as soon as it is over."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks import documents, job_kinds, stores
 from tasks.documents import FinishedTask, Progress
 from tasks.errors import ExpiredJobError, UnknownJobError
-from tasks.job_stores import OVER, STARTED, Job, JobStore, Place, Watch
+from tasks.job_stores import OVER, STARTED, Job, JobStore, Place, Seen, Watch
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,37 @@ def watched(watch: Watch, task_id: str, wait_seconds: float) -> Answer:
     document = watch.wait(seconds=wait_seconds)
     if document is None:
         return _view(stores.prompt_job_store(), task_id)
+    return ended(task_id, document)
+
+
+def ended(task_id: str, document: str) -> Answer:
+    """Return what is known of a job whose document was told."""
     return Answer(task_id, json.loads(document)["state"], document)
 
 
+def look(task_ids: Sequence[str]) -> dict[str, Answer | UnknownJobError | ExpiredJobError]:
+    """Return what is known of each of these jobs, or why nothing is.
+
+    Raises:
+        ServiceUnavailableError: the job store did not answer.
+    """
+    found: dict[str, Answer | UnknownJobError | ExpiredJobError] = {}
+    seen = stores.prompt_job_store().views(task_ids)
+    for task_id, each in zip(task_ids, seen, strict=True):
+        try:
+            found[task_id] = _answer(task_id, each)
+        except (UnknownJobError, ExpiredJobError) as exc:
+            found[task_id] = exc
+    return found
+
+
 def _view(store: JobStore, task_id: str) -> Answer:
-    seen = store.view(task_id)
+    return _answer(task_id, store.view(task_id))
+
+
+def _answer(task_id: str, seen: Seen) -> Answer:
     if seen.document is not None:
-        return Answer(task_id, json.loads(seen.document)["state"], seen.document)
+        return ended(task_id, seen.document)
     if seen.job is None:
         raise UnknownJobError(f"there is no task {task_id!r}")
     if seen.job.state in OVER:

@@ -4,10 +4,9 @@ A record is written before the job's message is published, so an id without a re
 never existed; Celery alone would call it PENDING.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from math import ceil
 from typing import Final, Protocol
 
 from tasks import lanes
@@ -21,8 +20,6 @@ FAILURE: Final = "FAILURE"
 REVOKED: Final = "REVOKED"
 OVER = frozenset({SUCCESS, FAILURE, REVOKED})
 """States that never change again."""
-
-RETRY_UNKNOWN_SECONDS, RETRY_MOST_SECONDS = 5, 60
 
 CLASSIFICATION, TRAINING = "classification", "training"
 
@@ -142,16 +139,6 @@ class Load:
     open_bytes: int
 
 
-def retry_after(open_jobs: int, rate: float | None) -> int:
-    """Return the seconds after which a client may try again: a tenth of the open jobs is done then.
-
-    `rate` is in jobs a second, None while nobody knows it.
-    """
-    if not rate:
-        return RETRY_UNKNOWN_SECONDS
-    return max(1, min(RETRY_MOST_SECONDS, ceil(open_jobs / 10 / rate)))
-
-
 class Watch(Protocol):
     """Waits for the end of one job."""
 
@@ -196,6 +183,9 @@ class JobStore(Protocol):
 
     def view(self, task_id: str) -> Seen:
         """Return what is there of a job."""
+
+    def views(self, task_ids: Sequence[str]) -> list[Seen]:
+        """Return what is there of each of these jobs."""
 
     def claim(self, task_id: str, *, stage: str, owner: str = "") -> Job | None:
         """Mark the job STARTED by `owner` and count the attempt of this stage.
@@ -249,6 +239,14 @@ class JobStore(Protocol):
 
     def watching(self, task_id: str) -> AbstractContextManager[Watch]:
         """Give a watch on one job; enter it before the job is published."""
+
+    def following(
+        self, task_ids: Sequence[str], hear: Callable[[str, str], None]
+    ) -> AbstractContextManager[None]:
+        """Tell the end of each of these jobs, from now on: its id and its document.
+
+        `hear` is called in a thread of the store, and must return at once.
+        """
 
     def count(self, counts: Mapping[str, float]) -> None:
         """Add to the sums outside of a job's end."""

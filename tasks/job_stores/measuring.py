@@ -7,6 +7,7 @@ nothing waited says nothing about the rate, and a stall of many times the usual 
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 from tasks import lanes
 
@@ -16,6 +17,7 @@ FAILED, TRAININGS, LISTED, LISTED_SECONDS = "petiole:failed", "petiole:trainings
 KEPT_JOBS, KEPT_SECONDS, REMEMBERED_SECONDS = 64, 20.0, 86_400
 LEAST_SEEN = 5
 STALL_INTERVALS, STALL_SECONDS, SILENT_SECONDS = 10, 1.0, 5.0
+RETRY_UNKNOWN_SECONDS, RETRY_MOST_SECONDS = 5, 60
 _LOW = lanes.lane("", lanes.LOW)
 
 _NAMES = f"""
@@ -97,6 +99,16 @@ local function place(task_id, lane, now)
     return ahead, tostring(left or '')
 end
 """
+
+
+def retry_after(open_jobs: int, rate: float | None) -> int:
+    """Return the seconds after which a client may try again: a tenth of the open jobs is done then.
+
+    `rate` is in jobs a second, None while nobody knows it.
+    """
+    if not rate:
+        return RETRY_UNKNOWN_SECONDS
+    return max(1, min(RETRY_MOST_SECONDS, ceil(open_jobs / 10 / rate)))
 
 
 @dataclass

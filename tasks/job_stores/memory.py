@@ -4,9 +4,10 @@ The same contract test runs on this store and on Redis.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from threading import Condition
+from functools import partial
 from time import monotonic, time
 
 from tasks import lanes
@@ -23,10 +24,10 @@ from tasks.job_stores import (
     Outcome,
     Place,
     Seen,
-    retry_after,
 )
-from tasks.job_stores.measuring import Drain
+from tasks.job_stores.measuring import Drain, retry_after
 from tasks.job_stores.memory_upkeep import MemoryUpkeep
+from tasks.job_stores.memory_waiting import MemoryWatch
 from tasks.settings import TasksSettings
 
 
@@ -107,6 +108,10 @@ class MemoryJobStore(MemoryUpkeep):
             job = self._jobs.get(task_id)
             document = self.document(task_id)
             return Seen(document, job, self._place(job) if job and not document else None)
+
+    def views(self, task_ids: Sequence[str]) -> list[Seen]:
+        """Return what is there of each of these jobs."""
+        return [self.view(task_id) for task_id in task_ids]
 
     def _place(self, job: Job) -> Place | None:
         """Return how many are ahead; a downloaded picture waits again, behind those that do now."""
@@ -255,6 +260,7 @@ class MemoryJobStore(MemoryUpkeep):
             expires_at = monotonic() + lives
             self._documents[task_id] = (outcome.document, expires_at)
             self.count(outcome.counts)
+            self._tell(task_id, outcome.document)
             self._changed.notify_all()
             return job.state
 
@@ -269,22 +275,6 @@ class MemoryJobStore(MemoryUpkeep):
             self._documents.pop(task_id, None)
             return document is not None
 
-    def watching(self, task_id: str) -> AbstractContextManager["MemoryWatch"]:
+    def watching(self, task_id: str) -> AbstractContextManager[MemoryWatch]:
         """Give a watch on one job; enter it before the job is published."""
-        return nullcontext(MemoryWatch(self, self._changed, task_id))
-
-
-class MemoryWatch:
-    """One waiter in the same process."""
-
-    def __init__(self, store: MemoryJobStore, changed: Condition, task_id: str) -> None:
-        """Watch one job of `store`, which notifies `changed`."""
-        self._store = store
-        self._changed = changed
-        self._task_id = task_id
-
-    def wait(self, *, seconds: float) -> str | None:
-        """Return the document once the job is over, or None after `seconds`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._store.document(self._task_id), timeout=seconds)
-        return self._store.document(self._task_id)
+        return nullcontext(MemoryWatch(partial(self.document, task_id), self._changed))

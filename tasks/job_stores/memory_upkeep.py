@@ -2,19 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from threading import Condition
 from time import monotonic, time
 
 from tasks import lanes
 from tasks.job_stores import STARTED, Job, Load
+from tasks.job_stores.memory_waiting import MemoryFollowing
 from tasks.settings import TasksSettings
 
 
-class MemoryUpkeep:
+class MemoryUpkeep(MemoryFollowing):
     """The part of `MemoryJobStore` that is not about one job."""
 
     def __init__(self, settings: TasksSettings) -> None:
         """Start empty."""
+        super().__init__()
         self._settings = settings
         self._jobs: dict[str, Job] = {}
         self._sizes: dict[str, int] = {}
@@ -23,7 +24,6 @@ class MemoryUpkeep:
         self._ready: dict[str, tuple[str, float]] = {}
         self._queued: dict[str, float] = {}
         self._turns: dict[str, tuple[str, float]] = {}
-        self._changed = Condition()  # its lock may be taken again by the same thread
 
     def count(self, counts: Mapping[str, float]) -> None:
         """Add to the sums outside of a job's end."""

@@ -5,12 +5,12 @@ notice alone: all watched jobs are looked up at once after each (re)connection a
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 import redis
@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 FINISHED_CHANNEL = "petiole:finished"
 LOOK_UP_SECONDS = 1.0
+LOOKED_UP_AT_ONCE = 500
 RECONNECT_SECONDS = 0.025
 """Between tries while somebody waits: a client hears within 50 ms of what Redis knows again."""
 
@@ -37,6 +38,16 @@ def end_waits() -> None:
     _ended.set()
     for notices in list(_all):
         notices.wake_all()
+
+
+class Ear(Protocol):
+    """Somebody who is told of the end of one job, once."""
+
+    def hear(self, document: str) -> None:
+        """Take the document of the finished job."""
+
+    def wake(self) -> None:
+        """Wait no longer: the process ends."""
 
 
 class RedisWatch:
@@ -64,14 +75,33 @@ class RedisWatch:
         self._woken.set()
 
 
+Hear = Callable[[str, str], None]
+"""Takes the id of a job that is over, and its document; called in the thread that listens."""
+
+
+class Follower:
+    """One job of a stream, which its server ends by itself when the process does."""
+
+    def __init__(self, task_id: str, hear: Hear) -> None:
+        """Tell `hear` of this job."""
+        self._task_id, self._hear = task_id, hear
+
+    def hear(self, document: str) -> None:
+        """Hand on the document of the finished job."""
+        self._hear(self._task_id, document)
+
+    def wake(self) -> None:
+        """Do nothing: no thread waits."""
+
+
 class FinishNotices:
-    """Hears of every job that is over and wakes the threads that wait for it."""
+    """Hears of every job that is over and tells those who wait for it."""
 
     def __init__(self, client: Any, *, document_prefix: str) -> None:
         """Listen where `client` is connected, from the first waiter on."""
         self._client = _without_patience(client)
         self._document_prefix = document_prefix
-        self._watches: dict[str, set[RedisWatch]] = {}
+        self._ears: dict[str, set[Ear]] = {}
         self._lock = Lock()
         self._listener: Thread | None = None
         self._wanted = Event()
@@ -82,28 +112,42 @@ class FinishNotices:
     def watching(self, task_id: str) -> Iterator[RedisWatch]:
         """Give a watch on one job, which hears of every end from now on."""
         watch = RedisWatch()
+        with self._told({task_id: watch}):
+            yield watch
+
+    @contextmanager
+    def following(self, task_ids: Sequence[str], hear: Hear) -> Iterator[None]:
+        """Tell `hear` of the end of each of these jobs, from now on."""
+        with self._told({task_id: Follower(task_id, hear) for task_id in task_ids}):
+            yield
+
+    @contextmanager
+    def _told(self, ears: Mapping[str, Ear]) -> Iterator[None]:
         with self._lock:
-            self._watches.setdefault(task_id, set()).add(watch)
+            for task_id, ear in ears.items():
+                self._ears.setdefault(task_id, set()).add(ear)
             self._wanted.set()
             self._ensure_listening()
         try:
-            yield watch
+            yield
         finally:
             with self._lock:
-                self._forget(task_id, watch)
+                for task_id, ear in ears.items():
+                    self._forget(task_id, ear)
 
     def wake_all(self) -> None:
         """Wake every waiter."""
         with self._lock:
-            for watches in self._watches.values():
-                for watch in watches:
-                    watch.wake()
+            for ears in self._ears.values():
+                for ear in ears:
+                    ear.wake()
 
-    def _forget(self, task_id: str, watch: RedisWatch) -> None:
-        self._watches[task_id].discard(watch)
-        if not self._watches[task_id]:
-            del self._watches[task_id]
-        if not self._watches:
+    def _forget(self, task_id: str, ear: Ear) -> None:
+        ears = self._ears.get(task_id, set())
+        ears.discard(ear)
+        if not ears:
+            self._ears.pop(task_id, None)
+        if not self._ears:
             self._wanted.clear()
 
     def _ensure_listening(self) -> None:
@@ -147,17 +191,19 @@ class FinishNotices:
 
     def _look_up_all(self) -> None:
         with self._lock:
-            watched = list(self._watches)
-        if watched:
-            keys = [self._document_prefix + task_id for task_id in watched]
-            for task_id, document in zip(watched, self._client.mget(keys), strict=True):
+            followed = list(self._ears)
+        for begin in range(0, len(followed), LOOKED_UP_AT_ONCE):
+            task_ids = followed[begin : begin + LOOKED_UP_AT_ONCE]
+            keys = [self._document_prefix + task_id for task_id in task_ids]
+            for task_id, document in zip(task_ids, self._client.mget(keys), strict=True):
                 if document is not None:
                     self._tell(task_id, document)
 
     def _tell(self, task_id: str, document: str) -> None:
+        """Tell everybody once: an end never changes."""
         with self._lock:
-            for watch in self._watches.get(task_id, ()):
-                watch.hear(document)
+            for ear in self._ears.pop(task_id, ()):
+                ear.hear(document)
 
 
 def _without_patience(client: Any) -> Any:

@@ -3,6 +3,7 @@
 State changes are Lua scripts, so two processes never both end one job.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from math import ceil
@@ -14,7 +15,6 @@ from tasks.errors import QueueFullError, ReusedKeyError, ServiceUnavailableError
 from tasks.job_stores import (
     PENDING,
     RETRY,
-    RETRY_UNKNOWN_SECONDS,
     STARTED,
     Accepted,
     CeleryResult,
@@ -22,12 +22,16 @@ from tasks.job_stores import (
     Outcome,
     Place,
     Seen,
-    retry_after,
     scripts,
 )
 from tasks.job_stores.connection import Clock, Memory, connect, translated
-from tasks.job_stores.measuring import OPEN, STARTED_JOBS
-from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, RedisWatch
+from tasks.job_stores.measuring import (
+    OPEN,
+    RETRY_UNKNOWN_SECONDS,
+    STARTED_JOBS,
+    retry_after,
+)
+from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, Hear, RedisWatch
 from tasks.job_stores.redis_upkeep import COUNTS, JOB, READY, RedisUpkeep
 from tasks.settings import TasksSettings
 
@@ -121,11 +125,15 @@ class RedisJobStore(RedisUpkeep):
     @translated
     def view(self, task_id: str) -> Seen:
         """Return what is there of a job."""
-        document, *more = self._view(keys=[DOCUMENT + task_id, JOB + task_id])
-        if document:
-            return Seen(document)
-        record, ahead, seconds = more
-        return Seen(job=job_of(_paired(record)), place=_place(ahead, seconds))
+        return _seen(*self._view(keys=[DOCUMENT + task_id, JOB + task_id]))
+
+    @translated
+    def views(self, task_ids: Sequence[str]) -> list[Seen]:
+        """Return what is there of each of these jobs, with one round trip."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            for task_id in task_ids:
+                self._view(keys=[DOCUMENT + task_id, JOB + task_id], client=pipeline)
+            return [_seen(*said) for said in pipeline.execute()]
 
     @translated
     def claim(self, task_id: str, *, stage: str, owner: str = "") -> Job | None:
@@ -219,6 +227,10 @@ class RedisJobStore(RedisUpkeep):
         """Give a watch on one job; enter it before the job is published."""
         return self._notices.watching(task_id)
 
+    def following(self, task_ids: Sequence[str], hear: Hear) -> AbstractContextManager[None]:
+        """Tell the end of each of these jobs, from now on."""
+        return self._notices.following(task_ids, hear)
+
 
 def _full(*, open_jobs: int, rate: str) -> QueueFullError:
     seconds = retry_after(open_jobs, float(rate) if rate else None)
@@ -230,6 +242,13 @@ def _earlier_id(said: str, task_id: str = "") -> str:
     if said == "REUSED":
         raise ReusedKeyError("this Idempotency-Key came with another request before")
     return task_id
+
+
+def _seen(document: str, *more: Any) -> Seen:
+    if document:
+        return Seen(document)
+    record, ahead, seconds = more
+    return Seen(job=job_of(_paired(record)), place=_place(ahead, seconds))
 
 
 def _place(ahead: int, seconds: str) -> Place | None:

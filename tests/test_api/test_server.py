@@ -1,5 +1,6 @@
 """The API under its real server: slow and waiting clients, refusals, a stop, new processes."""
 
+import json
 import os
 import signal
 import socket
@@ -55,10 +56,15 @@ class Server:
         headers = {"Content-Type": "image/jpeg"}
         return requests.post(f"{self.url}/classify", data=image, headers=headers, timeout=15)
 
+    @property
+    def job_store(self) -> RedisJobStore:
+        """Its job store, as a worker has it."""
+        return RedisJobStore(TasksSettings(job_store_url=self.redis_url), patience_seconds=1.0)
+
     def end_job(self, task_id: str) -> None:
         """End a job as a worker would."""
-        store = RedisJobStore(TasksSettings(job_store_url=self.redis_url), patience_seconds=1.0)
-        store.finish(task_id, Outcome(SUCCESS, '{"state": "SUCCESS"}', {}))
+        document = json.dumps({"task_id": task_id, "state": SUCCESS})
+        self.job_store.finish(task_id, Outcome(SUCCESS, document, {}))
 
 
 Start = Callable[..., Server]

@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from tasks.errors import QueueFullError, ServiceUnavailableError
-from tasks.job_stores import FAILURE, SUCCESS, Job, JobStore, retry_after
+from tasks.job_stores import FAILURE, SUCCESS, Job, JobStore
+from tasks.job_stores.measuring import retry_after
 from tasks.job_stores.redis import RedisJobStore
 from tasks.settings import TasksSettings
 from tests.test_tasks.test_job_stores import outcome, store  # noqa: F401 - the fixture
