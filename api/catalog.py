@@ -225,4 +225,5 @@ def asked(chosen: ClassifyOptions) -> Asked:
         version=of_this_process().version_of(chosen.model),
         deadline_seconds=chosen.deadline or 0.0,
         priority=chosen.priority,
+        webhook_url=chosen.webhook_url or "",
     )

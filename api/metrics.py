@@ -94,6 +94,7 @@ class ServiceCollector(Collector):
         yield _trials(counts)
         yield _queues(publisher.queue_lengths())
         yield from _load(store.load())
+        yield from _webhooks(counts)
         children = readiness.classify_children(store)
         warm = sum(child.is_ready for child in children)
         yield GaugeMetricFamily("petiole_ready_children", "Children with a warm model.", value=warm)
@@ -126,6 +127,20 @@ def _trials(counts: dict[str, float]) -> Metric:
     for labels, amount in statistics.trials(counts):
         family.add_metric(labels, amount)
     return family
+
+
+def _webhooks(counts: dict[str, float]) -> Iterator[Metric]:
+    load = stores.webhooks().load()
+    kept = GaugeMetricFamily("petiole_webhooks", "Webhooks that are kept.", labels=["state"])
+    kept.add_metric(["due"], load.due)
+    kept.add_metric(["given up"], load.dead)
+    yield kept
+    tries = CounterMetricFamily(
+        "petiole_webhook_tries", "Tries to deliver a webhook.", labels=["outcome"]
+    )
+    for outcome, amount in statistics.webhook_tries(counts).items():
+        tries.add_metric([outcome], amount)
+    yield tries
 
 
 def _cumulated(histogram: statistics.StageHistogram) -> list[tuple[str, float]]:

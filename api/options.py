@@ -18,7 +18,11 @@ from api.errors import InvalidOptionError
 from api.settings import settings
 from model_store.settings import ModelSettings
 from tasks import lanes, publisher
+from tasks.errors import DownloadRefusedError
 from tasks.once import once
+from tasks.settings import settings as tasks_settings
+from tasks.signatures import WHAT_IT_IS
+from tasks.urls import check_url
 
 IDEMPOTENCY_KEY, KEY = "Idempotency-Key", re.compile("[ -~]{1,255}")
 
@@ -62,6 +66,11 @@ class ClassifyOptions(BaseModel):
         default=lanes.NORMAL,
         description="`low` is taken only when nothing else waits.",
     )
+    webhook_url: str | SkipJsonSchema[None] = Field(
+        default=None,
+        description="A public http or https address that gets a POST with the finished document,"
+        " signed by the Standard Webhooks convention.",
+    )
 
 
 class WaitOptions(BaseModel):
@@ -87,7 +96,19 @@ def classify_options(body_options: Mapping[str, Any]) -> ClassifyOptions:
     chosen = _checked(ClassifyOptions, dict(body_options) | _preferred() | single(request.args))
     if chosen.priority != lanes.NORMAL and not publisher.has_priorities():
         _refuse({"priority": "the broker of this service knows no priorities"})
+    if chosen.webhook_url is not None:
+        _check_webhook(chosen.webhook_url)
     return chosen
+
+
+def _check_webhook(url: str) -> None:
+    if not tasks_settings().webhook_keys:
+        cure = f"set PETIOLE_TASKS_WEBHOOK_SECRET to {WHAT_IT_IS} for the API and the workers"
+        _refuse({"webhook_url": f"this service cannot sign webhooks; {cure}"})
+    try:
+        check_url(url)
+    except DownloadRefusedError as exc:
+        _refuse({"webhook_url": str(exc)})
 
 
 def idempotency_key() -> str:

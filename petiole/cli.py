@@ -19,6 +19,7 @@ from petiole import (
     running,
     train_command,
     variables,
+    webhooks_command,
 )
 from petiole.console import without_password
 
@@ -44,6 +45,7 @@ rollout_commands.register(models_command.app)
 app.add_typer(models_command.app, name="models")
 app.add_typer(jobs_command.app, name="jobs")
 app.add_typer(chaos_command.app, name="chaos")
+app.add_typer(webhooks_command.app, name="webhooks")
 train_command.register(app)
 classify_command.register(app)
 

@@ -1,16 +1,16 @@
 """Downloading one picture within limits: public addresses, bounded bytes, bounded time.
 
-Address checks and pinning are the library's (microsoft-antissrf on requests); the limits
-on bytes and total time are ours, no library has them.
+Which addresses may be asked says `guarded`; the limits on bytes and total time are ours, no library
+has them.
 """
 
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from AntiSSRF import AntiSSRFError, AntiSSRFPolicy, PolicyConfigOptions
-from requests.adapters import BaseAdapter
+from AntiSSRF import AntiSSRFError
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from tasks import guarded
 from tasks.deadline import Deadline
 from tasks.errors import (
     DownloadError,
@@ -34,7 +34,10 @@ def fetch(image_url: str) -> bytes:
         DownloadError: one of its kinds, see `tasks.errors`.
     """
     limits = settings()
-    with Deadline(limits.download_total_seconds) as deadline, _session(limits) as session:
+    with (
+        Deadline(limits.download_total_seconds) as deadline,
+        guarded.session(limits.download_allow_networks) as session,
+    ):
         deadline.guard(session)
         try:
             upload = _download(session, image_url, limits)
@@ -55,31 +58,6 @@ def _check_deadline(deadline: Deadline, limits: TasksSettings) -> None:
 def _download(session: requests.Session, image_url: str, limits: TasksSettings) -> bytes:
     with _follow(session, image_url, limits) as response:
         return _read(response, limits)
-
-
-def _session(limits: TasksSettings) -> requests.Session:
-    policy = AntiSSRFPolicy(PolicyConfigOptions.EXTERNAL_ONLY_LATEST)
-    policy.allow_plain_text_http = True
-    policy.add_xff_header = False
-    networks = [part.strip() for part in limits.download_allow_networks.split(",") if part.strip()]
-    if networks:
-        policy.add_allowed_addresses(networks)
-    session: requests.Session = policy.get_antissrf_session()
-    session.trust_env = False
-    session.headers["Accept-Encoding"] = "identity"
-    session.headers["User-Agent"] = "petiole"
-    for adapter in session.adapters.values():
-        _keep_port_in_host_header(adapter)
-    return session
-
-
-def _keep_port_in_host_header(adapter: BaseAdapter) -> None:
-    """Mend the library's Host header, which loses the port (presigned URLs sign it)."""
-
-    def add_headers(request: requests.PreparedRequest, **_: object) -> None:
-        request.headers["Host"] = urlsplit(str(request.url)).netloc.rpartition("@")[2]
-
-    adapter.add_headers = add_headers  # type: ignore[attr-defined]
 
 
 def _follow(session: requests.Session, image_url: str, limits: TasksSettings) -> requests.Response:

@@ -7,9 +7,11 @@ from os import environ
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tasks import signatures
 from tasks.once import once
 
 EMBEDDED_REDIS_URL = "redis://127.0.0.1:6390/0"
@@ -145,6 +147,30 @@ class TasksSettings(BaseSettings):
         description="CIDR networks that may be downloaded from although they are not public,"
         " separated by commas (an intranet's picture store).",
     )
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs webhooks: `whsec_` and the base64 of 24 to 64 random bytes; several,"
+        " separated by spaces, while one takes the place of another. Without it nobody may ask for"
+        " webhooks.",
+    )
+    webhook_allow_networks: str = Field(
+        default="",
+        description="CIDR networks that may be told although they are not public, separated by"
+        " commas.",
+    )
+    webhook_total_seconds: float = Field(
+        default=15.0, gt=0, description="Time allowed for one try to deliver a webhook."
+    )
+    webhook_give_up_seconds: int = Field(
+        default=86_400,
+        ge=0,
+        description="How long a webhook is tried again, ever more rarely, before it is given up.",
+    )
+    webhook_dead_ttl_seconds: int = Field(
+        default=604_800,
+        ge=1,
+        description="How long one that was given up is kept for `petiole webhooks`.",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console", description="`console` for people, `json` for machines; one line each."
     )
@@ -159,8 +185,33 @@ class TasksSettings(BaseSettings):
         """How long a task id is known at most: open, over, and as a tombstone."""
         return self.open_job_ttl_seconds + self.result_ttl_seconds + self.tombstone_ttl_seconds
 
+    @property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """What webhooks are signed with; none where there is no secret.
+
+        Raises:
+            ValueError: the secret is none.
+        """
+        return signatures.keys_of(self.webhook_secret.get_secret_value())
+
+    @property
+    def webhook_ttl_seconds(self) -> int:
+        """How long a promise to tell of an end is kept at most."""
+        return self.webhook_give_up_seconds + self.webhook_dead_ttl_seconds
+
 
 @once
 def settings() -> TasksSettings:
     """Return the settings of this process, read once."""
-    return TasksSettings()
+    read = TasksSettings()
+    try:
+        signatures.keys_of(read.webhook_secret.get_secret_value())
+    except ValueError as exc:
+        raise _without_its_value("webhook_secret", str(exc)) from None
+    return read
+
+
+def _without_its_value(field: str, reason: str) -> ValidationError:
+    """Return the error of a setting that pydantic itself would show, with what it is set to."""
+    error = InitErrorDetails(type=PydanticCustomError("secret", reason), loc=(field,), input="…")
+    return ValidationError.from_exception_data(TasksSettings.__name__, [error])

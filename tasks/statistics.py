@@ -60,6 +60,11 @@ def trials(counts: Mapping[str, float]) -> list[tuple[list[str], float]]:
     return [(parts, amount) for kind, parts, amount in _split(counts) if kind == "trial"]
 
 
+def webhook_tries(counts: Mapping[str, float]) -> dict[str, float]:
+    """Return how many tries to deliver a webhook had each outcome."""
+    return {parts[0]: amount for kind, parts, amount in _split(counts) if kind == "webhook"}
+
+
 @dataclass(frozen=True)
 class TrialTotals:
     """What was seen in one trial so far; times are of predict alone."""

@@ -9,6 +9,7 @@ from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuarantine
 from tasks.job_stores.redis import RedisJobStore
 from tasks.job_stores.sight import Lookout, MemoryLookout, RedisLookout
+from tasks.job_stores.webhooks import RedisWebhooks, Webhooks
 from tasks.once import once
 from tasks.settings import settings
 
@@ -60,6 +61,13 @@ def lookout() -> Lookout:
     if isinstance(store, MemoryJobStore):
         return MemoryLookout(store)
     return RedisLookout(settings())
+
+
+@once
+def webhooks() -> Webhooks:
+    """Return the promises beside the job records to tell of their end."""
+    store = job_store()
+    return store.webhooks if isinstance(store, MemoryJobStore) else RedisWebhooks(settings())
 
 
 def drop_upload(task_id: str) -> None:

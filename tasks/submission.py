@@ -34,6 +34,7 @@ class Asked:
         top_k: How many labels.
         deadline_seconds: How long somebody waits for them; 0 is for ever.
         priority: `low` never delays what is `normal`.
+        webhook_url: Who is told of the end, or nothing.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Asked:
     version: str = ""
     deadline_seconds: float = 0.0
     priority: str = lanes.NORMAL
+    webhook_url: str = ""
 
 
 def submit_upload(
@@ -77,7 +79,11 @@ def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0, key: 
 
 def _digest(asked: Asked, picture: bytes) -> str:
     """Return what two requests have in common that mean the same; not what the model means now."""
-    options = json.dumps(asdict(replace(asked, version="")), sort_keys=True)
+    members = asdict(replace(asked, version=""))
+    if not asked.webhook_url:
+        # Keys of requests that came before there were webhooks stand for the same as before.
+        del members["webhook_url"]
+    options = json.dumps(members, sort_keys=True)
     return sha256(options.encode() + sha256(picture).digest()).hexdigest()
 
 
@@ -126,6 +132,7 @@ def _new_job(filename: str, asked: Asked, key: str) -> Job:
         deadline_seconds=asked.deadline_seconds,
         priority=asked.priority,
         key=_name_of(key),
+        webhook_url=asked.webhook_url,
     )
 
 
@@ -136,12 +143,21 @@ def _record_and_publish(job: Job, task_name: str, digest: str) -> Accepted:
     def publish() -> None:
         if envelope is None:
             publisher.publish(task_name, job.task_id, priority=job.priority)
+        if job.webhook_url and publisher.runs_here():
+            _tell_of_end_here()
 
     try:
         return record(job, publish=publish, envelope=envelope, digest=digest)
     except QueueFullError as exc:
         _gate().close(exc)
         raise
+
+
+def _tell_of_end_here() -> None:
+    """Deliver webhooks in this process, where no worker does."""
+    from tasks import webhooks  # noqa: PLC0415 - brings `requests`, which the API need not load
+
+    webhooks.deliver_due()
 
 
 def record(

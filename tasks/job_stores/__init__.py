@@ -43,6 +43,7 @@ class Job:
         upload_bytes: Size of its picture; 0 while that is not known.
         deadline_seconds: How long after its acceptance somebody waits for it; 0 is for ever.
         key: The hash of what its client called its request, or nothing.
+        webhook_url: Who is told of its end, or nothing.
     """
 
     task_id: str
@@ -69,6 +70,7 @@ class Job:
     upload_bytes: int = 0
     deadline_seconds: float = 0.0
     key: str = ""
+    webhook_url: str = ""
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""

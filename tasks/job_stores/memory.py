@@ -28,6 +28,7 @@ from tasks.job_stores import (
 from tasks.job_stores.measuring import Drain, retry_after
 from tasks.job_stores.memory_upkeep import MemoryUpkeep
 from tasks.job_stores.memory_waiting import MemoryWatch
+from tasks.job_stores.memory_webhooks import MemoryWebhooks
 from tasks.settings import TasksSettings
 
 
@@ -50,6 +51,7 @@ class MemoryJobStore(MemoryUpkeep):
         self._documents: dict[str, tuple[str, float]] = {}
         self._keys: dict[str, _Earlier] = {}
         self._drains: dict[str, Drain] = defaultdict(Drain)
+        self.webhooks = MemoryWebhooks(settings, count=self.count)
 
     def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
         """Write the record of a new job; there is no broker here that could take its message."""
@@ -260,6 +262,8 @@ class MemoryJobStore(MemoryUpkeep):
             expires_at = monotonic() + lives
             self._documents[task_id] = (outcome.document, expires_at)
             self.count(outcome.counts)
+            if job.webhook_url:
+                self.webhooks.promise(task_id, job.webhook_url, outcome.document)
             self._tell(task_id, outcome.document)
             self._changed.notify_all()
             return job.state
@@ -270,7 +274,8 @@ class MemoryJobStore(MemoryUpkeep):
             job = self._jobs.get(task_id)
             if job is None or job.state not in OVER:
                 return False
-            self._jobs[task_id] = replace(job, filename="", image_url="")
+            self._jobs[task_id] = replace(job, filename="", image_url="", webhook_url="")
+            self.webhooks.forget(task_id)
             document = self.document(task_id)
             self._documents.pop(task_id, None)
             return document is not None

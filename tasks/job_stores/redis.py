@@ -213,6 +213,7 @@ class RedisJobStore(RedisUpkeep):
                 "" if fence is None else fence,
                 result.value,
                 result.ttl_seconds,
+                self._settings.webhook_ttl_seconds,
                 *counts,
             ],
         )
@@ -221,7 +222,8 @@ class RedisJobStore(RedisUpkeep):
     @translated
     def forget(self, task_id: str, *, celery_key: str = "") -> bool:
         """Delete the document of a job that is over, and what its client told."""
-        return bool(self._forget(keys=[JOB + task_id, DOCUMENT + task_id, celery_key]))
+        keys = [JOB + task_id, DOCUMENT + task_id, celery_key]
+        return bool(self._forget(keys=keys, args=[task_id]))
 
     def watching(self, task_id: str) -> AbstractContextManager[RedisWatch]:
         """Give a watch on one job; enter it before the job is published."""

@@ -6,6 +6,7 @@ over. A job without a lane, such as a training, is in neither.
 """
 
 from tasks.job_stores.measuring import DRAINED, ENDED, LIST, PLACE
+from tasks.job_stores.webhook_scripts import DEAD, DUE, PROMISED, WEBHOOK
 
 _TIME = """
 local clock = redis.call('TIME')
@@ -108,13 +109,19 @@ local job = redis.call('HMGET', KEYS[2], 'lane', 'task_id')
 return {{'', redis.call('HGETALL', KEYS[2]), place(job[2] or '', job[1] or '', now)}}
 """
 
-# What is over is forgotten: the tombstone stays, without what the client told.
-# KEYS: job, document, Celery's result (or nothing).
+# What is over is forgotten, also by those who were to be told: the tombstone stays, without what
+# the client told. KEYS: job, document, Celery's result (or nothing). ARGV: task id.
 FORGET = f"""
 {_OVER}
-if not over(redis.call('HGET', KEYS[1], 'state')) then return 0 end
+local job = redis.call('HMGET', KEYS[1], 'state', 'webhook_url')
+if not over(job[1]) then return 0 end
 if KEYS[3] ~= '' then redis.call('DEL', KEYS[3]) end
-redis.call('HSET', KEYS[1], 'filename', '', 'image_url', '')
+if job[2] and job[2] ~= '' then
+    redis.call('DEL', '{WEBHOOK}' .. ARGV[1])
+    redis.call('ZREM', '{DUE}', ARGV[1])
+    redis.call('ZREM', '{DEAD}', ARGV[1])
+end
+redis.call('HSET', KEYS[1], 'filename', '', 'image_url', '', 'webhook_url', '')
 return redis.call('DEL', KEYS[2])
 """
 
@@ -209,11 +216,11 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 
 # KEYS: job, document, counts, Celery's result (or nothing), started. ARGV: new state, document, its
 # seconds to live, the record's, channel, task id, the states that may be ended (separated by
-# spaces), fence (or nothing), Celery's result (or nothing) and its seconds to live, then pairs of a
-# count's name and its amount.
+# spaces), fence (or nothing), Celery's result (or nothing) and its seconds to live, the seconds to
+# live of a promise to tell of the end, then pairs of a count's name and its amount.
 FINISH = f"""
-{_TIME} {_LEAVE} {ENDED} {DRAINED} {LIST}
-local job = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lane')
+{_TIME} {_LEAVE} {ENDED} {DRAINED} {LIST} {PROMISED}
+local job = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lane', 'webhook_url')
 local state = job[1]
 if not state or not string.find(ARGV[7], state, 1, true) then return state end
 if ARGV[8] ~= '' and job[2] ~= ARGV[8] then return 'STALE' end
@@ -230,7 +237,8 @@ if ARGV[9] ~= '' then
     redis.call('SET', KEYS[4], ARGV[9], 'EX', ARGV[10])
     redis.call('PUBLISH', KEYS[4], ARGV[9])
 end
-for i = 11, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
+if job[4] and job[4] ~= '' then promised(ARGV[6], job[4], ARGV[2], now, ARGV[11]) end
+for i = 12, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[2])
 return state
 """
