@@ -37,7 +37,7 @@ PAUSES_SECONDS = (5.0, 30.0, 120.0, 300.0, 900.0, 1800.0, 3600.0)
 LONGEST_PAUSE_SECONDS = 3600.0
 JITTER = 0.1
 TURN_SECONDS = 0.5
-IN_HAND_SECONDS = 30.0
+IN_HAND_SECONDS = 5.0
 """On top of the time that one delivery may take: then another process may try."""
 GONE = 410
 NAME = "webhooks"
