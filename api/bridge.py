@@ -33,6 +33,10 @@ unread bytes is reset, and the client would never see why it was refused (RFC 91
 WITHOUT_PREFIX = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
+Answered = tuple[Answer, EventStream | None]
+"""What a thread made of a request: a whole answer, or the head of one and what streams the rest."""
+
+
 class DisconnectedError(Exception):
     """The client went away before its request was whole; nobody is there to answer."""
 
@@ -55,7 +59,7 @@ class Bridge:
         self._pool = ThreadPoolExecutor(threads + waiters, thread_name_prefix="request")
         self._max_body_bytes = max_body_bytes
         self._request_seconds = request_seconds
-        self._running: set[asyncio.Future[_Answered]] = set()
+        self._running: set[asyncio.Future[Answered]] = set()
         self.streams = Streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +112,7 @@ class Bridge:
         body.seek(0)
         return size
 
-    async def _answer(self, environ: dict[str, Any]) -> "_Answered":
+    async def _answer(self, environ: dict[str, Any]) -> Answered:
         await self._turns.acquire()
         loop = asyncio.get_running_loop()
         aside = Turn(self._turns, loop).aside
@@ -118,13 +122,13 @@ class Bridge:
         # Shielded: gunicorn cancels what a client left behind, but the thread goes on.
         return await asyncio.shield(running)
 
-    def _end_turn(self, running: "asyncio.Future[_Answered]") -> None:
+    def _end_turn(self, running: "asyncio.Future[Answered]") -> None:
         self._running.discard(running)
         self._turns.release()
         if not running.cancelled():
             running.exception()  # looked at, for an answer that nobody awaits any more
 
-    def _run(self, environ: dict[str, Any], aside: notices.Aside) -> "_Answered":
+    def _run(self, environ: dict[str, Any], aside: notices.Aside) -> Answered:
         """Call the application in a thread; return its whole answer, or the begin of a stream."""
         notices.aside.set(aside)
         began: list[Any] = []
@@ -145,9 +149,6 @@ class Bridge:
         status, headers = began
         is_stream = bool(streams) and status == HTTPStatus.OK
         return Answer(status, headers, content), streams[0] if is_stream else None
-
-
-_Answered = tuple[Answer, EventStream | None]
 
 
 class Turn:

@@ -16,7 +16,9 @@ from api.health import Ready
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
 from api.settings import settings
 from api.uploads import FIELD
+from tasks import signatures
 from tasks.documents import (
+    EVENT_TYPES,
     AcceptedTask,
     ClassifiedTask,
     FailedTask,
@@ -97,6 +99,7 @@ def complete(spec: Any) -> Any:
     _complete_events(paths["/events"]["get"])
     _complete_compatible(paths["/classify"]["get"], paths["/predict"]["post"])
     _complete_jobs(paths)
+    spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
     return spec
@@ -190,6 +193,30 @@ def _complete_events(operation: Spec) -> None:
         },
         "204": {"description": "All was told before"},
         **_problems({422: "No task, or too many", 503: "Too many clients have a stream"}),
+    }
+
+
+def _webhook() -> Spec:
+    """Return what is sent to a `webhook_url`."""
+    event: Spec = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"enum": list(EVENT_TYPES.values())},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": _one_of(FINISHED),
+        },
+    }
+    headers = [
+        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+        for name in signatures.HEADERS
+    ]
+    return {
+        "summary": "A task that was sent with webhook_url is over",
+        "description": "Signed by the Standard Webhooks convention; sent at least once.",
+        "parameters": headers,
+        "requestBody": {"required": True, "content": {JSON: {"schema": event}}},
+        "responses": {"2XX": {"description": "Taken; anything else is tried again, but 410"}},
     }
 
 

@@ -46,12 +46,7 @@ def resend(
     if bool(task_ids) == every:
         raise typer.BadParameter("name the tasks, or say --all")
     with _errors_as_lines():
-        from tasks import stores  # noqa: PLC0415 - as above
-
-        store = stores.webhooks()
-        chosen = task_ids or [each.task_id for each in store.dead()]
-        sent = [task_id for task_id in chosen if store.send_again(task_id)]
-    unknown = [task_id for task_id in chosen if task_id not in sent]
+        sent, unknown = _sent_again(task_ids) if task_ids else (_all_sent_again(), [])
     if as_json:
         print_json({"resent": sent, "unknown": unknown})
     else:
@@ -60,6 +55,25 @@ def resend(
             typer.echo(f"petiole webhooks: none was given up of task {task_id!r}", err=True)
     if unknown:
         raise typer.Exit(1)
+
+
+def _sent_again(task_ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Send these again; return which could be, and of which none was given up."""
+    from tasks import stores  # noqa: PLC0415 - as above
+
+    sent = [task_id for task_id in task_ids if stores.webhooks().send_again(task_id)]
+    return sent, [task_id for task_id in task_ids if task_id not in sent]
+
+
+def _all_sent_again() -> list[str]:
+    """Send all again that were given up until now: some may be given up once more meanwhile."""
+    from tasks import stores  # noqa: PLC0415 - as above
+
+    sent: list[str] = []
+    now = stores.prompt_job_store().now()
+    while dead := [each.task_id for each in stores.webhooks().dead() if each.at < now]:
+        sent += _sent_again(dead)[0]
+    return sent
 
 
 @contextmanager

@@ -4,7 +4,7 @@ A finished one is kept as JSON beside the job's record, and is also the result o
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -122,6 +122,13 @@ class RevokedTask:
     filename: str
     reason: RevocationReason | None = None
 
+
+EVENT_TYPES: Mapping[str, str] = {
+    "SUCCESS": "task.succeeded",
+    "FAILURE": "task.failed",
+    "REVOKED": "task.revoked",
+}
+"""What a webhook calls the end of a task, by its state."""
 
 FinishedTask = ClassifiedTask | TrainedTask | FailedTask | RevokedTask
 

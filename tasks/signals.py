@@ -29,6 +29,7 @@ from tasks import (
     stopping,
     stores,
     trials,
+    webhooks,
     worker_start,
 )
 from tasks.celery import app
@@ -179,17 +180,12 @@ def _announce_downloader(**_: Any) -> None:
         _of_downloader().ready()
         Thread(target=_sweep_forever, name="upload-sweep", daemon=True).start()
         reconciler.watch()
-        # Imported here: it brings `requests`, which no child of the classify worker needs.
-        from tasks import webhooks  # noqa: PLC0415
-
         webhooks.of_this_process().begin()
 
 
 @signals.worker_shutting_down.connect
 def _withdraw_downloader(**_: Any) -> None:
     if _consumes("downloads") and not _consumes("classify"):
-        from tasks import webhooks  # noqa: PLC0415 - as above
-
         webhooks.of_this_process().end()
         _of_downloader().withdraw()
 

@@ -8,6 +8,7 @@ import binascii
 import hmac
 from hashlib import sha256
 
+HEADERS = ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 PREFIX = "whsec_"
 KEY_BYTES = range(24, 65)
 WHAT_IT_IS = f"{PREFIX} and the base64 of {KEY_BYTES[0]} to {KEY_BYTES[-1]} random bytes"
@@ -39,8 +40,5 @@ def headers(message_id: str, body: bytes, *, at: int, keys: tuple[bytes, ...]) -
     """
     signed = f"{message_id}.{at}.".encode() + body
     signatures = (base64.b64encode(hmac.digest(key, signed, sha256)).decode() for key in keys)
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": str(at),
-        "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
-    }
+    listed = " ".join(f"v1,{signature}" for signature in signatures)
+    return {ID: message_id, TIMESTAMP: str(at), SIGNATURE: listed}

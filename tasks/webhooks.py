@@ -21,14 +21,13 @@ from AntiSSRF import AntiSSRFError
 
 from tasks import guarded, signatures, stores
 from tasks.deadline import Deadline
+from tasks.documents import EVENT_TYPES
 from tasks.errors import DownloadRefusedError, ServiceUnavailableError
-from tasks.job_stores import FAILURE, REVOKED, SUCCESS
 from tasks.job_stores.webhooks import NEVER, Webhook
 from tasks.once import once
 from tasks.settings import settings
 from tasks.urls import check_url
 
-EVENT_TYPES = {SUCCESS: "task.succeeded", FAILURE: "task.failed", REVOKED: "task.revoked"}
 HANDS = 16
 HANDS_FOR_FAILING = 4
 """For one host that failed last: it may hold its hands for long, and the others need some."""

@@ -13,6 +13,7 @@ def test_the_specification_is_valid(client: FlaskClient) -> None:
     specification = client.get("/openapi.json").json
 
     validate(specification)
+    assert specification["webhooks"]["taskEnded"]["post"]["requestBody"]["content"]
     for path, operations in specification["paths"].items():
         for method, operation in operations.items():
             assert operation["responses"], f"{method} {path} describes no answer"
