@@ -48,17 +48,17 @@ class Line:
 
     async def events(self) -> bytes:
         """Wait for what may be new and return it, or a heartbeat when nothing was for a while."""
-        try:
+        loop = asyncio.get_running_loop()
+        with suppress(TimeoutError):
             async with asyncio.timeout_at(self._heartbeat_at):
                 await self._woken.wait()
-        except TimeoutError:
+        self._woken.clear()
+        told, self._told = self._told, {}
+        piece = self.stream.tell(told)
+        if not piece and loop.time() >= self._heartbeat_at:
             piece = HEARTBEAT
-        else:
-            self._woken.clear()
-            told, self._told = self._told, {}
-            piece = self.stream.tell(told)
         if piece:
-            self._heartbeat_at = asyncio.get_running_loop().time() + HEARTBEAT_SECONDS
+            self._heartbeat_at = loop.time() + HEARTBEAT_SECONDS
         return piece
 
 

@@ -227,7 +227,8 @@ class JobStore(Protocol):
     def finish(self, task_id: str, outcome: Outcome, *, fence: int | None = None) -> bool:
         """End the job unless it is over already; returns whether this call ended it.
 
-        With a fence it is ended only if nobody has claimed it since.
+        A client that wants to be told is promised so in the same step (see `webhooks`). With a
+        fence it is ended only if nobody has claimed it since.
         """
 
     def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
