@@ -45,6 +45,7 @@ ADVICE = {
     # The service
     "queue-full": "Try again after the seconds that the answer names.",
     "too-many-waiters": "Ask without `wait`, or try again shortly.",
+    "too-many-streams": "Ask for each result with `GET /result/<task_id>`, or try again shortly.",
     "service-unavailable": "Try again shortly; /readyz says what is missing.",
     "not-ready": "For the operator: what is missing is named; `petiole up` starts all parts.",
     "internal-error": "Not your fault. The operator finds the reason in the service's log.",
