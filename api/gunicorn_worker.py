@@ -18,6 +18,7 @@ from api.settings import settings
 from tasks.job_stores import notices
 
 HEARTBEAT_SECONDS = 1.0
+TURN_SECONDS = 0.05
 LAST_REQUEST_SECONDS = 1.0
 """A connection that is kept alive may be used once more so long after a stop; the answer then
 says `Connection: close`. One that is closed in the moment of its next request fails its client."""
@@ -66,6 +67,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotati
         self._close_transport()
         self._request_ready.set()
 
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        """Say `Connection: close` in what is answered during a stop."""
+        will_close: bool = super()._will_close(request, response_requires_close)
+        return will_close or self.worker.is_stopping
+
     def _end_silent(self, seconds: float) -> None:
         if self.req_count <= 1 and self.is_idle:
             self._refuse(refusals.too_slow(seconds))
@@ -102,9 +108,17 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
             request_seconds=settings().request_seconds,
         )
 
+    @property
+    def is_stopping(self) -> bool:
+        """Tell whether the doors are closed, or about to be."""
+        return self._stopping.is_set()
+
     def handle_exit_signal(self) -> None:
-        """Stop: answer what was asked, clients that wait at once with what is known."""
-        super().handle_exit_signal()
+        """Stop: answer what was asked, clients that wait at once with what is known.
+
+        The worker stays `alive` meanwhile: gunicorn closes connections of one that is not, also
+        those whose last answer, a moment before, did not say so; their clients' next requests fail.
+        """
         self._stopping.set()
 
     def handle_quit_signal(self) -> None:
@@ -120,7 +134,7 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
                 lambda: Connection(self), sock=listener.sock, backlog=backlog
             )
             self.servers.append(server)
-        while self.alive and self.ppid == os.getppid():
+        while not self.is_stopping and self.ppid == os.getppid():
             self.notify()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), HEARTBEAT_SECONDS)
@@ -128,9 +142,8 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
 
     async def _shutdown(self) -> None:
         """Close the doors, then wait for the answers that are still due."""
-        self.alive = False
-        for server in self.servers:
-            server.close()
+        self._stopping.set()
+        await self._close_doors()
         notices.end_waits()
         self.asgi.streams.end()
         ends_at = self.loop.time() + self.cfg.graceful_timeout
@@ -139,7 +152,20 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
             if self.loop.time() >= idle_until:
                 self._end_idle()
             self.notify()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(TURN_SECONDS)
+        self.alive = False
+
+    async def _close_doors(self) -> None:
+        """Accept nothing more; what was accepted just now is answered.
+
+        asyncio drops a connection whose server was closed before the loop has turned once more
+        (`Server._attach` fails in `_accept_connection2`), and its client is told nothing.
+        """
+        for listener in self.sockets:
+            self.loop.remove_reader(listener.sock.fileno())
+        await asyncio.sleep(TURN_SECONDS)
+        for server in self.servers:
+            server.close()
 
     def _is_needed(self) -> bool:
         return not self._quick_shutdown and bool(self.connections or self.asgi.is_busy)
