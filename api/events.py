@@ -147,12 +147,12 @@ class EventStream:
 
     def pieces(self) -> Iterator[bytes]:
         """Give the stream piece by piece, waiting in this thread."""
-        lookout, woken, silent_since = Lookout(), Event(), monotonic()
+        inquiry, woken, silent_since = Inquiry(), Event(), monotonic()
         try:
             yield self.opening()
             with stores.prompt_job_store().following(self.story.open_ids, lambda *_: woken.set()):
                 while not self.story.is_over:
-                    news = self.tell(lookout.look(self.story.open_ids))
+                    news = self.tell(inquiry.look(self.story.open_ids))
                     if not news and monotonic() - silent_since >= HEARTBEAT_SECONDS:
                         news = HEARTBEAT
                     if news:
@@ -165,8 +165,8 @@ class EventStream:
             self.close()
 
 
-class Lookout:
-    """Looks at the job store for streams; one that is away is said once."""
+class Inquiry:
+    """Asks the job store for streams; one that is away is said once."""
 
     def __init__(self) -> None:
         """Begin without having looked."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from api.asgi import Receive, Send, send_head, send_piece
-from api.events import HEARTBEAT, HEARTBEAT_SECONDS, LOOK_SECONDS, EventStream, Lookout
+from api.events import HEARTBEAT, HEARTBEAT_SECONDS, LOOK_SECONDS, EventStream, Inquiry
 from api.refusals import Answer
 from api.story import Told
 from tasks import stores, views
@@ -78,7 +78,7 @@ class Streams:
         self._lines: set[Line] = set()
         self._new: deque[Awaited] = deque()
         self._known: deque[Awaited] = deque()
-        self._lookout = Lookout()
+        self._lookout = Inquiry()
         self._looking: asyncio.Task[None] | None = None
         self._has_new = asyncio.Event()
         self._is_ending = False
