@@ -87,6 +87,30 @@ export class Client {
     return answer;
   }
 
+  /**
+   * Opens one stream (`/events`) that tells what becomes of many tasks, and returns it; `close()` it.
+   *
+   * @param {string[]} taskIds
+   * @param {{onOpen: Function, onAnswer: Function, onProblem: Function, onBreak: Function, onRefused: Function}} listener
+   *   `onAnswer` gets what `result` would return, `onProblem` a problem with its `task_id`; after
+   *   `onBreak` the browser goes on by itself, after `onRefused` it does not.
+   */
+  events(taskIds, listener) {
+    const address = new URL("events", this.base);
+    for (const taskId of taskIds) address.searchParams.append("task", taskId);
+    const source = new EventSource(address);
+    for (const kind of ["state", "end"]) {
+      source.addEventListener(kind, (event) => listener.onAnswer(JSON.parse(event.data)));
+    }
+    source.addEventListener("open", () => listener.onOpen());
+    source.addEventListener("problem", (event) => listener.onProblem(JSON.parse(event.data)));
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) listener.onRefused();
+      else listener.onBreak();
+    });
+    return source;
+  }
+
   /** Cancels a task and returns its document; forgets one that is over and returns null. */
   async end(taskId) {
     return this.#ask(`result/${encodeURIComponent(taskId)}`, { method: "DELETE" });

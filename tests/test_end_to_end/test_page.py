@@ -147,10 +147,17 @@ def test_an_address_is_fetched(page: Page, httpserver: HTTPServer) -> None:
 
 
 def test_a_hundred_pictures_become_a_list(page: Page, tmp_path: Path) -> None:
-    """Rows of which few exist at a time, a total, a filter, a card on demand, and both exports."""
+    """Rows of which few exist at a time, a total, a filter, a card on demand, and both exports.
+
+    One stream at a time tells of all of them; nothing is asked for again and again.
+    """
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.locator("#files").set_input_files(files(100))  # type: ignore[arg-type]
     expect(page.locator("#total")).to_have_text("100 of 100 done", timeout=3 * SECONDS)
     assert page.locator("#rows li").count() < 60
+    assert any("/events?task=" in url for url in asked)
+    assert not [url for url in asked if "/result/" in url]
     page.locator("#filter").fill("042.png")
     expect(page.locator("#rows li")).to_have_count(1)
     page.locator("#rows button").click()

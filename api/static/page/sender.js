@@ -1,11 +1,13 @@
 // Sends pictures, a few at once, and follows their tasks until they are over.
 
 import { ProblemError, UnreachableError, isOver } from "../client.js";
+import { Stream } from "./stream.js";
 
 const SENDERS = 3; // With those that wait, no more connections than a browser opens to one host.
-const FOLLOWERS = 2;
+const FOLLOWERS = 2; // Of those that no stream tells of.
 const WAIT_SECONDS = 5;
 const RETRY_SECONDS = 3;
+const GONE = 410;
 const PATIENCE = new Set([408, 425, 429, 502, 503, 504]);
 
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -21,6 +23,13 @@ export class Sender extends EventTarget {
   constructor(client, items, maxWaitSeconds) {
     super();
     Object.assign(this, { client, items, waitSeconds: Math.min(WAIT_SECONDS, maxWaitSeconds) });
+    this.stream = new Stream(client, {
+      well: () => this.#well(),
+      take: (run, answer) => this.#take(run, answer),
+      lose: (run, problem) => this.#lose(run, problem),
+      trouble: (error) => this.#say({ error, until: Date.now() + RETRY_SECONDS * 1000 }),
+      otherwise: (run) => this.#ask(run),
+    });
   }
 
   send(run) {
@@ -29,8 +38,23 @@ export class Sender extends EventTarget {
   }
 
   follow(run) {
+    this.stream.watch(run);
+  }
+
+  #ask(run) {
     this.#open.push(run);
     this.#pump();
+  }
+
+  #take(run, answer) {
+    run.take(answer);
+    this.#well();
+    this.items.changed(run.item);
+  }
+
+  #lose(run, problem) {
+    run.fail(problem, problem.status === GONE ? "expired" : "refused");
+    this.items.changed(run.item);
   }
 
   /** Tries at once what waits for the service to come back. */
@@ -112,8 +136,7 @@ export class Sender extends EventTarget {
     if (error.name === "AbortError" || !run.isOpen) return;
     const isPassing = error instanceof UnreachableError || (error instanceof ProblemError && PATIENCE.has(error.status));
     if (!isPassing) {
-      const problem = error.problem ?? { title: "This page failed", detail: String(error), status: 0 };
-      run.fail(problem, error.slug === "expired-result" ? "expired" : "refused");
+      this.#lose(run, error.problem ?? { title: "This page failed", detail: String(error), status: 0 });
       return;
     }
     if (run.state === "uploading") run.state = "queued";
