@@ -13,7 +13,7 @@ from model_store.errors import StoreUnavailableError
 from tasks import classify, jobs, problems, publisher, statistics, stores, submission, views
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import PictureTimeLimitError, ServiceUnavailableError
-from tasks.job_stores import Job
+from tasks.job_stores import Job, Outcome
 from tasks.settings import settings
 from tasks.submission import Asked
 from tests.conftest import free_port, picture, stored_uploads
@@ -58,6 +58,16 @@ def test_a_job_is_not_put_off_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ServiceUnavailableError("the image store is away")
 
     assert views.view("id").finished.error.type == "/problems#service-unavailable"
+
+
+def test_a_download_that_comes_too_late_leaves_no_picture() -> None:
+    """Another one of the same picture was quicker, or its client has cancelled it."""
+    record("id")
+    job = stores.job_store().get("id")
+    stores.job_store().finish("id", Outcome("SUCCESS", "{}", {}))
+    jobs.requeue_downloaded(job, picture(), download_ms=1.0)
+
+    assert stored_uploads() == 0
 
 
 class SlowModel:
