@@ -106,15 +106,16 @@ def test_an_expired_result_is_410(client: FlaskClient, method: str) -> None:
 
 
 def test_a_cancelled_job_is_then_forgotten(client: FlaskClient) -> None:
-    """REVOKED is final and cannot be claimed; a second DELETE forgets it, a third finds nothing."""
+    """REVOKED is final and keeps no picture; a second DELETE forgets it, a third finds nothing."""
     task_id = waiting_job()
-    first = client.delete(f"/result/{task_id}")
+    stores.image_store().put(task_id, picture())
+    first, left = client.delete(f"/result/{task_id}"), stored_uploads()
     seen = client.get(f"/result/{task_id}").json["state"]
     claimed = stores.job_store().claim(task_id, stage="classify")
     second, third = client.delete(f"/result/{task_id}"), client.delete(f"/result/{task_id}")
 
     assert (first.status_code, first.json["state"], seen) == (200, "REVOKED", "REVOKED")
-    assert claimed is None
+    assert (claimed, left) == (None, 0)
     assert [second.status_code, third.status_code] == [204, 410]
 
 

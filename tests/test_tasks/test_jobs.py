@@ -13,7 +13,8 @@ from model_store.errors import StoreUnavailableError
 from tasks import classify, jobs, problems, publisher, statistics, stores, submission, views
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import PictureTimeLimitError, ServiceUnavailableError
-from tasks.job_stores import Job
+from tasks.job_stores import Job, Outcome
+from tasks.settings import settings
 from tasks.submission import Asked
 from tests.conftest import free_port, picture, stored_uploads
 
@@ -29,9 +30,10 @@ def test_a_job_that_cannot_be_published_leaves_nothing(monkeypatch: pytest.Monke
     assert stored_uploads() == 0
 
 
-def record(task_id: str) -> None:
+def record(task_id: str, *, seconds_ago: float = 0.0) -> None:
     """Write the record of a job whose message waits."""
-    job = Job(task_id, "colours", 1, "a.jpg", accepted_at=time(), queued_since=time())
+    accepted_at = time() - seconds_ago
+    job = Job(task_id, "colours", 1, "a.jpg", accepted_at=accepted_at, queued_since=accepted_at)
     stores.job_store().create(job)
 
 
@@ -46,6 +48,26 @@ def test_time_spent_on_waiting_for_a_store_is_not_the_pictures(
     job = stores.job_store().get("id")
 
     assert (job.state, job.attempts, job.postponed) == ("RETRY", 0, 1)
+
+
+def test_a_job_is_not_put_off_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that stays away is told to its client in the end."""
+    monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
+    record("id", seconds_ago=settings().give_up_seconds + 1)
+    with pytest.raises(Ignore), jobs.work_on("id", stage="classify", queue="classify"):
+        raise ServiceUnavailableError("the image store is away")
+
+    assert views.view("id").finished.error.type == "/problems#service-unavailable"
+
+
+def test_a_download_that_comes_too_late_leaves_no_picture() -> None:
+    """Another one of the same picture was quicker, or its client has cancelled it."""
+    record("id")
+    job = stores.job_store().get("id")
+    stores.job_store().finish("id", Outcome("SUCCESS", "{}", {}))
+    jobs.requeue_downloaded(job, picture(), download_ms=1.0)
+
+    assert stored_uploads() == 0
 
 
 class SlowModel:
