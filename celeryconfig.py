@@ -7,13 +7,14 @@ from os import environ
 
 from kombu import Exchange, Queue
 
+from tasks.addresses import CELERYS_SOCKET, for_celery, scheme_of
 from tasks.settings import default_redis_url
 
 TIME_LIMIT_SECONDS = 60
 VISIBILITY_TIMEOUT_SECONDS = 150  # > the time limit + the longest countdown + the shutdown's grace
 
 # --- broker ---
-broker_url = environ.get("CELERY_BROKER_URL") or default_redis_url()
+broker_url = environ.get("CELERY_BROKER_URL") or for_celery(default_redis_url())
 broker_connection_retry_on_startup = True  # the order of starting must not matter
 broker_connection_max_retries = None  # the default gives up after 100 tries
 broker_channel_error_retry = True  # OOM and MISCONF replies reconnect; else they end the worker
@@ -35,7 +36,7 @@ broker_transport_options = {
 }
 
 # --- results ---
-result_backend = environ.get("CELERY_RESULT_BACKEND") or default_redis_url()
+result_backend = environ.get("CELERY_RESULT_BACKEND") or for_celery(default_redis_url())
 result_backend_transport_options = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
     "retry_policy": {"timeout": 5.0},
@@ -50,7 +51,7 @@ result_serializer = "json"
 result_accept_content = ["json"]
 redis_socket_timeout = 5
 redis_socket_connect_timeout = 2
-redis_socket_keepalive = True
+redis_socket_keepalive = scheme_of(result_backend) != CELERYS_SOCKET  # a socket here has none
 redis_backend_health_check_interval = 10
 redis_max_connections = 20
 

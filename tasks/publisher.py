@@ -13,7 +13,7 @@ from celery import Celery
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-from tasks import envelopes, lanes
+from tasks import addresses, envelopes, lanes
 from tasks.celery import app as worker_app
 from tasks.envelopes import Envelope
 from tasks.errors import ServiceUnavailableError
@@ -106,7 +106,7 @@ def envelope(task_name: str, task_id: str, *, priority: str = lanes.NORMAL) -> E
 @once
 def is_the_job_store() -> bool:
     """Tell whether messages and job records live in one Redis."""
-    return str(worker_app.conf.broker_url) == settings().job_store_url
+    return addresses.for_redis(str(worker_app.conf.broker_url)) == settings().job_store_url
 
 
 def publish_training(task_id: str, settings: Mapping[str, Any]) -> None:

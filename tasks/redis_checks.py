@@ -7,6 +7,7 @@ from typing import Any, Final
 import redis
 from redis.exceptions import NoPermissionError
 
+from tasks import addresses
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores.connection import connect
@@ -64,14 +65,19 @@ def warnings() -> tuple[str, ...]:
 
     Each is also logged, once in a process.
     """
-    found = tuple(
-        f"{name}: {doubt}" for url, name in servers().items() for doubt in _doubts(_info(url))
-    )
+    found = doubts()
     for sentence in found:
         if sentence not in _said():
             _said().add(sentence)
             logger.warning("a promise is not kept", extra={"reason": sentence})
     return found
+
+
+def doubts() -> tuple[str, ...]:
+    """Return what each server cannot promise, as `warnings` does, without a word in the log."""
+    return tuple(
+        f"{name}: {doubt}" for url, name in servers().items() for doubt in _doubts(_info(url))
+    )
 
 
 @once
@@ -81,13 +87,14 @@ def _said() -> set[str]:
 
 def servers() -> dict[str, str]:
     """Return what each server is, by URL, as far as broker and job store are Redis."""
-    broker_url = str(app.conf.broker_url).split(";", maxsplit=1)[0]  # the rest are for failures
+    first = str(app.conf.broker_url).split(";", maxsplit=1)[0]  # the rest are for failures
+    broker_url = addresses.for_redis(first)
     store_url = settings().job_store_url
     if broker_url == store_url:
         names = {store_url: f"{BROKER} and {JOB_STORE}"}
     else:
         names = {broker_url: BROKER, store_url: JOB_STORE}
-    return {url: name for url, name in names.items() if url.startswith(("redis://", "rediss://"))}
+    return {url: name for url, name in names.items() if addresses.is_redis(url)}
 
 
 @once

@@ -5,13 +5,12 @@ Every process of the service (API, workers, Flower) reads the same ones.
 
 from os import environ
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tasks import signatures
+from tasks import addresses, signatures
 from tasks.once import once
 
 EMBEDDED_REDIS_URL = "redis://127.0.0.1:6390/0"
@@ -25,25 +24,17 @@ def default_redis_url() -> str:
 
 def redis_url_variable() -> str:
     """Return the variable that says where Redis is, as far as one does."""
-    broker_is_redis = environ.get("CELERY_BROKER_URL", "").startswith(("redis://", "rediss://"))
+    broker_is_redis = addresses.is_redis(environ.get("CELERY_BROKER_URL", ""))
     return "CELERY_BROKER_URL" if broker_is_redis and not environ.get("REDIS_URL") else "REDIS_URL"
 
 
-def _checked_redis_url(url: str) -> str:
-    if url == "memory://" or _is_redis_url(url):
-        return url
-    raise ValueError(
-        "it is no address of Redis, such as redis://127.0.0.1:6379/0, rediss://… or unix://…"
-    )
+class CelerySettings(BaseSettings):
+    """The variables of Celery's own that say where it works; Celery reads them itself."""
 
+    model_config = SettingsConfigDict(env_prefix="CELERY_", frozen=True, env_ignore_empty=True)
 
-def _is_redis_url(url: str) -> bool:
-    try:
-        address = urlsplit(url)
-        is_whole = address.port != 0 and (address.path.strip("/") or "0").isdecimal()
-    except ValueError:
-        return False  # What should be its port is no number, or its host no IPv6 address.
-    return address.scheme == "unix" or (address.scheme in {"redis", "rediss"} and is_whole)
+    broker_url: Annotated[str, AfterValidator(addresses.checked_broker)] = ""
+    result_backend: Annotated[str, AfterValidator(addresses.checked_backend)] = ""
 
 
 class TasksSettings(BaseSettings):
@@ -51,7 +42,7 @@ class TasksSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PETIOLE_TASKS_", frozen=True)
 
-    job_store_url: Annotated[str, AfterValidator(_checked_redis_url)] = Field(
+    job_store_url: Annotated[str, AfterValidator(addresses.checked_redis)] = Field(
         default_factory=default_redis_url,
         description="Job records: `redis://…`, `rediss://…`, `unix://…`, or `memory://` for one"
         " process.",

@@ -64,5 +64,5 @@ def test_an_impossible_address_of_redis_is_a_bad_setting(
     assert ended.returncode == 2
     assert ended.stderr == (
         f"petiole: {variable} is {shown!r}: it is no address of Redis, such as"
-        " redis://127.0.0.1:6379/0, rediss://… or unix://…\n"
+        " redis://127.0.0.1:6379/0, rediss://… or unix:///path/to/socket\n"
     )

@@ -1,0 +1,101 @@
+"""Addresses of Redis and of brokers: redis-py and Celery write a socket in the file system apart.
+
+For redis-py it is `unix:///path?db=1`, for Celery `redis+socket:///path?virtual_host=1`.
+"""
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+SOCKET, CELERYS_SOCKET = "unix", "redis+socket"
+OVER_TCP = ("redis", "rediss")
+EXAMPLES = "redis://127.0.0.1:6379/0, rediss://… or unix:///path/to/socket"
+EXAMPLES_OF_BROKERS = (
+    "redis://127.0.0.1:6379/0, rediss://…, redis+socket:///path/to/socket or amqp://…"
+)
+
+
+def is_redis(url: str) -> bool:
+    """Tell whether an address is one of Redis, in either way of writing."""
+    return scheme_of(url) in (*OVER_TCP, SOCKET, CELERYS_SOCKET)
+
+
+def scheme_of(url: str) -> str:
+    """Return how an address begins, up to `://`."""
+    return url.partition("://")[0]
+
+
+def for_celery(url: str) -> str:
+    """Return an address as Celery and kombu write it."""
+    return _rewritten(url, SOCKET, CELERYS_SOCKET, names={"db": "virtual_host"})
+
+
+def for_redis(url: str) -> str:
+    """Return an address as redis-py writes it."""
+    return _rewritten(url, CELERYS_SOCKET, SOCKET, names={"virtual_host": "db"})
+
+
+def _rewritten(url: str, scheme: str, other: str, *, names: dict[str, str]) -> str:
+    if scheme_of(url) != scheme:
+        return url
+    parts = urlsplit(url)
+    query = urlencode([(names.get(name, name), value) for name, value in parse_qsl(parts.query)])
+    # urlunsplit leaves out the slashes of an empty host for schemes that it does not know.
+    rest = urlunsplit(("", "", parts.path, query, ""))
+    return f"{other}://{parts.netloc}{rest}"
+
+
+def checked_redis(url: str) -> str:
+    """Return an address of Redis as redis-py writes it, or `memory://`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if url == "memory://" or is_complete(url):
+        return for_redis(url)
+    raise ValueError(f"it is no address of Redis, such as {EXAMPLES}")
+
+
+def is_complete(url: str) -> bool:
+    """Tell whether an address of Redis has a port and a database that are numbers, if any."""
+    try:
+        address = urlsplit(url)
+        is_whole = address.port != 0 and (address.path.strip("/") or "0").isdecimal()
+    except ValueError:
+        return False  # What should be its port is no number, or its host no IPv6 address.
+    if address.scheme in (SOCKET, CELERYS_SOCKET):
+        return bool(address.path)
+    return address.scheme in OVER_TCP and is_whole
+
+
+def checked_broker(url: str) -> str:
+    """Return an address of a broker, or several with semicolons.
+
+    Raises:
+        ValueError: Celery could not connect to one of them.
+    """
+    # Imported here: who reads settings does not need a broker.
+    from kombu.transport import TRANSPORT_ALIASES  # noqa: PLC0415
+
+    for each in filter(None, url.split(";")):
+        scheme = scheme_of(each)
+        if scheme == SOCKET:
+            raise ValueError(f"Celery writes a socket as {for_celery(each)}")
+        is_known = scheme.partition("+")[0] in TRANSPORT_ALIASES and "://" in each
+        if not is_known or (is_redis(each) and not is_complete(each)):
+            raise ValueError(f"it is no address of a broker, such as {EXAMPLES_OF_BROKERS}")
+    return url
+
+
+def checked_backend(url: str) -> str:
+    """Return an address of a result backend.
+
+    Raises:
+        ValueError: Celery knows none of that kind.
+    """
+    from celery.app.backends import BACKEND_ALIASES  # noqa: PLC0415 - as above
+
+    kind = scheme_of(url).partition("+")[0]
+    if scheme_of(url) == SOCKET:
+        raise ValueError(f"Celery writes a socket as {for_celery(url)}")
+    if url and kind not in BACKEND_ALIASES and "." not in kind:
+        raise ValueError("it is no address of a result backend; leave it out to use Redis")
+    return url
