@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from model_store import heavy
+from training.errors import SettingsError
 from training.journal import EventFile, Journal
 from training.learning import backbones
 from training.learning.backbone import Backbone, Request
@@ -32,10 +33,12 @@ def begin(settings: TrainingSettings, journal: Journal) -> Start:
     """Return the name and the folder of a run; from now on its events are written there.
 
     Raises:
-        SettingsError: the model's name is no name that the store takes.
+        SettingsError: the model's name is no name that the store takes, or a folder of training
+            cannot be made.
     """
     now = datetime.now(UTC)
     name = name_of(settings)
+    _make(settings.runs_dir, "runs_dir")
     # The process id tells apart two runs that start in one second.
     directory = settings.runs_dir / f"{name}-{now:%Y%m%d-%H%M%S}-{os.getpid()}"
     journal.listen(EventFile(directory))
@@ -48,9 +51,11 @@ def check(settings: TrainingSettings, journal: Journal) -> Prepared:
 
     Raises:
         DataError: nothing could be learned from these pictures; the message says all reasons.
+        SettingsError: there are no pictures there, or a folder of training cannot be made.
     """
     with journal.phase("Checking the pictures"):
         source = sources.open_source(settings.image_dir)
+        _make(settings.bottleneck_dir, "bottleneck_dir")
         cache = inspection.findings_cache(settings.bottleneck_dir / "fingerprints")
         found = data.check(source, cache, advance=journal.count)
     _tell(found, journal)
@@ -77,6 +82,22 @@ def load_backbone(settings: TrainingSettings, journal: Journal) -> Backbone:
         return backbones.find(
             Request(settings.backbone_reference, settings.input_size, settings.backbone_weights)
         )
+
+
+def _make(folder: Path, name: str) -> None:
+    """Make a folder of training.
+
+    Raises:
+        SettingsError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "it may not be written to"
+    except OSError as exc:
+        reason = str(exc.strerror)
+    if reason:
+        remedy = f"give another one with --{name} or PETIOLE_TRAINING_DIRECTORY"
+        raise SettingsError(f"{name} is {folder}, which cannot be made: {reason}; {remedy}")
 
 
 def _tell(found: DataSet, journal: Journal) -> None:

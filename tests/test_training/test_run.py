@@ -227,13 +227,15 @@ def test_a_check_only_looks(finished_run: FinishedRun, capfd: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (("--image_dir", "/nowhere"), 1, "image_dir is /nowhere, which does not exist"),
+        (("--image_dir", "/nowhere"), 2, "image_dir is /nowhere, which does not exist"),
         (("--image_dir", "s3://a/b"), 2, "image_dir is 's3://a/b': Value error, it is an address"),
         (("--name", "No Name"), 2, "name is 'No Name'; give --name"),
         (("--validation_percentage", "0"), 2, "validation_percentage is 0"),
         (("--output_graph", "/"), 2, "output_graph is /, where no file can be written"),
         (("--output_labels", f"{__file__}/b.txt"), 2, "b.txt, where no file can be written"),
         (("--saved_model_dir", f"{__file__}/a"), 2, "which cannot be made; give another"),
+        (("--runs_dir", f"{__file__}/a"), 2, "which cannot be made: Not a directory; give another"),
+        (("--bottleneck_dir", "/proc/a"), 2, "--bottleneck_dir or PETIOLE_TRAINING_DIRECTORY"),
     ],
 )
 def test_what_cannot_work_is_one_line(

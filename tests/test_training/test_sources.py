@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_training.conftest import check, fill
-from training.errors import DataError
+from training.errors import DataError, SettingsError
 from training.pictures import sources
 from training.pictures.sources import Entry
 
@@ -98,5 +98,5 @@ def test_a_wrong_manifest_says_where(tmp_path: Path, text: str, message: str) ->
 
 def test_a_place_that_is_none_of_these_is_refused(tmp_path: Path) -> None:
     """The message says what can be given."""
-    with pytest.raises(DataError, match=r"folder, \.zip or \.csv"):
+    with pytest.raises(SettingsError, match=r"folder, \.zip or \.csv"):
         sources.open_source(tmp_path / "nothing")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from training.errors import DataError
+from training.errors import DataError, SettingsError
 
 # What operating systems leave in folders; they are no pictures of anyone.
 IGNORED_NAMES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
@@ -54,17 +54,18 @@ def open_source(place: Path) -> Source:
     """Return the source at a folder, a zip archive or a CSV file.
 
     Raises:
-        DataError: there is none of these.
+        SettingsError: there is none of these.
     """
     if place.is_dir():
         return FolderSource(place)
     if not place.is_file():
-        raise DataError(f"image_dir is {place}, which does not exist; give a folder, .zip or .csv")
+        message = f"image_dir is {place}, which does not exist; give a folder, .zip or .csv"
+        raise SettingsError(message)
     if zipfile.is_zipfile(place):
         return ZipSource(place)
     if place.suffix.lower() == ".csv":
         return ManifestSource(place)
-    raise DataError(f"image_dir is {place}, which is no folder, zip archive or .csv file")
+    raise SettingsError(f"image_dir is {place}, which is no folder, zip archive or .csv file")
 
 
 def read_again(source: Source, path: str) -> bytes:
