@@ -1,17 +1,17 @@
 """`/livez`: this process answers. `/readyz`: the service can classify, or what is missing."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 
 from api import bodies
 from api.errors import problem_response
-from tasks import publisher, readiness, redis_checks, stores
+from tasks import documents, publisher, readiness, redis_checks, stores
 from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
 from tasks.readiness import Note
@@ -56,10 +56,20 @@ def readyz() -> Response:
     if missing:
         detail = "missing: " + "; ".join(f"{name} ({checks[name]})" for name in missing)
         document = NOT_READY.document(detail, instance="/readyz")
-        return problem_response(document, checks=checks, warnings=warnings)
+        return problem_response(document, checks=checks, warnings=warnings, **_announced(checks))
     store = stores.prompt_job_store()
     children, downloaders = readiness.classify_children(store), readiness.downloaders(store)
     return bodies.of(Ready("ready", checks, warnings, tuple(children), tuple(downloaders)))
+
+
+def _announced(checks: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the worker processes say of themselves, where the job store answers."""
+    if checks["job store"] != "ok":
+        return {}
+    store = stores.prompt_job_store()
+    found = readiness.classify_children(store), readiness.downloaders(store)
+    children, downloaders = ([documents.as_dict(note) for note in notes] for notes in found)
+    return {"children": children, "downloaders": downloaders}
 
 
 def _outcome(check: Callable[[], str]) -> str:

@@ -21,19 +21,10 @@ from petiole import (
     variables,
     webhooks_command,
 )
-from petiole.console import without_password
-
-PREFIXES = {
-    "ApiSettings": "PETIOLE_API_",
-    "TasksSettings": "PETIOLE_TASKS_",
-    "ModelSettings": "PETIOLE_MODELS_",
-    "TrainingPlaces": "PETIOLE_TRAINING_",
-    "FlowerSettings": "FLOWER_",
-}
+from petiole.console import is_it_running, next_step
 
 STARTING = (["up"], ["demo"])
 """The commands that start a service of their own, wherever another one runs."""
-JOB_STORE_URL = "PETIOLE_TASKS_JOB_STORE_URL"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,14 +42,18 @@ classify_command.register(app)
 
 
 @app.command()
-def up() -> None:
+def up(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show all that the parts log.")
+    ] = False,
+) -> None:
     """Run the whole service here until Ctrl-C: Redis, workers, API and Flower."""
     # Imported here: the other commands need neither the API's settings nor a supervisor.
     from petiole import up as whole_service  # noqa: PLC0415
-    from petiole.service import StartError, StartInterruptedError  # noqa: PLC0415
+    from petiole.planning import StartError, StartInterruptedError  # noqa: PLC0415
 
     try:
-        whole_service.run()
+        whole_service.run(verbose=verbose)
     except StartError as exc:
         _refuse(str(exc), interrupted=isinstance(exc, StartInterruptedError))
 
@@ -68,9 +63,12 @@ def roll() -> None:
     """Replace the running service's workers and API by new processes, without a pause."""
     note = running.find()
     if note is None:
-        _refuse("no service runs in this folder or above it", interrupted=False)
+        _refuse(f"no service runs here or in a folder above; {is_it_running()}", interrupted=False)
     elif failure := running.roll(note):
         _refuse(f"not rolled: {failure}", interrupted=False)
+    else:
+        typer.echo("rolled: workers and API are new processes")
+        next_step("what the service does", "status")
 
 
 @app.command()
@@ -80,7 +78,7 @@ def demo(
 ) -> None:
     """Start the service beside a running one, classify pictures, print their labels, stop."""
     from petiole import demo as demonstration  # noqa: PLC0415
-    from petiole.service import StartError, StartInterruptedError  # noqa: PLC0415
+    from petiole.planning import StartError, StartInterruptedError  # noqa: PLC0415
 
     if unusable := demonstration.unusable(images or []):
         for sentence in unusable:
@@ -99,26 +97,6 @@ def _refuse(message: str, *, interrupted: bool) -> None:
     raise typer.Exit(130 if interrupted else 1)
 
 
-def _of_setting(exc: ValidationError) -> str:
-    """Return one line for each bad setting: its name in the environment, value, expectation."""
-    prefix = PREFIXES.get(exc.title, "PETIOLE_UP_")
-    return "; ".join(
-        f"{_variable(prefix, str(error['loc'][0]))} is {without_password(error['input'])!r}: "
-        f"{error['msg'].removeprefix('Value error, ')}"
-        for error in exc.errors()
-    )
-
-
-def _variable(prefix: str, field: str) -> str:
-    """Return the variable that a field's value came from."""
-    name = f"{prefix}{field.upper()}"
-    if name == JOB_STORE_URL and JOB_STORE_URL not in map(str.upper, os.environ):
-        from tasks.settings import redis_url_variable  # noqa: PLC0415 - is imported, as it refused
-
-        return redis_url_variable()
-    return name
-
-
 def main() -> None:
     """Run the command line; a bad setting is one clear line, and so is one that is none."""
     if "--help" not in sys.argv and not variables.are_settings():
@@ -128,5 +106,5 @@ def main() -> None:
     try:
         sys.exit(app())
     except ValidationError as exc:
-        typer.echo(f"petiole: {_of_setting(exc)}", err=True)
+        typer.echo(f"petiole: {variables.refused(exc)}", err=True)
         sys.exit(2)

@@ -7,16 +7,19 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.status import Status
 
-from model_store import ModelStore, ModelStoreError
+from model_store import ModelStore, ModelStoreError, command_line
 from model_store.errors import BadModelReferenceError, ImportOptionError, UnknownInstallerError
 from model_store.heavy import quiet_libraries
 from model_store.settings import ModelSettings
+
+SAMPLE = Path(__file__).parent / "samples" / "coffee.jpg"
 
 USAGE_ERRORS = (BadModelReferenceError, ImportOptionError, UnknownInstallerError)
 
@@ -57,8 +60,26 @@ def errors_as_lines() -> Iterator[None]:
         typer.echo(f"petiole models: {exc}", err=True)
         raise typer.Exit(2 if isinstance(exc, USAGE_ERRORS) else 1) from exc
     except _service_errors() as exc:
-        typer.echo(f"petiole models: {exc}; is the service running (make run)?", err=True)
+        typer.echo(f"petiole models: {exc}; {is_it_running()}", err=True)
         raise typer.Exit(1) from exc
+
+
+def is_it_running() -> str:
+    """Return what to do when no service answers, as the end of a sentence."""
+    return f"`{command_line.command('status')}` says whether the service runs"
+
+
+def classify_with(reference: str) -> tuple[str, ...]:
+    """Return the words of a command that classifies the sample picture with a version."""
+    return "label_image", command_line.here(SAMPLE), "--model", reference
+
+
+def next_step(purpose: str, *words: str) -> None:
+    """Say on stderr, as it is for people alone, which command comes next.
+
+    It works as it is printed, in this directory and environment.
+    """
+    typer.echo(f"  {purpose}:  {command_line.command(*words)}", err=True)
 
 
 def _service_errors() -> type[Exception]:

@@ -16,13 +16,15 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.table import Table
 
-from petiole import probes, service
-from petiole.console import why_no_file
+from model_store import headers
+from model_store.errors import ImageError
+from petiole import planning, probes, service
+from petiole.console import SAMPLE, next_step, why_no_file
 from petiole.settings import UpSettings
 from petiole.supervisor import Console
-from petiole.up import SAMPLE
 from tasks import documents
 from tasks.documents import ClassifiedTask, FailedTask
+from tasks.settings import TasksSettings
 
 WAIT_SECONDS = 30
 BAR_WIDTH = 24
@@ -53,7 +55,22 @@ def _why_unreadable(image: str) -> str:
         return "does not exist"
     if path.is_dir():
         return "is a folder; name the pictures in it"
-    return "" if os.access(path, os.R_OK) else "may not be read"
+    if not os.access(path, os.R_OK):
+        return "may not be read"
+    return _why_no_picture(path) if path.is_file() else ""
+
+
+def _why_no_picture(path: Path) -> str:
+    """Return what the service would say against a file; of a pipe it cannot be known."""
+    limits = TasksSettings()
+    if path.stat().st_size > limits.max_upload_bytes:
+        most = f"{limits.max_upload_bytes} bytes (PETIOLE_TASKS_MAX_UPLOAD_BYTES)"
+        return f"has {path.stat().st_size} bytes; the limit is {most}"
+    try:
+        headers.read_header(path.read_bytes(), limits.max_pixels)
+    except ImageError as exc:
+        return f"cannot be classified: {exc}"
+    return ""
 
 
 def run(images: Sequence[str], *, verbose: bool = False) -> bool:
@@ -69,6 +86,7 @@ def run(images: Sequence[str], *, verbose: bool = False) -> bool:
     screen = RichConsole()
     for picture, outcome in zip(pictures, outcomes, strict=True):
         screen.print(_report(picture, outcome))
+    next_step("to keep the service running", "up")
     return all(isinstance(outcome, ClassifiedTask) for outcome in outcomes)
 
 
@@ -90,7 +108,7 @@ def _set_apart(directory: Path) -> None:
 
 def _classify_all(pictures: Sequence[Path], *, verbose: bool) -> list[LabelsOrReason]:
     up = UpSettings()
-    plan = service.planned(up)
+    plan = planning.planned(up)
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         RichConsole(stderr=True).status("starting the service"),

@@ -70,7 +70,7 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
     state = up.state_directory.absolute()
     api, flower_settings = ApiSettings(), FlowerSettings()
     flower_url = url_of(flower_settings.address, flower_settings.port, flower_settings.url_prefix)
-    embedded = not (environment.get("CELERY_BROKER_URL") or environment.get("REDIS_URL"))
+    embedded = brings_redis(environment)
     common = {
         "PETIOLE_TASKS_IMAGE_STORE_URL": str(state / "uploads"),
         "PETIOLE_MODELS_STORE_URL": absolute(ModelSettings().store_url),
@@ -79,13 +79,8 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
         "PETIOLE_API_FLOWER_URL": flower_url,
         "PYTHONUNBUFFERED": "1",
     }
-    ports = {
-        "api": ("PETIOLE_API_PORT", api.port),
-        "flower": ("FLOWER_PORT", flower_settings.port),
-    }
     if embedded:
         common["REDIS_URL"] = f"redis://127.0.0.1:{up.redis_port}/0"
-        ports["redis"] = ("PETIOLE_UP_REDIS_PORT", up.redis_port)
     metrics = environment.get(METRICS_DIRECTORY) or str(state / "metrics")
     return Plan(
         parts=((redis(up.redis_port, state / "redis", up.redis_max_bytes),) if embedded else ())
@@ -95,8 +90,24 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
         environment=common | _handed_on(environment),
         api_url=url_of(api.host, api.port),
         flower_url=flower_url,
-        ports=ports,
+        ports=ports(up, environment),
     )
+
+
+def ports(up: UpSettings, environment: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Return the `(setting, port)` of each part that will listen."""
+    found = {
+        "api": ("PETIOLE_API_PORT", ApiSettings().port),
+        "flower": ("FLOWER_PORT", FlowerSettings().port),
+    }
+    if brings_redis(environment):
+        found["redis"] = ("PETIOLE_UP_REDIS_PORT", up.redis_port)
+    return found
+
+
+def brings_redis(environment: Mapping[str, str]) -> bool:
+    """Tell whether the embedded server is started: nobody has named another one."""
+    return not (environment.get("CELERY_BROKER_URL") or environment.get("REDIS_URL"))
 
 
 def _handed_on(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,11 +1,41 @@
 """Short questions to the parts of a service: does it listen, does it answer, is it ready?"""
 
 import socket
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 import requests
 
 HTTP_SECONDS = 5.0
+LAST_PORT = 65_535
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What `/readyz` says.
+
+    Attributes:
+        missing: Why a picture sent now would not be classified; empty when it would.
+        answered: Whether it was the API that said so.
+        checks: What became of each look, `ok` or why not.
+        warnings: What the service cannot promise although it is ready.
+        children: What each classify child says of itself, as the API lists it.
+        downloaders: The same of the download workers.
+    """
+
+    missing: str
+    answered: bool = True
+    checks: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    children: tuple[Mapping[str, Any], ...] = ()
+    downloaders: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def models(self) -> list[str]:
+        """Return what the children have in memory, each version once, as `imagenet@1 on …`."""
+        return sorted({model for child in self.children for model in child["models"] or ()})
 
 
 def port_is_free(port: int) -> bool:
@@ -26,19 +56,38 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_port_after(port: int, *, but: Collection[int] = ()) -> int:
+    """Return the first free port above `port` that is not among others; any one if none is."""
+    above = (each for each in range(port + 1, LAST_PORT + 1) if each not in but)
+    return next((each for each in above if port_is_free(each)), None) or free_port()
+
+
+def readiness_of(api_url: str) -> Readiness:
+    """Ask the API whether a picture sent now would be classified."""
+    try:
+        response = requests.get(f"{api_url}/readyz", timeout=HTTP_SECONDS)
+        document = response.json()
+        missing = "" if response.ok else str(document["detail"])
+        checks = document["checks"]
+    except (requests.RequestException, KeyError, TypeError) as exc:
+        why = f"{api_url}/readyz gives no answer ({type(exc).__name__})"
+        return Readiness(why, answered=False)
+    return Readiness(
+        missing=missing,
+        checks=checks,
+        warnings=tuple(document.get("warnings", ())),
+        children=tuple(document.get("children", ())),
+        downloaders=tuple(document.get("downloaders", ())),
+    )
+
+
 def missing_at(api_url: str) -> str:
     """Return why a picture sent to the API now would not be classified; empty when it would.
 
     A download worker that has not announced itself is missing too.
     """
-    try:
-        response = requests.get(f"{api_url}/readyz", timeout=HTTP_SECONDS)
-        document = response.json()
-    except requests.RequestException as exc:
-        return f"{api_url}/readyz gives no answer ({type(exc).__name__})"
-    if not response.ok:
-        return str(document["detail"])
-    return "" if document["downloaders"] else "missing: a download worker"
+    found = readiness_of(api_url)
+    return found.missing or ("" if found.downloaders else "missing: a download worker")
 
 
 def no_answer_of(url: str) -> str:

@@ -14,7 +14,6 @@ import requests
 from petiole import parts
 from petiole.probes import HTTP_SECONDS
 from petiole.service import READY_POLL_SECONDS, Service
-from petiole.supervisor import Console
 
 ANNOUNCED = {"worker": "children", "downloader": "downloaders"}
 """Under which name `/readyz` lists the processes of a part."""
@@ -30,13 +29,13 @@ class RollError(Exception):
     """A new part did not become ready; the old one goes on."""
 
 
-def roll(service: Service, console: Console) -> None:
+def roll(service: Service) -> None:
     """Replace workers and API processes by new ones; a failure is said, and the old ones stay."""
-    console.write("petiole", "rolling: new workers are started beside the old ones")
+    service.output.write("petiole", "rolling: new workers are started beside the old ones")
     failure = _why_not_rolled(service)
     while service.supervisor.is_seeing_off and not service.interrupted.is_set():
         service.tick()
-    console.write("petiole", f"not rolled: {failure}" if failure else "rolled")
+    service.output.write("petiole", f"not rolled: {failure}" if failure else "rolled")
     service.announce_roll(failure)
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -36,8 +36,9 @@ class AlreadyRunningError(Exception):
 class ServiceNote:
     """A service that runs: its addresses and its processes.
 
-    `process` is that of `petiole up`, `began` tells it from a later one with the same id, and
-    `processes` has the one of each part. `rolls` counts the calls of `petiole roll` that it has
+    `process` is that of `petiole up`, `began` tells it from a later one with the same id,
+    `processes` has the one of each part and `restarts` how often it had to be started again; what
+    the parts say is in `log_directory`. `rolls` counts the calls of `petiole roll` that it has
     done with; `last_roll` is empty when the last of them succeeded, else it says why not.
     """
 
@@ -54,6 +55,8 @@ class ServiceNote:
     processes: Mapping[str, int]
     rolls: int = 0
     last_roll: str = ""
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    log_directory: str = ""
 
     @property
     def is_alive(self) -> bool:
@@ -112,15 +115,42 @@ def remove(directory: Path) -> None:
 
 def find() -> ServiceNote | None:
     """Return the service whose state directory is here or in a folder above, if one runs."""
+    notes = (_read(directory / DOCUMENT) for directory in _state_directories())
+    return next((note for note in notes if note is not None and note.is_alive), None)
+
+
+def starting() -> str:
+    """Return who holds a state directory, here or in a folder above, though none is ready there.
+
+    Empty when nobody does; such a service starts or stops just now.
+    """
+    return next(filter(None, map(_holder, _state_directories())), "")
+
+
+def state_directory() -> Path:
+    """Return the state directory that commands mean here: one that is there, else the default."""
+    found = _state_directories()
+    return next((directory for directory in found if directory.is_dir()), found[0])
+
+
+def _state_directories() -> list[Path]:
     # Not the settings' class: it would refuse what concerns `petiole up` alone.
     default = UpSettings.model_fields["state_directory"].default
     state = Path(os.environ.get("PETIOLE_UP_STATE_DIRECTORY") or default)
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        note = _read(folder / state / DOCUMENT)
-        if note is not None and note.is_alive:
-            return note
-    return None
+    return list(dict.fromkeys(folder / state for folder in (here, *here.parents)))
+
+
+def _holder(directory: Path) -> str:
+    try:
+        with (directory / LOCK).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return (directory / LOCK).read_text("utf-8").strip() or "another process"
+    except OSError:
+        # No service was ever started here.
+        return ""
+    return ""
 
 
 def adopt(environment: MutableMapping[str, str]) -> None:
@@ -151,10 +181,9 @@ def _read(path: Path) -> ServiceNote | None:
             if os.fstat(file.fileno()).st_uid != os.getuid():
                 return None
             document: dict[str, Any] = json.load(file)
-            return ServiceNote(
-                **{field.name: document[field.name] for field in fields(ServiceNote)}
-            )
-    except (OSError, ValueError, KeyError, TypeError):
+            known = {each.name for each in fields(ServiceNote)}
+            return ServiceNote(**{name: document[name] for name in known & document.keys()})
+    except (OSError, ValueError, AttributeError, TypeError):
         # None was written here, or by a version that wrote it otherwise.
         return None
 
@@ -172,3 +201,15 @@ def began(process: int) -> str:
     except FileNotFoundError:
         return "unknown"
     return fields_of_stat[19]
+
+
+def age_seconds(process: int) -> float | None:
+    """Return how long a process has run; None when there is none, or the system does not say.
+
+    Source: proc(5), `uptime`, and field 22 of `stat` in clock ticks.
+    """
+    ticks = began(process)
+    if not ticks.isdecimal():
+        return None
+    uptime_seconds = float(Path("/proc/uptime").read_text().split()[0])
+    return max(0.0, uptime_seconds - int(ticks) / os.sysconf("SC_CLK_TCK"))

@@ -6,51 +6,43 @@
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
 
 from api.settings import ApiSettings
-from model_store import ModelStore, ModelStoreError
-from model_store.errors import StoreUnavailableError
-from model_store.settings import ModelSettings
-from petiole import parts, probes, running, variables
+from petiole import parts, planning, running
+from petiole.output import Output
+from petiole.part_logs import PartLogs, Recorded, directory_of
 from petiole.parts import Plan
+from petiole.planning import StartError, StartInterruptedError
 from petiole.running import AlreadyRunningError
 from petiole.settings import UpSettings
-from petiole.supervisor import POLL_SECONDS, Console, Supervisor
+from petiole.starting import REDIS, RedisStart, Start
+from petiole.supervisor import POLL_SECONDS, Supervisor
+from tasks import addresses
 from tasks.settings import EMBEDDED_REDIS_URL
 
-REDIS = "redis"
 READY_POLL_SECONDS = 0.4
 BACKLOG = 2048
 """Connections that wait for the API to take them; gunicorn's own default."""
 
 MAX_START_RESTARTS = 3
-INSTALLABLE = "imagenet"
-
-
-class StartError(Exception):
-    """The service cannot be started; the message says why, in one line."""
-
-
-class StartInterruptedError(StartError):
-    """The user interrupted before the work was done."""
 
 
 class Service:
-    """The started parts; `tick` keeps them running."""
+    """The started parts; `tick` keeps them running, `output` is told of them."""
 
-    def __init__(self, plan: Plan, up: UpSettings, supervisor: Supervisor) -> None:
+    def __init__(self, plan: Plan, up: UpSettings, supervisor: Supervisor, output: Output) -> None:
         """Hold what `started` made."""
         self.plan = plan
         self.up = up
         self.supervisor = supervisor
+        self.output = output
         self._note: running.ServiceNote | None = None
         self.interrupted = Event()
         self.roll_asked = Event()
@@ -59,12 +51,15 @@ class Service:
         """Look after the parts, then sleep a moment."""
         self.supervisor.check()
         if self._note is not None:
-            self._announce(replace(self._note, processes=self.supervisor.processes()))
+            now = self.supervisor.processes(), self.supervisor.restarts()
+            self._announce(replace(self._note, processes=now[0], restarts=now[1]))
         self.interrupted.wait(POLL_SECONDS)
 
     def announce(self) -> None:
         """Tell other commands where the service is, from now on."""
-        self._announce(note_of(self.plan, self.supervisor.processes()))
+        logs = str(directory_of(self.up.state_directory).absolute())
+        note = note_of(self.plan, self.supervisor.processes())
+        self._announce(replace(note, restarts=self.supervisor.restarts(), log_directory=logs))
 
     @property
     def rolls(self) -> int:
@@ -91,19 +86,20 @@ class Service:
         if self.interrupted.is_set():
             raise StartInterruptedError("interrupted")
 
-    def wait_until(self, what_is_missing: Callable[[], str], *, what: str) -> None:
-        """Look after the parts until `what_is_missing()` is empty.
+    def wait_until(self, start: Start | RedisStart) -> None:
+        """Look after the parts until nothing is missing.
 
         Raises:
             StartError: not in time, a part keeps ending, or the user interrupted.
         """
         limit = self.up.start_timeout_seconds
         deadline = monotonic() + limit
-        while missing := what_is_missing():
+        while missing := start.missing():
             self.interrupted.wait(READY_POLL_SECONDS)
             self.check_interrupted()
             if monotonic() > deadline:
-                raise StartError(f"{what} is not ready after {limit:g} s: {missing}")
+                message = f"{start.what} is not ready after {limit:g} s: {missing}"
+                raise StartError(message, parts=start.not_ready)
             self._check_restarts()
             self.tick()
 
@@ -111,13 +107,15 @@ class Service:
         for name, restarts in self.supervisor.restarts().items():
             if restarts >= MAX_START_RESTARTS:
                 last_line = self.supervisor.last_line(name)
-                raise StartError(f"{name} keeps ending; the last line of its log: {last_line}")
+                message = f"{name} keeps ending; the last line of its log: {last_line}"
+                raise StartError(message, parts=(name,))
 
 
 @contextmanager
-def started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
+def started(plan: Plan, up: UpSettings, output: Output) -> Iterator[Service]:
     """Start every part, give the ready service, and stop every part in the end.
 
+    What the parts say is kept in files of the state directory, whatever `output` shows of it.
     From then on Ctrl-C and SIGTERM interrupt the service.
 
     Raises:
@@ -125,9 +123,25 @@ def started(plan: Plan, up: UpSettings, console: Console) -> Iterator[Service]:
             not become ready.
     """
     with _locked(plan, up):
-        check_ports(plan)
-        with _listening() as door, _started(plan, door, up, console) as service:
+        planning.check_ports(plan)
+        with (
+            _listening() as door,
+            _kept(plan, up, output) as recorded,
+            _started(plan, door, up, recorded) as service,
+        ):
             yield service
+
+
+@contextmanager
+def _kept(plan: Plan, up: UpSettings, output: Output) -> Iterator[Output]:
+    try:
+        logs = PartLogs(directory_of(up.state_directory), [part.name for part in plan.parts])
+    except OSError as exc:
+        raise planning.unwritable(up, exc) from exc
+    try:
+        yield Recorded(output, logs)
+    finally:
+        logs.close()
 
 
 @contextmanager
@@ -153,38 +167,40 @@ def _locked(plan: Plan, up: UpSettings) -> Iterator[None]:
         except AlreadyRunningError as exc:
             raise StartError(str(exc)) from exc
         except OSError as exc:
-            raise _unwritable(up, exc) from exc
+            raise planning.unwritable(up, exc) from exc
         yield
 
 
 @contextmanager
-def _started(
-    plan: Plan, door: socket.socket, up: UpSettings, console: Console
-) -> Iterator[Service]:
+def _started(plan: Plan, door: socket.socket, up: UpSettings, output: Output) -> Iterator[Service]:
     plan = parts.listening_on(plan, door.fileno())
-    supervisor = Supervisor(console, plan.environment)
-    service = Service(plan, up, supervisor)
+    supervisor = Supervisor(output, plan.environment)
+    service = Service(plan, up, supervisor, output)
     _hear_signals(service, supervisor)
     try:
-        _start(service, supervisor)
+        _start(service)
         service.announce()
         yield service
+    except StartError as exc:
+        for name in exc.parts:
+            output.failed(name, supervisor.last_lines(name))
+        raise
     finally:
         running.remove(up.state_directory)
         door.close()
-        console.write("petiole", "stopping")
+        output.stopping()
         names = [part.name for part in plan.parts if part.name != REDIS]
         supervisor.stop(names, timeout_seconds=up.stop_timeout_seconds)
         # Last: the others hand their unfinished work back to it.
         supervisor.stop([REDIS], timeout_seconds=up.stop_timeout_seconds)
-        console.write("petiole", "stopped")
+        output.stopped()
 
 
 def note_of(plan: Plan, processes: Mapping[str, int]) -> running.ServiceNote:
     """Return the note of the service that this process runs."""
     environment = plan.environment
     broker = environment.get("CELERY_BROKER_URL") or environment["REDIS_URL"]
-    redis = broker if broker.startswith(("redis://", "rediss://")) else EMBEDDED_REDIS_URL
+    redis = broker if addresses.is_redis(broker) else EMBEDDED_REDIS_URL
     redis = environment.get("REDIS_URL") or redis
     return running.ServiceNote(
         process=os.getpid(),
@@ -192,8 +208,8 @@ def note_of(plan: Plan, processes: Mapping[str, int]) -> running.ServiceNote:
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         api_url=plan.api_url,
         flower_url=plan.flower_url,
-        broker_url=broker,
-        result_backend=environment.get("CELERY_RESULT_BACKEND") or redis,
+        broker_url=addresses.for_celery(broker),
+        result_backend=environment.get("CELERY_RESULT_BACKEND") or addresses.for_celery(redis),
         job_store_url=environment.get("PETIOLE_TASKS_JOB_STORE_URL") or redis,
         image_store_url=environment["PETIOLE_TASKS_IMAGE_STORE_URL"],
         model_store_url=environment["PETIOLE_MODELS_STORE_URL"],
@@ -201,15 +217,13 @@ def note_of(plan: Plan, processes: Mapping[str, int]) -> running.ServiceNote:
     )
 
 
-def _start(service: Service, supervisor: Supervisor) -> None:
-    plan = service.plan
-    for part in plan.parts:
-        supervisor.start(part)
+def _start(service: Service) -> None:
+    start = Start(service.plan, service.output)
+    for part in service.plan.parts:
+        service.supervisor.start(part)
         if part.name == REDIS:
-            url = plan.environment["REDIS_URL"]
-            service.wait_until(lambda url=url: probes.no_redis_at(url), what=REDIS)  # type: ignore[misc]
-    service.wait_until(lambda: probes.missing_at(plan.api_url), what="the service")
-    service.wait_until(lambda: probes.no_answer_of(f"{plan.flower_url}/healthcheck"), what="Flower")
+            service.wait_until(start.of_redis())
+    service.wait_until(start)
 
 
 def _hear_signals(service: Service, supervisor: Supervisor) -> None:
@@ -226,71 +240,3 @@ def _hear_signals(service: Service, supervisor: Supervisor) -> None:
     signal.signal(running.ROLL, roll)
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
-
-
-def planned(up: UpSettings) -> Plan:
-    """Return what to start, after a look at what each part would refuse.
-
-    Raises:
-        StartError: the model or the state directory is not there; says why.
-    """
-    for settings in variables.all_settings():
-        settings()
-    check_model()
-    try:
-        return parts.plan(up, os.environ)
-    except OSError as exc:
-        raise _unwritable(up, exc) from exc
-
-
-def _unwritable(up: UpSettings, exc: OSError) -> StartError:
-    return StartError(
-        f"PETIOLE_UP_STATE_DIRECTORY is {up.state_directory}, which cannot be written to:"
-        f" {exc.strerror}"
-    )
-
-
-def check_model() -> None:
-    """Check that the store has the model that classifies when a client names none.
-
-    A bucket that cannot be reached is no reason to give up: it may start after us.
-
-    Raises:
-        StartError: it has not; says where it was looked for and what to do.
-    """
-    settings = ModelSettings()
-    url, name = parts.absolute(settings.store_url), settings.default_model
-    if parts.is_path(url) and not Path(url).is_dir():
-        raise StartError(f"the model store {url} does not exist; {_remedy(name)}")
-    try:
-        ModelStore.of(settings).resolve(name)
-    except StoreUnavailableError:
-        return
-    except ModelStoreError as exc:
-        message = f"PETIOLE_MODELS_DEFAULT_MODEL is not in {url}: {exc}; {_remedy(name)}"
-        raise StartError(message) from exc
-
-
-def _remedy(model: str) -> str:
-    if model == INSTALLABLE:
-        first = f"run `petiole models install {INSTALLABLE}`"
-    else:
-        first = f"publish {model!r} or set PETIOLE_MODELS_DEFAULT_MODEL"
-    return f"{first}, or set PETIOLE_MODELS_STORE_URL to the store that has it"
-
-
-def check_ports(plan: Plan) -> None:
-    """Check that every port is free and none is used twice.
-
-    Raises:
-        StartError: names the part, the port and the setting to change.
-    """
-    setting_of: dict[int, str] = {}
-    for name, (setting, port) in plan.ports.items():
-        if port in setting_of:
-            names = f"{setting_of[port]} and {setting}"
-            raise StartError(f"{names} are both {port}; set one of them to another port")
-        setting_of[port] = setting
-        if not probes.port_is_free(port):
-            message = f"port {port} for {name} is taken; set {setting} to a free one"
-            raise StartError(message)

@@ -9,12 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from time import monotonic, sleep
 from typing import IO
 
+from petiole.output import Output, Welcome
 from petiole.parts import ROOT, Part
 
 POLL_SECONDS = 0.1
@@ -22,6 +24,9 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 CALM_SECONDS = 60.0
 """A part that ran this long is restarted without a longer pause."""
+
+LAST_LINES = 5
+"""Lines of a part's log that are shown when it fails."""
 
 COLOURS = (36, 33, 32, 35, 34, 31)
 PR_SET_PDEATHSIG = 1
@@ -49,6 +54,35 @@ class Console:
         with self._lock:
             print(label, line, file=self._stream, flush=True)
 
+    def waiting(self, names: Sequence[str], reason: str) -> None:
+        """Say nothing: the parts say what they do."""
+
+    def ready(self, name: str, detail: str) -> None:
+        """Say nothing: the parts say what they do."""
+
+    def ended(self, name: str, sentence: str, last_lines: Sequence[str]) -> None:
+        """Say that a part ended by itself; its last lines are written already."""
+        self.write("petiole", sentence)
+
+    def failed(self, name: str, last_lines: Sequence[str]) -> None:
+        """Say nothing: its lines are written already."""
+
+    def welcome(self, welcome: Welcome) -> None:
+        """Say that the service is ready, and where it is."""
+        rows = [("try", welcome.example), *welcome.addresses]
+        width = max(len(name) for name, _ in rows)
+        self.write("petiole", f"ready after {welcome.seconds:.1f} s")
+        for name, value in rows:
+            self.write("petiole", f"{name:<{width}}  {value}")
+
+    def stopping(self) -> None:
+        """Say that every part is asked to end."""
+        self.write("petiole", "stopping")
+
+    def stopped(self) -> None:
+        """Say that every part has ended."""
+        self.write("petiole", "stopped")
+
 
 @dataclass
 class Running:
@@ -62,14 +96,14 @@ class Running:
     restarts: int = field(default=0)
     ends_by: float = float("inf")
     """When a part that was asked to end is killed."""
-    last_line: str = ""
-    """The last line of its log that is not empty, over all its processes."""
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    """The last lines of its log that are not empty, over all its processes."""
 
 
 class Supervisor:
     """Starts parts, restarts those that end by themselves, and stops all."""
 
-    def __init__(self, console: Console, environment: Mapping[str, str]) -> None:
+    def __init__(self, console: Output, environment: Mapping[str, str]) -> None:
         """Start nothing yet."""
         self._console = console
         self._environment = environment
@@ -122,9 +156,13 @@ class Supervisor:
         """Return the id of each part's present process, by the part's name."""
         return {name: running.process.pid for name, running in self._running.items()}
 
+    def last_lines(self, name: str) -> tuple[str, ...]:
+        """Return the last lines that a part has logged; none of a part that does not run."""
+        return tuple(self._running[name].last_lines) if name in self._running else ()
+
     def last_line(self, name: str) -> str:
         """Return the last line that a part has logged, empty when there is none."""
-        return self._running[name].last_line
+        return next(reversed(self.last_lines(name)), "").strip()
 
     def stop(self, names: Iterable[str], *, timeout_seconds: float) -> None:
         """End parts: SIGTERM, and SIGKILL for what is left of their process groups."""
@@ -177,7 +215,8 @@ class Supervisor:
         with process.stdout as log:
             for line in log:
                 self._console.write(running.part.name, line.rstrip("\n"))
-                running.last_line = line.strip() or running.last_line
+                if line.strip():
+                    running.last_lines.append(line.rstrip())
 
     def _report_end(self, running: Running) -> None:
         _kill_group(running.process)
@@ -185,7 +224,7 @@ class Supervisor:
             running.pause_seconds = FIRST_PAUSE_SECONDS
         end = _ending(running.process.returncode)
         message = f"{running.part.name} {end}; starting it again in {running.pause_seconds:g} s"
-        self._console.write("petiole", message)
+        self._console.ended(running.part.name, message, tuple(running.last_lines))
         running.restart_at = monotonic() + running.pause_seconds
         running.pause_seconds = min(running.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
 

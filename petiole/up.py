@@ -1,41 +1,60 @@
 """`petiole up`: the whole service in the foreground, until Ctrl-C or SIGTERM."""
 
-import os
-from pathlib import Path
+import sys
 from time import monotonic
 
-from petiole import parts, rolling, service
+from rich.console import Console as Terminal
+
+from model_store import command_line
+from petiole import part_logs, parts, planning, probes, rolling, service
+from petiole.console import SAMPLE
+from petiole.output import Output, Welcome
+from petiole.screen import Screen
 from petiole.settings import UpSettings
 from petiole.supervisor import Console
 
-SAMPLE = Path(__file__).parent / "samples" / "coffee.jpg"
 
-
-def run() -> None:
+def run(*, verbose: bool = False) -> None:
     """Start the service, say where it is, and keep it running until it is interrupted.
+
+    A terminal shows what a person needs, unless `verbose`; else every line of every part is
+    written, as a journal or a log collector wants it.
 
     Raises:
         StartError: it cannot be started; says why.
     """
     up = UpSettings()
-    plan = service.planned(up)
-    console = Console(part.name for part in plan.parts)
+    plan = planning.planned(up)
     begun = monotonic()
-    with service.started(plan, up, console) as running:
-        for line in _welcome(plan, seconds=monotonic() - begun):
-            console.write("petiole", line)
+    with service.started(plan, up, _output(plan, up, verbose=verbose)) as running:
+        running.output.welcome(_welcome(plan, up, seconds=monotonic() - begun))
         while not running.interrupted.is_set():
             running.tick()
             if running.roll_asked.is_set():
-                rolling.roll(running, console)
+                rolling.roll(running)
 
 
-def _welcome(plan: parts.Plan, *, seconds: float) -> list[str]:
-    sample = os.path.relpath(SAMPLE)
-    return [
-        f"ready after {seconds:.1f} s",
-        f"API     {plan.api_url}   (documentation: {plan.api_url}/docs/)",
-        f"Flower  {plan.flower_url}",
-        f"try     curl -F image=@{sample} '{plan.api_url}/classify?wait=10'",
-        "stop    Ctrl-C",
-    ]
+def _output(plan: parts.Plan, up: UpSettings, *, verbose: bool) -> Output:
+    terminal = Terminal(file=sys.stdout)
+    if verbose or not terminal.is_terminal or terminal.is_dumb_terminal:
+        return Console(part.name for part in plan.parts)
+    return Screen(terminal, part_logs.directory_of(up.state_directory))
+
+
+def _welcome(plan: parts.Plan, up: UpSettings, *, seconds: float) -> Welcome:
+    sample = command_line.here(SAMPLE)
+    logs = command_line.here(part_logs.directory_of(up.state_directory))
+    redis = plan.environment.get("REDIS_URL", "") if "redis" in plan.ports else ""
+    return Welcome(
+        seconds=seconds,
+        example=f"curl -F image=@{sample} '{plan.api_url}/classify?wait=10'",
+        addresses=(
+            ("page", plan.api_url),
+            ("API", f"{plan.api_url}/docs/"),
+            ("Flower", plan.flower_url),
+            *((("Redis", redis),) if redis else ()),
+            ("logs", f"{logs}/"),
+            ("stop", "Ctrl-C"),
+        ),
+        warnings=probes.readiness_of(plan.api_url).warnings,
+    )

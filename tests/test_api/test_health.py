@@ -30,10 +30,11 @@ def test_readyz_says_why_a_child_cannot_serve(client: FlaskClient) -> None:
     """The reason that the worker announced reaches the operator."""
     announcement = Announcement("classify")
     announcement.not_ready("UnknownModelError: no model 'colours'")
-    detail = client.get("/readyz").json["detail"]
+    document = client.get("/readyz").json
     announcement.withdraw()
 
-    assert "no model 'colours'" in detail
+    assert "no model 'colours'" in document["detail"]
+    assert [child["state"] for child in document["children"]] == ["not ready"]
 
 
 def test_readyz_is_200_with_a_warm_child(client: FlaskClient) -> None:

@@ -1,9 +1,12 @@
 """What `petiole up` refuses at once, in one line, before it starts anything."""
 
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from petiole import probes
 from tests.conftest import free_port, picture
 from tests.test_petiole.conftest import Run
 
@@ -29,6 +32,36 @@ def test_one_port_for_two_parts_is_one_line(run: Run) -> None:
     )
 
 
+def test_every_taken_port_is_named_at_once(run: Run, environment: dict[str, str]) -> None:
+    """In one line, with a call that starts the service on free ones."""
+    names = ("PETIOLE_API_PORT", "FLOWER_PORT")
+    with ExitStack() as stack:
+        for name in names:
+            address = ("127.0.0.1", int(environment[name]))
+            stack.enter_context(socket.create_server(address))
+        ended = run("up")
+    call = ended.stderr.partition("it starts with: ")[2].split()
+    instead = dict(word.split("=") for word in call if "=" in word)
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert ended.stderr.startswith(
+        f"petiole: port {environment['PETIOLE_API_PORT']} for api and"
+        f" port {environment['FLOWER_PORT']} for flower are taken; "
+    )
+    assert sorted(instead) == sorted(names)
+    assert all(probes.port_is_free(int(port)) for port in instead.values())
+    assert call[-3:] == ["-m", "petiole", "up"]
+
+
+def test_an_address_that_celery_cannot_use_is_one_line(run: Run) -> None:
+    """Not a worker that keeps ending: the line names the variable and what it takes."""
+    ended = run("up", CELERY_BROKER_URL="http://127.0.0.1/")
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("petiole: CELERY_BROKER_URL is 'http://127.0.0.1/': ")
+    assert ended.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_store_without_the_model_is_said_before_anything_starts(
     run: Run, command: str, environment: dict[str, str]
@@ -38,18 +71,21 @@ def test_a_store_without_the_model_is_said_before_anything_starts(
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert environment["PETIOLE_MODELS_STORE_URL"] in ended.stderr
-    assert "run `petiole models install imagenet`" in ended.stderr
+    assert "-m petiole models install imagenet`" in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
 def test_a_demo_of_what_is_no_file_starts_nothing(run: Run, tmp_path: Path) -> None:
     """Each one is a line; it is wrong usage, and the good ones are not classified either."""
     (tmp_path / "good.jpg").write_bytes(picture())
-    ended = run("demo", "nope.jpg", "good.jpg", str(tmp_path), cwd=tmp_path)
+    (tmp_path / "bad.jpg").write_text("no picture")
+    ended = run("demo", "nope.jpg", "good.jpg", "bad.jpg", str(tmp_path), cwd=tmp_path)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.splitlines() == [
         "petiole demo: nope.jpg does not exist",
+        "petiole demo: bad.jpg cannot be classified: the upload of 10 bytes is not a picture;"
+        " accepted are JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF",
         f"petiole demo: {tmp_path} is a folder; name the pictures in it",
     ]
 
