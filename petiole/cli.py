@@ -18,6 +18,7 @@ from petiole import (
     rollout_commands,
     running,
     train_command,
+    usage,
     variables,
     webhooks_command,
 )
@@ -28,9 +29,7 @@ STARTING = (["up"], ["demo"])
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="Image classification behind Flask, Celery and Redis.",
 )
 rollout_commands.register(models_command.app)
 app.add_typer(models_command.app, name="models")
@@ -39,6 +38,23 @@ app.add_typer(chaos_command.app, name="chaos")
 app.add_typer(webhooks_command.app, name="webhooks")
 train_command.register(app)
 classify_command.register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata  # noqa: PLC0415 - for this one line
+
+        typer.echo(f"petiole {metadata.version('petiole')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Image classification behind Flask, Celery and Redis."""
 
 
 @app.command()
@@ -104,7 +120,7 @@ def main() -> None:
     if sys.argv[1:2] not in STARTING:
         running.adopt(os.environ)
     try:
-        sys.exit(app())
+        sys.exit(usage.run(app))
     except ValidationError as exc:
         typer.echo(f"petiole: {variables.refused(exc)}", err=True)
         sys.exit(2)

@@ -8,7 +8,15 @@ import typer
 
 from model_store import heavy
 from petiole import models_tables
-from petiole.console import AsJson, Reference, errors_as_lines, open_store, print_json, progress
+from petiole.console import (
+    AsJson,
+    Reference,
+    errors_as_lines,
+    next_step,
+    open_store,
+    print_json,
+    progress,
+)
 
 if TYPE_CHECKING:
     from model_store.comparison import Comparison
@@ -46,6 +54,7 @@ def compare(
         print_json(_document(found))
     else:
         models_tables.print_comparison(found)
+        next_step("to try it on a share", "models", "canary", found.second.ref)
 
 
 def _document(comparison: "Comparison") -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 import typer
 
 from api.settings import ApiSettings
+from model_store import command_line
 from petiole import parts
+from petiole.console import is_it_running
 from tasks import documents, publisher, training_jobs
 from tasks.errors import ServiceUnavailableError
 from training.command import FAILED, SUCCEEDED, WRONG_USAGE
@@ -23,14 +25,14 @@ def enqueue(settings: TrainingSettings) -> int:
     except SettingsError as exc:
         return _refuse(str(exc), WRONG_USAGE)
     except ServiceUnavailableError as exc:
-        return _refuse(f"{exc}; is the service running (make run)?", FAILED)
+        return _refuse(f"{exc}; {is_it_running()}", FAILED)
     service = parts.url_of(ApiSettings().host, ApiSettings().port)
     address = service + documents.result_url(task_id)
     typer.echo(f"Queued {task_id}; a training worker takes it from there.")
     if not publisher.has_worker("training"):
         typer.echo(
             "petiole train: no training worker answers now; it waits for one, such as that of "
-            "PETIOLE_UP_TRAINING=1 make run",
+            + command_line.command("up", PETIOLE_UP_TRAINING="1"),
             err=True,
         )
     typer.echo(f"  how far it is:  curl {address}")

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from petiole.console import AsJson, print_json
+from petiole.console import AsJson, is_it_running, next_step, print_json
 
 if TYPE_CHECKING:
     from tasks.ledger import Listed
@@ -37,6 +37,7 @@ def list_jobs(as_json: AsJson = False) -> None:
         print_json(asdict(found))
     else:
         _print([*found.started, *found.waiting, *found.quarantined], none="no job is open")
+        _say_what_follows(found.quarantined)
 
 
 @app.command()
@@ -50,6 +51,7 @@ def show(task_id: TaskId, as_json: AsJson = False) -> None:
         print_json(asdict(found))
     else:
         _show(found)
+        _say_what_follows([found] if found.place == "quarantined" else [])
 
 
 @app.command()
@@ -63,6 +65,7 @@ def quarantine(as_json: AsJson = False) -> None:
         print_json({"quarantined": [asdict(each) for each in found]})
     else:
         _print(found, none="no picture is in quarantine")
+        _say_what_follows(found)
 
 
 @app.command()
@@ -76,6 +79,7 @@ def retry(task_id: TaskId, as_json: AsJson = False) -> None:
         print_json({"task_id": again, "retried": task_id})
     else:
         typer.echo(f"{task_id} is tried again as {again}")
+        next_step("what becomes of it", "jobs", "show", again)
 
 
 @app.command()
@@ -102,13 +106,24 @@ def purge(
 @contextmanager
 def _errors_as_lines() -> Iterator[None]:
     """Turn what the job store says into one line on stderr and exit code 1."""
-    from tasks.errors import TasksError  # noqa: PLC0415 - as above
+    from tasks.errors import ServiceUnavailableError, TasksError  # noqa: PLC0415 - as above
 
     try:
         yield
+    except ServiceUnavailableError as exc:
+        typer.echo(f"petiole jobs: {exc}; {is_it_running()}", err=True)
+        raise typer.Exit(1) from exc
     except TasksError as exc:
         typer.echo(f"petiole jobs: {exc}", err=True)
         raise typer.Exit(1) from exc
+
+
+def _say_what_follows(quarantined: Sequence["Listed"]) -> None:
+    """Print what can be done about the first picture in quarantine."""
+    if quarantined:
+        first = quarantined[0].task_id
+        next_step("to try it once more", "jobs", "retry", first)
+        next_step("to delete it", "jobs", "purge", first)
 
 
 def _print(listed: Sequence["Listed"], *, none: str) -> None:

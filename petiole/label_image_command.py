@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from model_store import ModelStoreError, heavy
+from model_store import ModelStoreError, command_line, heavy
 from model_store.settings import ModelSettings
 from petiole.console import USAGE_ERRORS, open_store, progress, why_no_file
 from training.errors import SettingsError, TrainingError
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(PROGRAM, description=__doc__, allow_abbrev=False)
+    parser = command_line.Parser(PROGRAM, description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("pictures", nargs="*", metavar="PICTURE")
     add("--image", help="One more picture, as label_image.py had it.")

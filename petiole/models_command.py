@@ -11,11 +11,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from model_store import ModelReference, ModelStore, exporting
+from model_store import ModelCard, ModelReference, ModelStore, exporting
 from model_store.errors import BadModelReferenceError
 from model_store.references import PREVIOUS, PRODUCTION, is_name
 from petiole import compare_command, judge_command, models_tables, publish_command
-from petiole.console import AsJson, Reference, errors_as_lines, open_store, print_json, progress
+from petiole.console import (
+    AsJson,
+    Reference,
+    classify_with,
+    errors_as_lines,
+    next_step,
+    open_store,
+    print_json,
+    progress,
+)
 from petiole.models_tables import ModelSummary
 
 app = typer.Typer(no_args_is_help=True, help="Publish, compare, promote and look after models.")
@@ -51,6 +60,7 @@ def show(reference: Reference, as_json: AsJson = False) -> None:
         models_tables.show_card(store, card, as_json=as_json)
         if not as_json:
             service_view.print_service(Console(), store, card.name)
+            _say_what_follows(store, card)
 
 
 @app.command()
@@ -96,6 +106,7 @@ def verify(reference: Reference, as_json: AsJson = False) -> None:
         print_json({"model": card.ref, "verified_files": len(card.files)})
     else:
         _say(f"{card.ref}: all {len(card.files)} files are as they were published")
+        next_step("more about it", "models", "show", card.ref)
 
 
 @app.command()
@@ -133,6 +144,7 @@ def remove(
         print_json({"removed": f"{name}@{version}"})
     else:
         _say(f"{name}@{version} is removed")
+        next_step("what is left", "models", "list")
 
 
 def _summary(store: ModelStore, name: str) -> ModelSummary:
@@ -157,6 +169,17 @@ def _show_move(name: str, alias: str, version: int, *, former: int | None, as_js
         was = "" if former is None else f"; it was {former}"
         kept = f", which is {name}@{PREVIOUS} now" if was and alias == PRODUCTION else ""
         _say(f"{name}@{alias} is now version {version}{was}{kept}")
+        if kept:
+            next_step("the way back", "models", "rollback", name)
+    if not as_json:
+        next_step("what the service does with it", "models", "show", name)
+
+
+def _say_what_follows(store: ModelStore, card: ModelCard) -> None:
+    """Print how to classify with a version, and how to make it the one that its name means."""
+    next_step("to classify with it", *classify_with(card.ref))
+    if store.aliases(card.name).get(PRODUCTION) != card.version:
+        next_step("to put it in production", "models", "promote", card.ref)
 
 
 def _say(sentence: str) -> None:

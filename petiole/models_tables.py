@@ -11,7 +11,7 @@ from rich.table import Table
 
 from model_store import ModelCard, ModelStore
 from model_store.aliases import AliasChange
-from petiole.console import print_json
+from petiole.console import next_step, print_json
 
 if TYPE_CHECKING:
     from model_store.comparison import Comparison, Pair, Side
@@ -33,13 +33,15 @@ class ModelSummary:
 def print_models(models: Sequence[ModelSummary], *, place: str) -> None:
     """Print the names with their versions and aliases; without any, where they were looked for."""
     if not models:
-        typer.echo(f"No models in {place} yet; try: petiole models install imagenet")
+        typer.echo(f"No models in {place} yet")
+        next_step("to install one", "models", "install", "imagenet")
         return
     table = _table("model", "versions", "aliases")
     for model in models:
         aliases = (f"{alias} → {version}" for alias, version in model.aliases.items())
         table.add_row(model.name, _versions(model.versions), ", ".join(aliases))
     Console().print(table)
+    next_step("more about one", "models", "show", models[0].name)
 
 
 def show_card(store: ModelStore, card: ModelCard, *, as_json: bool) -> None:

@@ -15,7 +15,15 @@ from model_store import importers, installers
 from model_store.card import ChannelOrder, Channels, ModelCard, Resample
 from model_store.errors import ImportOptionError
 from model_store.importers import ImportOptions
-from petiole.console import AsJson, Steps, errors_as_lines, open_store, progress
+from petiole.console import (
+    AsJson,
+    Steps,
+    classify_with,
+    errors_as_lines,
+    next_step,
+    open_store,
+    progress,
+)
 from petiole.models_tables import show_card
 
 CHANNELS = 3
@@ -129,6 +137,9 @@ def install(
             given = installers.Given(weights, calibration)
             card = installers.install(store, name, given=given, report=report)
         show_card(store, card, as_json=as_json)
+        if not as_json:
+            next_step("to classify with it", *classify_with(card.ref))
+            next_step("to start the service", "up")
 
 
 def _publish(
@@ -149,18 +160,20 @@ def _publish(
         card = pipeline.publish(store, directory, draft, sets=sets, report=report)
         if promote:
             store.promote(card.name, card.version)
-        _say_what_is_served(report, card, store.resolve(card.name)[1])
+        production = store.resolve(card.name)[1]
+        _say_what_is_served(report, card, production)
     show_card(store, card, as_json=as_json)
+    if not as_json:
+        next_step("to classify with it", *classify_with(card.ref))
+        if production != card.version:
+            next_step("to put it in production", "models", "promote", card.ref)
 
 
 def _say_what_is_served(report: Steps, card: ModelCard, production: int) -> None:
     if production == card.version:
         report(f"Published {card.ref}; {card.name} means it from now on")
     else:
-        report(
-            f"Published {card.ref}; {card.name} still means version {production}, until: "
-            f"petiole models promote {card.ref}"
-        )
+        report(f"Published {card.ref}; {card.name} still means version {production}")
 
 
 def _channels(text: str | None, option: str, *, above: float = -math.inf) -> Channels | None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from model_store import ModelReference, ModelStore
 from model_store.errors import BadModelReferenceError
 from model_store.rollouts import Gate, Kind, Rollout
-from petiole.console import errors_as_lines, open_store
+from petiole.console import errors_as_lines, next_step, open_store
 
 if TYPE_CHECKING:
     from petiole.service_view import Workers
@@ -112,6 +112,7 @@ def _end(store: ModelStore, name: str, rollout: Rollout) -> None:
         typer.echo(f"petiole models: {tried} was over already: {outcome}", err=True)
         raise typer.Exit(1)
     typer.echo(f"{tried} has ended")
+    next_step("what the service does now", "models", "show", name)
 
 
 def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> None:
@@ -130,6 +131,8 @@ def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> Non
         _take_back(store, wanted.name, rollout, problem)
         raise typer.Exit(1)
     typer.echo(f"{kind} of {reference} on {percent:g} % of the pictures has begun")
+    next_step("how it goes", "models", "show", wanted.name)
+    next_step("to end it", "models", "end", wanted.name)
 
 
 def _take_back(store: ModelStore, name: str, rollout: Rollout, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from model_store import command_line
 from training.cross_validation import CrossValidation
 from training.judging.intervals import Estimate
 from training.pictures.prepared import Prepared
@@ -103,10 +104,11 @@ def _published(published: Published, api_url: str) -> Iterator[str]:
         yield f"Published {reference}. It classifies with:"
     else:
         yield f"{reference} is this model already; nothing new was published. It classifies with:"
-    yield f"  petiole label_image picture.jpg --model {reference}"
+    label_image = command_line.command("label_image", "picture.jpg", "--model", str(reference))
+    yield f"  {label_image}"
     if api_url:
         yield f"  curl -F image=@picture.jpg '{api_url}/classify?wait=10&model={reference}'"
     if published.production != published.version:
         in_production = f"{published.name}@{published.production}"
         yield f"In production is still {in_production}. To put {reference} there:"
-        yield f"  petiole models promote {reference}"
+        yield f"  {command_line.command('models', 'promote', str(reference))}"

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from model_store import command_line
 from training.errors import SettingsError
 from training.settings import TrainingSettings, settings_of
 
@@ -77,8 +78,8 @@ def _fields() -> list[tuple[str, FieldInfo]]:
     return list(TrainingSettings.model_fields.items())
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(program: str) -> command_line.Parser:
+    parser = command_line.Parser(
         program,
         description=_DESCRIPTION,
         allow_abbrev=False,

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from model_store import picture_sets, pipeline, verification
+from model_store import command_line, picture_sets, pipeline, verification
 from model_store.card import ModelCard, Origin
 from model_store.errors import WeightsUnavailableError
 from model_store.importers import ImportOptions, drafts, keras_file
@@ -71,10 +71,9 @@ def _advice(application: str, message: str) -> str:
     if address is None:
         return ""
     file = address.group().rpartition("/")[2]
-    return (
-        f"; where there is internet, fetch {address.group()}, then: petiole models install "
-        f"{KERAS_PREFIX}{application} --weights {file}"
-    )
+    name = f"{KERAS_PREFIX}{application}"
+    install = command_line.command("models", "install", name, "--weights", file)
+    return f"; where there is internet, fetch {address.group()}, then: {install}"
 
 
 def _origin(application: str, weights: Path | None) -> Origin:

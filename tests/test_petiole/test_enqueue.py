@@ -76,4 +76,4 @@ def test_without_a_broker_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch
     ended = train()
 
     assert (ended.exit_code, stores.job_store()._jobs) == (1, {})
-    assert "is the service running (make run)?" in ended.stderr
+    assert "petiole status` says whether the service runs" in ended.stderr
