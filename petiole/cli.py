@@ -13,10 +13,13 @@ from pydantic import ValidationError
 from petiole import (
     chaos_command,
     classify_command,
+    doctor_command,
     jobs_command,
+    logs_command,
     models_command,
     rollout_commands,
     running,
+    status_command,
     train_command,
     usage,
     variables,
@@ -38,6 +41,9 @@ app.add_typer(chaos_command.app, name="chaos")
 app.add_typer(webhooks_command.app, name="webhooks")
 train_command.register(app)
 classify_command.register(app)
+status_command.register(app)
+logs_command.register(app)
+doctor_command.register(app)
 
 
 def _show_version(wanted: bool) -> None:

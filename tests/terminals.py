@@ -1,0 +1,60 @@
+"""A program on a terminal of its own, as a person has it: what it shows, and keys for it."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import termios
+from pathlib import Path
+from threading import Thread
+
+ROWS, COLUMNS = 40, 100
+CTRL_C = b"\x03"
+SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+WHEEL = re.compile(r"^[⠀-⣿] ")
+
+
+class Terminal:
+    """A program whose input and output are a terminal."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], directory: Path) -> None:
+        """Start the program in a directory."""
+        self.process, self._descriptor = pty.fork()
+        if self.process == 0:
+            os.chdir(directory)
+            terminal = environment | {"TERM": "xterm-256color"}
+            os.execve(command[0], command, terminal)  # noqa: S606 - the suite's own programs
+        size = struct.pack("HHHH", ROWS, COLUMNS, 0, 0)
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, size)
+        self._written = b""
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                some = os.read(self._descriptor, 65536)
+            except OSError:
+                return  # Linux' way of saying that nobody has the terminal open any more.
+            if not some:
+                return
+            self._written += some
+
+    def press(self, keys: bytes) -> None:
+        """Type on its keyboard."""
+        os.write(self._descriptor, keys)
+
+    @property
+    def lines(self) -> list[str]:
+        """What stays on the screen, without colours, wheels and empty lines."""
+        text = self._written.decode(errors="ignore")
+        last = (line.rpartition("\x1b[2K")[2] for line in text.split("\n"))
+        bare = [SEQUENCE.sub("", line).replace("\r", "").rstrip() for line in last]
+        return [line for line in bare if line and not WHEEL.match(line)]
+
+    def wait(self) -> int:
+        """Return the exit code once the program has ended, and everything that it wrote is read."""
+        _, status = os.waitpid(self.process, 0)
+        self._reader.join(timeout=10)
+        return os.waitstatus_to_exitcode(status)
