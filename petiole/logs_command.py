@@ -11,7 +11,7 @@ from typing import IO, Annotated
 import typer
 
 from model_store import command_line
-from petiole import part_logs, running
+from petiole import running
 from petiole.console import next_step
 
 POLL_SECONDS = 0.2
@@ -30,6 +30,9 @@ def register(app: typer.Typer) -> None:
 
 def logs(part: PartName, follow: Follow = False, lines: Lines = 40) -> None:
     """Show the end of a part's log, also after the service has ended."""
+    # Imported here: the other commands look at no log.
+    from petiole import part_logs  # noqa: PLC0415
+
     directory = _directory()
     path = part_logs.path_of(directory, part)
     known = part_logs.names(directory)
@@ -46,6 +49,8 @@ def logs(part: PartName, follow: Follow = False, lines: Lines = 40) -> None:
 
 
 def _directory() -> Path:
+    from petiole import part_logs  # noqa: PLC0415 - as above
+
     note = running.find()
     if note is not None and note.log_directory:
         return Path(note.log_directory)

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+OURS = "petiole"
+"""The name under which `petiole up` itself speaks, beside its parts."""
+
 
 @dataclass(frozen=True)
 class Welcome:

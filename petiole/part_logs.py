@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from petiole.output import Output, Welcome
+from petiole.output import OURS, Output, Welcome
 
 DIRECTORY = "log"
 MAX_BYTES = 5_000_000
-OURS = "petiole"
 
 
 def directory_of(state_directory: Path) -> Path:

@@ -19,8 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from model_store import command_line
-from petiole.output import Welcome
-from petiole.part_logs import OURS, path_of
+from petiole.output import OURS, Welcome
+from petiole.part_logs import path_of
 
 SAID_AGAIN_SECONDS = 60.0
 NAME_WIDTH = 10

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import webbrowser
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from petiole.console import AsJson, next_step, print_json
-from petiole.part_logs import OURS
+from petiole.output import OURS
 
 if TYPE_CHECKING:
     from petiole.service_state import ModelState, PartState, ServiceState
@@ -51,8 +50,8 @@ def open_page() -> None:
         raise typer.Exit(1)
     address = found.addresses["page"]
     typer.echo(address)
-    if _has_browser() and not webbrowser.open(address):
-        typer.echo("petiole open: no browser could be started; open the address yourself", err=True)
+    if _has_browser():
+        _open(address)
 
 
 def _look() -> "ServiceState":
@@ -60,6 +59,13 @@ def _look() -> "ServiceState":
     from petiole import service_state  # noqa: PLC0415
 
     return service_state.look()
+
+
+def _open(address: str) -> None:
+    import webbrowser  # noqa: PLC0415 - for this command alone
+
+    if not webbrowser.open(address):
+        typer.echo("petiole open: no browser could be started; open the address yourself", err=True)
 
 
 def _has_browser() -> bool:

@@ -36,7 +36,9 @@ def run(*, verbose: bool = False) -> None:
 
 def _output(plan: parts.Plan, up: UpSettings, *, verbose: bool) -> Output:
     terminal = Terminal(file=sys.stdout)
-    if verbose or not terminal.is_terminal or terminal.is_dumb_terminal:
+    # Not `is_terminal`, which FORCE_COLOR makes true for a pipe as well.
+    can_show = sys.stdout.isatty() and terminal.encoding.startswith("utf")
+    if verbose or not can_show or terminal.is_dumb_terminal:
         return Console(part.name for part in plan.parts)
     return Screen(terminal, part_logs.directory_of(up.state_directory))
 

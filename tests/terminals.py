@@ -4,12 +4,15 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import termios
+import time
 from pathlib import Path
 from threading import Thread
 
 ROWS, COLUMNS = 40, 100
+WAIT_SECONDS = 60.0
 CTRL_C = b"\x03"
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WHEEL = re.compile(r"^[⠀-⣿] ")
@@ -23,6 +26,8 @@ class Terminal:
         self.process, self._descriptor = pty.fork()
         if self.process == 0:
             os.chdir(directory)
+            # A suite that runs in the background of a shell hears no Ctrl-C, and hands that on.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             terminal = environment | {"TERM": "xterm-256color"}
             os.execve(command[0], command, terminal)  # noqa: S606 - the suite's own programs
         size = struct.pack("HHHH", ROWS, COLUMNS, 0, 0)
@@ -55,6 +60,10 @@ class Terminal:
 
     def wait(self) -> int:
         """Return the exit code once the program has ended, and everything that it wrote is read."""
-        _, status = os.waitpid(self.process, 0)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (ended := os.waitpid(self.process, os.WNOHANG))[0]:
+            if time.monotonic() > deadline:
+                os.kill(self.process, signal.SIGKILL)
+            time.sleep(0.05)
         self._reader.join(timeout=10)
-        return os.waitstatus_to_exitcode(status)
+        return os.waitstatus_to_exitcode(ended[1])

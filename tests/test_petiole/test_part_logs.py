@@ -1,10 +1,13 @@
 """The logs of parts are files that do not grow without bound and never hold up a part."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from petiole.part_logs import MAX_BYTES, PartLogs
+from petiole.part_logs import MAX_BYTES, PartLogs, Recorded
+from petiole.supervisor import Console
 
 
 def test_a_start_keeps_the_logs_of_the_one_before(tmp_path: Path) -> None:
@@ -41,3 +44,18 @@ def test_a_full_disk_is_said_once_and_holds_up_nobody(
     logs.close()
 
     assert capsys.readouterr().err.count("No space left on device") == 1
+
+
+def test_an_output_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
+    """As after `petiole up | head`: what the parts say is still read, and kept."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream, logs = os.fdopen(writer, "w"), PartLogs(tmp_path, ["worker"])
+    recorded = Recorded(Console(["worker"], stream), logs)
+    recorded.write("worker", "a line")
+    recorded.stopping()
+    logs.close()
+    with suppress(BrokenPipeError):
+        stream.close()
+
+    assert (tmp_path / "worker.log").read_text() == "a line\n"

@@ -172,7 +172,7 @@ def test_a_later_version_says_what_is_in_production(
     said = capfd.readouterr().out
     assert "Published later@2. It classifies with:" in said
     assert "In production is still later@1. To put later@2 there:" in said
-    assert "\n  petiole models promote later@2\n" in said
+    assert "petiole models promote later@2\n" in said
 
 
 def test_the_accuracy_has_its_interval(finished_run: FinishedRun) -> None:
