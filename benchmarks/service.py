@@ -53,12 +53,12 @@ def started_service(state: Path) -> Iterator[Started]:
         "PETIOLE_MODELS_STORE_URL": models,
     }
     begun = monotonic()
-    with (state / "log").open("wb") as log:
+    with (state / "output").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "petiole", "up"], cwd=ROOT, env=environment, stdout=log
         )
     try:
-        _wait_for(state / "log", "ready after", process)
+        _wait_for(state / "output", "ready after", process)
         api = f"http://127.0.0.1:{ports['PETIOLE_API_PORT']}"
         yield Started(process, api, monotonic() - begun)
     finally:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from model_store import command_line
+from petiole.console import is_it_running
+
 if TYPE_CHECKING:
     from petiole.classified_output import Output
     from petiole.client import Client, Outcome, PetioleError
@@ -110,8 +113,8 @@ def _client(url: str) -> "Client":
     note = None if url else running.find()
     if not url and note is None:
         _refuse(
-            "no service runs in this folder or above it; start one (petiole up), or name one with"
-            " --url or PETIOLE_URL",
+            "no service runs in this folder or above it; start one"
+            f" ({command_line.command('up')}), or name one with --url or PETIOLE_URL",
             code=FAILED,
         )
     try:
@@ -175,7 +178,7 @@ def _stop_where_all_would_fail(error: "PetioleError") -> None:
     if isinstance(error, client.UnknownModelError | client.InvalidRequestError):
         _refuse(said, code=WRONG_USAGE)
     if isinstance(error, client.UnreachableError):
-        _refuse(f"{said}; is the service running (petiole up)?", code=FAILED)
+        _refuse(f"{said}; {is_it_running()}", code=FAILED)
     if isinstance(error, client.UnexpectedAnswerError | client.AccessDeniedError):
         _refuse(said, code=FAILED)
 

@@ -134,10 +134,12 @@ def started(plan: Plan, up: UpSettings, output: Output) -> Iterator[Service]:
 
 @contextmanager
 def _kept(plan: Plan, up: UpSettings, output: Output) -> Iterator[Output]:
+    directory = directory_of(up.state_directory)
     try:
-        logs = PartLogs(directory_of(up.state_directory), [part.name for part in plan.parts])
+        logs = PartLogs(directory, [part.name for part in plan.parts])
     except OSError as exc:
-        raise planning.unwritable(up, exc) from exc
+        remedy = "move what is there, or set PETIOLE_UP_STATE_DIRECTORY"
+        raise StartError(f"no logs can be kept in {directory}: {exc.strerror}; {remedy}") from exc
     try:
         yield Recorded(output, logs)
     finally:

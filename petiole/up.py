@@ -44,12 +44,11 @@ def _output(plan: parts.Plan, up: UpSettings, *, verbose: bool) -> Output:
 
 
 def _welcome(plan: parts.Plan, up: UpSettings, *, seconds: float) -> Welcome:
-    sample = command_line.here(SAMPLE)
     logs = command_line.here(part_logs.directory_of(up.state_directory))
     redis = plan.environment.get("REDIS_URL", "") if "redis" in plan.ports else ""
     return Welcome(
         seconds=seconds,
-        example=f"curl -F image=@{sample} '{plan.api_url}/classify?wait=10'",
+        example=command_line.command("classify", command_line.here(SAMPLE)),
         addresses=(
             ("page", plan.api_url),
             ("API", f"{plan.api_url}/docs/"),

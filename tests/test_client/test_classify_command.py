@@ -162,7 +162,7 @@ def test_the_service_is_found_by_its_note(
 
     assert (found.exit_code, found.stdout.split()[2]) == (0, "red")
     assert elsewhere.exit_code == 1
-    assert "no service runs in this folder or above it; start one (petiole up)" in elsewhere.stderr
+    assert "no service runs in this folder or above it; start one (" in elsewhere.stderr
 
 
 def test_an_address_where_no_service_is_ends_it_at_once(run: Run) -> None:

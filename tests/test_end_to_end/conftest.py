@@ -171,7 +171,7 @@ def service(
 ) -> Iterator[RunningService]:
     """One started service, shared by the tests that leave it as they found it."""
     state = tmp_path_factory.mktemp("state")
-    running = start(environment_for(state, original_environment), state / "log")
+    running = start(environment_for(state, original_environment), state / "output")
     yield running
     children = running.processes()
     assert running.stop() == 0

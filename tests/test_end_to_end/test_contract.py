@@ -38,7 +38,7 @@ def twins(
         "PETIOLE_API_PROCESSES": "2",
         "PETIOLE_TASKS_MAX_OPEN_JOBS": str(MOST_OPEN),
     }
-    running = start(environment, state / "log")
+    running = start(environment, state / "output")
     yield running
     assert running.stop() == 0
 

@@ -194,12 +194,12 @@ def test_an_interrupt_leaves_nothing_running(
 ) -> None:
     """Also when a part has crashed a moment before; state survives to the next start."""
     environment = environment_for(tmp_path, original_environment)
-    running = start(environment, tmp_path / "log")
+    running = start(environment, tmp_path / "output")
     task_id = running.classify(wait=30).json()["task_id"]
     running.part("worker").kill()
     everything = running.processes()
     status = running.stop(number)
-    again = start(environment, tmp_path / "log")
+    again = start(environment, tmp_path / "output")
     kept = again.get(f"/result/{task_id}").json()
     again.stop(number)
 
@@ -226,5 +226,6 @@ def test_a_taken_port_is_one_clear_line(
             check=False,
         )
 
-    line = f"petiole: port {port} for api is taken; set PETIOLE_API_PORT to a free one\n"
-    assert (finished.returncode, finished.stderr) == (1, line)
+    line = f"petiole: port {port} for api is taken; on free ports it starts with: PETIOLE_API_PORT="
+    assert (finished.returncode, finished.stderr.count("\n")) == (1, 1)
+    assert finished.stderr.startswith(line)

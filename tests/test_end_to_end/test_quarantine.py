@@ -38,7 +38,7 @@ def service(
         "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
         "PETIOLE_TASKS_MAX_ATTEMPTS": "1",
     }
-    running = start(environment, state / "log")
+    running = start(environment, state / "output")
     yield running
     assert running.stop() == 0
 

@@ -69,7 +69,7 @@ def swapping(
     state = tmp_path_factory.mktemp("swap-state")
     environment = environment_for(state, original_environment)
     environment["PETIOLE_MODELS_STORE_URL"] = str(directory)
-    running = start(environment, state / "log")
+    running = start(environment, state / "output")
     yield running
     assert running.stop() == 0
 

@@ -46,7 +46,7 @@ def service(
         "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
         "PETIOLE_UP_TRAINING": "1",
     }
-    running = start(environment, state / "log")
+    running = start(environment, state / "output")
     yield running
     assert running.stop() == 0
 

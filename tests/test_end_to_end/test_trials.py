@@ -43,7 +43,7 @@ def service(
         "PETIOLE_MODELS_STORE_URL": str(directory),
         "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
     }
-    running = start(environment, state / "log")
+    running = start(environment, state / "output")
     yield running
     assert running.stop() == 0
 

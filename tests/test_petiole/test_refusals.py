@@ -123,6 +123,15 @@ def test_a_state_directory_that_cannot_be_made_is_one_line(run: Run, tmp_path: P
     )
 
 
+def test_a_file_in_the_place_of_the_logs_is_one_line(run: Run, tmp_path: Path) -> None:
+    """As that of whoever wrote the output there; it is left as it is."""
+    (tmp_path / "log").write_text("mine")
+    ended = run("up", PETIOLE_UP_STATE_DIRECTORY=str(tmp_path))
+
+    assert (ended.returncode, (tmp_path / "log").read_text()) == (1, "mine")
+    assert ended.stderr.startswith(f"petiole: no logs can be kept in {tmp_path}/log: File exists; ")
+
+
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_directory_without_models_stays_as_it_is(run: Run, command: str, tmp_path: Path) -> None:
     """Run in the wrong directory it says where it looked, and leaves no `var` there."""

@@ -162,9 +162,19 @@ def test_doctor_looks_at_a_running_service(shown: Shown) -> None:
 
 def test_a_next_step_works_as_it_is_printed(shown: Shown) -> None:
     """In the same directory and environment, through a shell."""
-    listed = shown.run("models", "list")
-    (command,) = [line.partition(":  ")[2] for line in listed.stderr.splitlines() if ":  " in line]
-    ended = subprocess.run(  # noqa: S602 - a person's shell reads it, too
+    listed = shown.run("models", "list").stderr.splitlines()
+    (more,) = [line.partition(":  ")[2] for line in listed if ":  " in line]
+    (example,) = [line.split("try  ")[1] for line in shown.at_start if "  try  " in line]
+    card, classified = through_a_shell(shown, more), through_a_shell(shown, example)
+
+    assert (card.returncode, classified.returncode) == (0, 0), card.stderr + classified.stderr
+    assert "colours@1" in card.stdout
+    assert "coffee.jpg" in classified.stdout
+
+
+def through_a_shell(shown: Shown, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a person would who copied it."""
+    return subprocess.run(  # noqa: S602 - it is read by a person's shell as well
         command,
         shell=True,
         cwd=shown.state.parent,
@@ -174,6 +184,3 @@ def test_a_next_step_works_as_it_is_printed(shown: Shown) -> None:
         timeout=60,
         check=False,
     )
-
-    assert ended.returncode == 0, ended.stderr
-    assert "colours@1" in ended.stdout
