@@ -169,7 +169,7 @@ def test_a_next_step_works_as_it_is_printed(shown: Shown) -> None:
 
     assert (card.returncode, classified.returncode) == (0, 0), card.stderr + classified.stderr
     assert "colours@1" in card.stdout
-    assert "coffee.jpg" in classified.stdout
+    assert "colours@1, " in classified.stdout
 
 
 def through_a_shell(shown: Shown, command: str) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,10 @@
 """Typos and wrong usage: one line that says what may be meant."""
 
+import sys
+
 import pytest
 
+from petiole import cli, usage
 from tests.test_petiole.conftest import Run
 
 
@@ -20,12 +23,20 @@ from tests.test_petiole.conftest import Run
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_typo_gets_a_suggestion(run: Run, words: list[str], line: str) -> None:
+def test_a_typo_gets_a_suggestion(
+    words: list[str],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """In one line, and as wrong usage."""
-    ended = run(*words)
+    monkeypatch.setattr(sys, "argv", ["petiole", *words])
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(usage.run(cli.app))
+    said = capsys.readouterr()
 
-    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert ended.stderr.startswith(line)
+    assert (ended.value.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.startswith(line)
 
 
 def test_other_wrong_usage_says_where_help_is(run: Run) -> None:
