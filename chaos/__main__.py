@@ -11,13 +11,13 @@ from benchmarks import report
 from chaos import controls, soak, table
 from chaos.controls import CONTROLS
 from chaos.experiment import row_of
-from chaos.layout import FULL, PROTECTIONS, Protection
 from chaos.run import Scenario, say
 from chaos.scenarios import SCENARIOS
+from chaos.services import OURS, PEERS, SERVICES
+from chaos.stack import Service
 from petiole.chaos.findings import Findings
 
 INTERRUPTED = 130
-MARKS = {FULL.name: "chaos", PROTECTIONS["plain"].name: "plain"}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -32,15 +32,15 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    protection = PROTECTIONS[arguments.settings]
+    service = SERVICES[arguments.settings]
     scenarios = _chosen(arguments)
     say(f"seed {arguments.seed}")
-    rows = [row_of(each, seed=arguments.seed, protection=protection) for each in scenarios]
-    text = _text(rows, scenarios, arguments.seed, protection)
-    blind = [] if arguments.scenarios or arguments.soak else _blind(arguments)
+    rows = [row_of(each, seed=arguments.seed, service=service) for each in scenarios]
+    text = _text(rows, scenarios, arguments.seed, service)
+    blind = _blind(arguments) if _is_whole_run(arguments) else []
     print(text)  # noqa: T201 - the table is the output
     if arguments.document:
-        report.write(arguments.document, text, mark=MARKS.get(protection.name, "chaos"))
+        report.write(arguments.document, text, mark=_mark(arguments))
     for name in blind:
         say(f"the control {name!r} did not fail: the harness would not see a loss")
     return int(bool(blind) or any(row.broken for row in rows))
@@ -51,7 +51,18 @@ def _chosen(arguments: argparse.Namespace) -> list[Scenario]:
         return [soak.scenario(arguments.soak)]
     if arguments.scenarios:
         return [SCENARIOS[name] for name in arguments.scenarios]
-    return [each for each in SCENARIOS.values() if each.quick or not arguments.quick]
+    chosen = [each for each in SCENARIOS.values() if each.quick or not arguments.quick]
+    return [each for each in chosen if each.comparable or arguments.settings not in PEERS]
+
+
+def _is_whole_run(arguments: argparse.Namespace) -> bool:
+    """Tell whether the run is one that the controls belong to."""
+    return arguments.settings == OURS and not (arguments.scenarios or arguments.soak)
+
+
+def _mark(arguments: argparse.Namespace) -> str:
+    """Return the name of the marks between which the document has this table."""
+    return "chaos" if arguments.settings == OURS else str(arguments.settings)
 
 
 def _blind(arguments: argparse.Namespace) -> list[str]:
@@ -60,11 +71,9 @@ def _blind(arguments: argparse.Namespace) -> list[str]:
     return [control.name for control in chosen if not controls.fails(control, arguments.seed)]
 
 
-def _text(
-    rows: list[Findings], scenarios: list[Scenario], seed: int, protection: Protection
-) -> str:
+def _text(rows: list[Findings], scenarios: list[Scenario], seed: int, service: Service) -> str:
     titles = {scenario.name: scenario.title for scenario in scenarios}
-    return table.markdown(rows, seed=seed, settings=protection.name, titles=titles)
+    return table.markdown(rows, seed=seed, settings=service.name, titles=titles)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=randbelow(1_000_000))
     parser.add_argument("--quick", action="store_true", help="the short selection")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="faults at random instead")
-    parser.add_argument("--settings", choices=PROTECTIONS, default="petiole")
+    parser.add_argument("--settings", choices=SERVICES, default=OURS)
     parser.add_argument("--document", type=Path, help="write the table between its marks")
     return parser
 

@@ -7,6 +7,7 @@ from chaos.layout import EARLY, UNRECONCILED, UNSAFE_TASK, Protection
 from chaos.run import Scenario, say
 from chaos.scenarios import SCENARIOS
 from chaos.scenarios.workers import ENDED
+from chaos.service import Petiole
 
 PATIENCE_SECONDS = 12.0
 """What is not answered then is lost: nobody looks after it."""
@@ -37,5 +38,5 @@ CONTROLS = (
 def fails(control: Control, seed: int) -> bool:
     """Run a control; tell whether it failed as it must."""
     say(f"control, which has to fail: {control.name}")
-    row = row_of(control.scenario, seed=seed, protection=control.protection)
+    row = row_of(control.scenario, seed=seed, service=Petiole(control.protection))
     return any(sign in promise for sign in control.signs for promise in row.broken)

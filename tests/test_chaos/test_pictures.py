@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chaos import counted
-from chaos.colours import LABELS, MODEL
-from chaos.pictures import Harm, drawn, expected, fingerprint, harm_of
+from chaos import counted, executions
+from chaos.colours import MODEL
+from chaos.pictures import LABELS, Harm, drawn, expected, fingerprint, harm_of
 from model_store import ModelStore, preprocessing, runtimes
 
 
@@ -50,7 +50,7 @@ def test_executions_are_counted_by_picture(
     colour_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The runtime of the harness writes a line before it predicts, and predicts as OpenVINO."""
-    monkeypatch.setenv(counted.EXECUTIONS, str(tmp_path / "executions"))
+    monkeypatch.setenv(executions.EXECUTIONS, str(tmp_path / "executions"))
     store = ModelStore.open(colour_store)
     card = store.card("colours", 1)
     path = store.fetch("colours", 1) / MODEL
@@ -58,5 +58,5 @@ def test_executions_are_counted_by_picture(
     pixels = np.full((8, 8, 3), (200, 10, 10), np.uint8)
     answers = [artifact.predict(pixels[None])[0] for _ in range(2)]
 
-    assert {fingerprint(pixels): 2} == counted.executions(tmp_path / "executions")
+    assert {fingerprint(pixels): 2} == executions.counted(tmp_path / "executions")
     assert answers[0] == pytest.approx(expected(pixels), abs=1e-5)
