@@ -45,7 +45,8 @@ def _note(image: NDArray[np.uint8]) -> None:
 
 def _harm(harm: Harm) -> None:
     if harm is Harm.SEGFAULT:
-        os.kill(os.getpid(), signal.SIGSEGV)
+        # To this thread, as the kernel sends it: another one may hear it only after the work.
+        signal.raise_signal(signal.SIGSEGV)
     if harm is Harm.MEMORY:
         raise MemoryError
     if harm is Harm.ENDLESS:
