@@ -10,6 +10,7 @@ INSTALLED := .venv/.installed
 STORE := $(or $(PETIOLE_MODELS_STORE_URL),var/models)
 MODEL := $(if $(or $(findstring ://,$(STORE)),$(word 2,$(STORE))),,$(STORE)/imagenet/1/card.json)
 CACHES := .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+PEER := var/peers/relier
 ROOMS := api tasks model_store training petiole tests benchmarks chaos
 
 # Prints "ok" under a usable interpreter; Debian ships venv without ensurepip.
@@ -19,7 +20,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench swap-bench train-bench screenshots chaos lock clean
+.PHONY: help setup run demo test check format bench swap-bench train-bench screenshots chaos chaos-peers lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +61,10 @@ screenshots: setup ## take the documents' pictures of the page anew; needs Chrom
 chaos: setup ## hurt the running service in every way and count what became of each picture
 	@$(BIN)/python -m chaos --document docs/reliability.md
 
+chaos-peers: setup $(PEER)/.installed ## the same for the services that ours is compared with, and what each costs
+	@$(BIN)/python -m chaos --settings relier --document docs/reliability.md
+	@$(BIN)/python -m chaos.costs --document docs/reliability.md
+
 lock: $(INSTALLED) ## write requirements/*.lock anew from pyproject.toml
 	@UV=$(BIN)/uv requirements/compile.sh
 
@@ -68,6 +73,13 @@ clean: ## remove .venv and caches; the state in var/ stays
 	@find $(ROOMS) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv does not read pip's configuration, so an index that is named there is handed on to it.
+define USE_INDEX
+index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$( \
+	$(BIN)/python -m pip config get global.index-url 2>/dev/null)}}}"; \
+if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+if [ ! -t 2 ]; then quiet=--quiet; fi
+endef
+
 $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock pyproject.toml
 	$(if $(shell $(PYTHON) -c '$(TRY_PYTHON)' 2>/dev/null),,$(error $(NO_PYTHON)))
 	@echo "setup: making .venv (the first time takes a few minutes and 3 GB)"
@@ -75,14 +87,19 @@ $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
 		--requirement requirements/bootstrap.lock
 	@echo "setup: installing the packages that requirements/dev.lock names"
-	@index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$( \
-			$(BIN)/python -m pip config get global.index-url 2>/dev/null)}}}"; \
-		if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
-		if [ ! -t 2 ]; then quiet=--quiet; fi; \
+	@$(USE_INDEX); \
 		$(BIN)/uv pip install $$quiet --python $(BIN)/python --compile-bytecode --require-hashes \
 			--requirement requirements/dev.lock && \
 		$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
 			--editable .
+	@touch $@
+
+$(PEER)/.installed: chaos/peers/relier/requirements.lock | $(INSTALLED)
+	@echo "chaos-peers: installing the packages that $< names into $(PEER)"
+	@$(PYTHON) -m venv --clear --without-pip $(PEER)
+	@$(USE_INDEX); \
+		$(BIN)/uv pip install $$quiet --python $(PEER)/bin/python --compile-bytecode \
+			--require-hashes --requirement $<
 	@touch $@
 
 $(MODEL): | $(INSTALLED)

@@ -27,6 +27,7 @@ from typing import Any
 
 from benchmarks.service import SAMPLE, started_service
 from chaos.layout import Layout
+from chaos.service import OURS
 from chaos.stack import Stack
 
 SENDERS = 2
@@ -142,7 +143,7 @@ def _served(work_seconds: float) -> Iterator[str]:
             with started_service(Path(state)) as service:
                 yield service.api.removeprefix("http://")
             return
-        stack = Stack(Path(state), Layout(work_seconds=work_seconds))
+        stack = Stack(Path(state), Layout(work_seconds=work_seconds), OURS)
         try:
             stack.start()
             yield stack.api.removeprefix("http://")

@@ -11,13 +11,13 @@ from benchmarks import report
 from chaos import controls, soak, table
 from chaos.controls import CONTROLS, Control
 from chaos.experiment import row_of
-from chaos.layout import FULL, PROTECTIONS, Protection
 from chaos.run import Scenario, say
 from chaos.scenarios import SCENARIOS
+from chaos.services import OURS, PEERS, SERVICES
+from chaos.stack import Service
 from petiole.chaos.findings import Findings
 
 INTERRUPTED = 130
-MARKS = {FULL.name: "chaos", PROTECTIONS["plain"].name: "plain"}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -32,17 +32,19 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    protection = PROTECTIONS[arguments.settings]
+    service = SERVICES[arguments.settings]
     scenarios, chosen = _chosen(arguments), _controls(arguments)
     say(f"seed {arguments.seed}")
-    rows = [row_of(each, seed=arguments.seed, protection=protection) for each in scenarios]
+    rows = [row_of(each, seed=arguments.seed, service=service) for each in scenarios]
     if rows:
-        mark = MARKS.get(protection.name, "chaos")
-        _publish(_text(rows, scenarios, arguments.seed, protection), mark, arguments.document)
+        text = _text(rows, scenarios, arguments.seed, service)
+        _publish(text, _mark(arguments), arguments.document)
     verdicts = [controls.judged(each, seed=arguments.seed, rows=rows) for each in chosen]
     if verdicts:
         _publish(table.controls(verdicts, seed=arguments.seed), "controls", arguments.document)
-    return int(any(row.broken for row in rows) or any(verdict.doubts for verdict in verdicts))
+    # What a service of somebody else's does not keep was never promised by us.
+    is_broken = arguments.settings not in PEERS and any(row.broken for row in rows)
+    return int(is_broken or any(verdict.doubts for verdict in verdicts))
 
 
 def _publish(text: str, mark: str, document: Path | None) -> None:
@@ -58,21 +60,30 @@ def _chosen(arguments: argparse.Namespace) -> list[Scenario]:
         return [soak.scenario(arguments.soak)]
     if arguments.scenarios:
         return [SCENARIOS[name] for name in arguments.scenarios]
-    return [each for each in SCENARIOS.values() if each.quick or not arguments.quick]
+    chosen = [each for each in SCENARIOS.values() if each.quick or not arguments.quick]
+    return [each for each in chosen if each.comparable or arguments.settings not in PEERS]
+
+
+def _is_whole_run(arguments: argparse.Namespace) -> bool:
+    """Tell whether the run is one that the controls belong to."""
+    return arguments.settings == OURS and not (arguments.scenarios or arguments.soak)
+
+
+def _mark(arguments: argparse.Namespace) -> str:
+    """Return the name of the marks between which the document has this table."""
+    return "chaos" if arguments.settings == OURS else str(arguments.settings)
 
 
 def _controls(arguments: argparse.Namespace) -> Sequence[Control]:
     """Return the controls of this run: none where only a part of it is wanted."""
-    if arguments.scenarios or arguments.soak or PROTECTIONS[arguments.settings] is not FULL:
+    if not _is_whole_run(arguments):
         return ()
     return CONTROLS[:1] if arguments.quick else CONTROLS
 
 
-def _text(
-    rows: list[Findings], scenarios: list[Scenario], seed: int, protection: Protection
-) -> str:
+def _text(rows: list[Findings], scenarios: list[Scenario], seed: int, service: Service) -> str:
     titles = {scenario.name: scenario.title for scenario in scenarios}
-    return table.markdown(rows, seed=seed, settings=protection.name, titles=titles)
+    return table.markdown(rows, seed=seed, settings=service.name, titles=titles)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="the short selection")
     parser.add_argument("--controls", action="store_true", help="the controls alone")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="faults at random instead")
-    parser.add_argument("--settings", choices=PROTECTIONS, default="petiole")
+    parser.add_argument("--settings", choices=SERVICES, default=OURS)
     parser.add_argument("--document", type=Path, help="write the table between its marks")
     return parser
 

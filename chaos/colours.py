@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from chaos.pictures import LABELS, LOGIT_SCALE, SIZE
 from model_store import (
     ModelCard,
     ModelStore,
@@ -21,9 +22,6 @@ from model_store import (
     runtimes,
 )
 
-LABELS = ("red", "green", "blue")
-SIZE = 8
-LOGIT_SCALE = 0.02
 MODEL = "openvino/float32/model.xml"
 
 

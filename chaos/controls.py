@@ -12,6 +12,7 @@ from chaos.layout import EARLY, FULL, LATE, UNRECONCILED, UNSAFE_TASK, UNWATCHED
 from chaos.run import Scenario, say
 from chaos.scenarios import SCENARIOS
 from chaos.scenarios.workers import ENDED
+from chaos.service import Petiole
 from petiole.chaos.findings import Findings
 
 PATIENCE_SECONDS = 20.0
@@ -84,9 +85,9 @@ def judged(control: Control, *, seed: int, rows: Iterable[Findings] = ()) -> Ver
     """Run a control and its pair, unless that is among the `rows` of the service as it is."""
     name = control.scenario.name
     say(f"control, which has to fail: {name} without {control.taken_out}")
-    without = row_of(control.scenario, seed=seed, protection=control.without)
+    without = row_of(control.scenario, seed=seed, service=Petiole(control.without))
     known = [row for row in rows if row.scenario == name and control.pair is FULL]
     if not known:
         say(f"its pair, which has to hold: {name} with {control.taken_out}")
-        known = [row_of(control.scenario, seed=seed, protection=control.pair)]
+        known = [row_of(control.scenario, seed=seed, service=Petiole(control.pair))]
     return Verdict(control, without, known[0])

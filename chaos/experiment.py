@@ -7,11 +7,11 @@ from time import monotonic, sleep
 
 import numpy as np
 
-from chaos import counted
+from chaos import executions
 from chaos.findings import Measured, findings
-from chaos.layout import FULL, Protection
 from chaos.run import Run, Scenario, say
-from chaos.stack import Stack, StackError
+from chaos.service import OURS
+from chaos.stack import Service, Stack, StackError
 from petiole.chaos.findings import THROUGHPUT_SHARE, Findings
 from petiole.chaos.load import Watcher
 
@@ -19,10 +19,9 @@ BURST_SECONDS = 10.0
 BURSTS_AFTERWARDS = 3
 TIDY_SECONDS = 10.0
 LOOK_AGAIN_SECONDS = 100.0
-QUEUES = ("classify", "downloads")
 
 
-def row_of(scenario: Scenario, *, seed: int, protection: Protection = FULL) -> Findings:
+def row_of(scenario: Scenario, *, seed: int, service: Service = OURS) -> Findings:
     """Start a service, run the scenario on it, and return what became of its pictures.
 
     The directory with the service's log is kept, and named, when a promise was broken.
@@ -30,7 +29,7 @@ def row_of(scenario: Scenario, *, seed: int, protection: Protection = FULL) -> F
     directory = Path(tempfile.mkdtemp(prefix=f"petiole-chaos-{scenario.name}-"))
     say(f"{scenario.name}: {scenario.title}")
     try:
-        row = _row(scenario, Stack(directory, scenario.layout, protection), seed)
+        row = _row(scenario, Stack(directory, scenario.layout, service), seed)
     except StackError as exc:
         say(f"{scenario.name}: not run: {exc}")
         return Findings(scenario.name, skipped=str(exc))
@@ -51,8 +50,8 @@ def _row(scenario: Scenario, stack: Stack, seed: int) -> Findings:
     finally:
         outlived = stack.stop()
     left = (*measured.left, *(f"left running: {command}" for command in outlived))
-    executions = counted.executions(stack.executions)
-    whole = Measured(executions, measured.rate_before, measured.rate_after, left)
+    done = executions.counted(stack.executions)
+    whole = Measured(done, measured.rate_before, measured.rate_after, left)
     return findings(scenario, run, whole)
 
 
@@ -68,7 +67,7 @@ def _measured(scenario: Scenario, run: Run) -> Measured:
         bursts = BURSTS_AFTERWARDS if settled else 1
         after = _rate_again(run, watcher, before, bursts) if run.serves else 0.0
     _look_again(run)
-    return Measured(counted.executions(stack.executions), before, after, _left(run))
+    return Measured(executions.counted(stack.executions), before, after, _left(run))
 
 
 def _rate(run: Run, watcher: Watcher) -> float:
@@ -101,28 +100,18 @@ def _look_again(run: Run) -> None:
 def _left(run: Run) -> tuple[str, ...]:
     """Return what is still there of finished work, after time enough to tidy up."""
     deadline = monotonic() + TIDY_SECONDS
-    while left := (*_left_in_redis(run), *_left_uploads(run.stack)):
+    while left := (*_messages_left(run), *run.stack.service.left(run.stack)):
         if monotonic() > deadline:
             return left
         sleep(0.2)
     return ()
 
 
-def _left_in_redis(run: Run) -> list[str]:
+def _messages_left(run: Run) -> list[str]:
     with run.stack.redis() as client:
         unacknowledged = max(client.hlen("unacked"), client.zcard("unacked_index"))
         counts = {
-            **{f"queue {queue}": client.llen(queue) for queue in QUEUES},
+            **{f"queue {queue}": client.llen(queue) for queue in run.stack.service.queues},
             "unacked": max(0, unacknowledged - run.faults.unacknowledged),
-            **{key: client.zcard(key) for key in client.keys("petiole:open:*")},
         }
     return [f"left: {count} in {name}" for name, count in counts.items() if count]
-
-
-def _left_uploads(stack: Stack) -> list[str]:
-    """Count uploads, except those in quarantine, which an operator has to see."""
-    with stack.redis() as client:
-        kept = set(client.zrange("petiole:quarantine", 0, -1))
-    files = [file for file in stack.uploads.rglob("*") if file.is_file()]
-    left = [file for file in files if not any(task_id in file.name for task_id in kept)]
-    return [f"left: {len(left)} uploads"] if left else []

@@ -18,7 +18,6 @@ from petiole.chaos.findings import (
 )
 from petiole.chaos.journal import Accepted, End, Journal
 
-MAX_ATTEMPTS = 3
 PROBABILITY_TOLERANCE = 1e-4
 
 
@@ -81,7 +80,7 @@ def _broken_by(run: Run, measured: Measured) -> Iterable[str]:
         for picture in journal.pictures()
         if picture.harm is not Harm.NONE
     ]
-    if often and max(often) > MAX_ATTEMPTS:
+    if often and max(often) > run.stack.service.max_attempts:
         yield f"a harmful picture was tried {max(often)} times"
 
 
@@ -95,10 +94,16 @@ def _is_wrong(job: Accepted[Picture], end: End, executions: Counter[str]) -> boo
     picture = job.picture
     if picture is None or end.state != "SUCCESS":
         return False
+    return not _fits(end, picture) or not executions[picture.fingerprint]
+
+
+def _fits(end: End, picture: Picture) -> bool:
+    """Tell whether the best prediction is the picture's; an end without any is not."""
+    if not end.document.get("predictions"):
+        return False
     best = end.document["predictions"][0]
-    off = abs(best["probability"] - picture.probability)
-    fits = best["label"] == picture.label and off < PROBABILITY_TOLERANCE
-    return not fits or not executions[picture.fingerprint]
+    off = abs(float(best["probability"]) - picture.probability)
+    return best["label"] == picture.label and off < PROBABILITY_TOLERANCE
 
 
 def _doubled(journal: Journal[Picture], executions: Counter[str]) -> int:

@@ -9,7 +9,7 @@ from petiole import parts
 from petiole.parts import Part
 from tasks.celery import app as workers_app
 
-OURS = ("PETIOLE_", "CELERY_", "FLOWER_", "CHAOS_", "REDIS_URL", "PROMETHEUS_")
+OURS = ("PETIOLE_", "CELERY_", "FLOWER_", "CHAOS_", "RELIER_", "REDIS_URL", "PROMETHEUS_")
 """Settings of the user's own service, which must not reach the one that is hurt."""
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from chaos.colours import LABELS, LOGIT_SCALE, SIZE
-
+LABELS = ("red", "green", "blue")
+SIZE = 8
+LOGIT_SCALE = 0.02
 STRONG = (170, 256)
 WEAK = (0, 120)
 MARK = (13, 37)

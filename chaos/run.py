@@ -87,7 +87,10 @@ class Run:
             self.broken.append(promise)
 
     def expect_unready(self, *, seconds: float = READY_SECONDS) -> None:
-        """Wait for `/readyz` to say that the service cannot classify now."""
+        """Wait for `/readyz` to say that the service cannot classify now, if that is promised."""
+        if not self.stack.service.tells_readiness:
+            self.calm()
+            return
         said = self.waits_for(lambda: self.readiness() != requests.codes.ok, seconds=seconds)
         self.expect(said, f"`/readyz` says ready although nothing is classified for {seconds:g} s")
 
@@ -127,6 +130,7 @@ class Scenario:
         loses_connections: Whether the API itself is restarted, so that it may refuse to be called.
         client_errors: Statuses of 4xx that its requests deserve.
         quick: Whether it belongs to the short selection.
+        comparable: Whether a service of somebody else's can be hurt in the same way.
     """
 
     name: str
@@ -137,6 +141,7 @@ class Scenario:
     loses_connections: bool = False
     client_errors: frozenset[int] = frozenset()
     quick: bool = False
+    comparable: bool = False
 
     @property
     def title(self) -> str:

@@ -1,10 +1,11 @@
-"""The service as the harness starts it: real parts on free ports, in a directory of their own.
+"""A service as the harness starts it: real parts on free ports, in a directory of their own.
 
 The supervisor of `petiole up` runs them, so a part that dies is started again as for any user.
 """
 
 import subprocess
-import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -13,12 +14,10 @@ from typing import Any
 
 import psutil
 import redis
-import requests
 
-from chaos import clock, colours, counted
-from chaos.layout import FULL, Layout, Protection, classify_worker, clean_environment, worker_name
+from chaos import clock, executions
+from chaos.layout import Layout, clean_environment, worker_name
 from chaos.wire import Wire
-from model_store import ModelStore
 from petiole import parts, probes
 from petiole.parts import ROOT, Part
 from petiole.supervisor import POLL_SECONDS, Console, Supervisor
@@ -32,22 +31,75 @@ class StackError(Exception):
     """The service cannot be started here; the message says why."""
 
 
+class Service(ABC):
+    """What is started and hurt; a service answers `/classify`, `/result`, `/livez` and `/readyz`.
+
+    Attributes:
+        app: Its Celery app, for the command line.
+        task: The name of its task, for other programs.
+        queues: Where its messages wait; pictures in the first one.
+        address_variable: Its setting that names Redis.
+        max_attempts: How often a picture that crashes its process may be tried.
+        tells_readiness: Whether `/readyz` is a promise of the service, to be held against it.
+    """
+
+    app: str
+    task: str
+    queues: tuple[str, ...]
+    address_variable: str
+    max_attempts: int
+    tells_readiness: bool
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """As in the tables."""
+
+    @property
+    @abstractmethod
+    def python(self) -> str:
+        """The interpreter of its environment."""
+
+    @abstractmethod
+    def prepare(self, stack: "Stack") -> None:
+        """Make what has to be there before its parts start.
+
+        Raises:
+            StackError: this machine lacks something.
+        """
+
+    @abstractmethod
+    def parts(self, stack: "Stack") -> tuple[Part, ...]:
+        """Return what is started besides Redis; a worker bears the name that `Stack` gives it."""
+
+    @abstractmethod
+    def environment(self, stack: "Stack") -> Mapping[str, str]:
+        """Return the settings of all its parts."""
+
+    @abstractmethod
+    def is_whole(self, stack: "Stack") -> bool:
+        """Tell whether everything that was started is ready."""
+
+    @abstractmethod
+    def left(self, stack: "Stack") -> list[str]:
+        """Return what finished work left behind, besides messages."""
+
+
 class Stack:
     """One started service, whose every process is known."""
 
-    def __init__(self, directory: Path, layout: Layout, protection: Protection = FULL) -> None:
-        """Prepare ports, directories and the model; nothing runs yet."""
+    def __init__(self, directory: Path, layout: Layout, service: Service) -> None:
+        """Prepare ports and directories; nothing runs yet."""
         self.directory = directory
         self.layout = layout
-        self.redis_port, self._api_port = probes.free_port(), probes.free_port()
-        self.api = f"http://127.0.0.1:{self._api_port}"
+        self.service = service
+        self.redis_port, self.api_port = probes.free_port(), probes.free_port()
+        self.api = f"http://127.0.0.1:{self.api_port}"
         self.executions = directory / "executions"
-        self.uploads = directory / "uploads"
         self.disk = directory / "redis"
-        self.models = directory / "models"
         self.wire = Wire(self.redis_port) if layout.wired else None
-        self.environment = self._environment(protection)
-        self._parts = self._planned(protection)
+        self.environment = self._environment()
+        self.planned = self._planned()
         self._turn, self._done = Lock(), Event()
         self._keeper = Thread(target=self._keep, name="supervisor", daemon=True)
 
@@ -66,15 +118,13 @@ class Stack:
             StackError: it cannot within `START_SECONDS`; says what is missing.
         """
         self._log = (self.directory / "log").open("w", encoding="utf-8")
-        console = Console((part.name for part in self._parts), self._log)
+        console = Console((part.name for part in self.planned), self._log)
         self.supervisor = Supervisor(console, self.environment)
-        counted.register(self.directory / "plugins")
-        clock.register(self.directory / "plugins")
-        colours.publish(self.models, runtime=counted.NAME)
-        if self.layout.damaged_model:
-            (self.models / "colours" / "1" / colours.MODEL).write_bytes(b"damaged")
+        self.plugins.mkdir()
+        clock.register(self.plugins)
+        self.service.prepare(self)
         self._mount()
-        for part in self._parts:
+        for part in self.planned:
             self.supervisor.start(part)
             if part.name == "redis":
                 self.wait_for(lambda: not probes.no_redis_at(self.redis_url()), "redis")
@@ -89,7 +139,7 @@ class Stack:
         with self._turn:
             for process in everything:
                 _thaw(process)
-            names = [part.name for part in self._parts]
+            names = [part.name for part in self.planned]
             self.supervisor.stop(names[1:], timeout_seconds=STOP_SECONDS)
             self.supervisor.stop(names[:1], timeout_seconds=STOP_SECONDS)
             self._done.set()
@@ -122,16 +172,8 @@ class Stack:
         return [worker_name(number) for number in range(self.layout.workers)]
 
     def is_whole(self) -> bool:
-        """Tell whether `/readyz` says ready and names every child."""
-        if probes.missing_at(self.api):
-            return False
-        return len(self.ready_children()) >= self.layout.workers * self._announcing()
-
-    def ready_children(self) -> list[str]:
-        """Return the children that say they are ready."""
-        document = requests.get(f"{self.api}/readyz", timeout=probes.HTTP_SECONDS).json()
-        children = document.get("children", [])
-        return [child["process"] for child in children if child["state"] == "ready"]
+        """Tell whether everything that was started is ready."""
+        return self.service.is_whole(self)
 
     def wait_for(self, check: Any, what: str, *, seconds: float = START_SECONDS) -> None:
         """Return once `check()` is true.
@@ -145,12 +187,12 @@ class Stack:
                 raise StackError(f"{what} is not ready after {seconds:g} s, see {self._log.name}")
             sleep(0.2)
 
-    def command(self, *words: str, seconds: float = 30.0) -> str:
-        """Run one of the project's own programs as an operator would; return what it said."""
+    def celery(self, *words: str, seconds: float = 30.0) -> str:
+        """Run a command of Celery's as an operator of the service would; return what it said."""
         finished = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-m", *words],
+            [self.service.python, "-m", "celery", "-A", self.service.app, *words],
             cwd=ROOT,
-            env={**self.environment, "REDIS_URL": self.redis_url()},
+            env={**self.environment, self.service.address_variable: self.redis_url()},
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -158,42 +200,35 @@ class Stack:
         )
         return finished.stdout + finished.stderr
 
-    def _announcing(self) -> int:
-        """Return how many notes a worker puts up: a pool of threads is one process."""
-        return 1 if "--pool" in self.layout.worker_words else self.layout.children
+    @property
+    def plugins(self) -> Path:
+        """A directory in which every Python of the service looks for modules first."""
+        return self.directory / "plugins"
 
-    def _environment(self, protection: Protection) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         return {
             **clean_environment(),
-            "PYTHONPATH": f"{self.directory / 'plugins'}:{ROOT}",
+            "PYTHONPATH": f"{self.plugins}:{ROOT}",
             "PYTHONUNBUFFERED": "1",
-            "PETIOLE_API_PORT": str(self._api_port),
-            "PETIOLE_TASKS_IMAGE_STORE_URL": str(self.uploads),
-            "PETIOLE_TASKS_DOWNLOAD_ALLOW_NETWORKS": "127.0.0.1/32",
-            "PETIOLE_MODELS_STORE_URL": str(self.models),
-            "PETIOLE_MODELS_CACHE_DIRECTORY": str(self.directory / "model-cache"),
-            "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
-            counted.EXECUTIONS: str(self.executions),
-            counted.WORK_SECONDS: str(self.layout.work_seconds),
-            **self.layout.environment,
-            **protection.environment,
+            executions.EXECUTIONS: str(self.executions),
+            executions.WORK_SECONDS: str(self.layout.work_seconds),
+            **self.service.environment(self),
         }
 
-    def _planned(self, protection: Protection) -> tuple[Part, ...]:
-        workers = [
-            classify_worker(self.layout, protection, number)
-            for number in range(self.layout.workers)
-        ]
+    def _planned(self) -> tuple[Part, ...]:
+        workers = self.worker_names()
         far = self.wire.port if self.wire else None
         return (
             parts.redis(self.redis_port, self.disk),
-            *(self._reaching(part, far) for part in workers),
-            self._reaching(parts.downloader(4)),
-            self._reaching(parts.http_api(self.directory / "metrics")),
+            *(
+                self._reaching(part, far if part.name in workers else None)
+                for part in self.service.parts(self)
+            ),
         )
 
-    def _reaching(self, part: Part, port: int | None = None) -> Part:
-        return replace(part, environment={**part.environment, "REDIS_URL": self.redis_url(port)})
+    def _reaching(self, part: Part, port: int | None) -> Part:
+        address = {self.service.address_variable: self.redis_url(port)}
+        return replace(part, environment={**part.environment, **address})
 
     def _keep(self) -> None:
         while not self._done.wait(POLL_SECONDS):
@@ -212,12 +247,6 @@ class Stack:
     def _unmount(self) -> None:
         if self.layout.disk_mib:
             subprocess.run(["umount", str(self.disk)], check=True)  # noqa: S603, S607
-
-
-def newest_model(stack: Stack) -> None:
-    """Publish the model once more and put it into production, as a cure for a broken one."""
-    card = colours.publish(stack.models, runtime=counted.NAME)
-    ModelStore.open(str(stack.models)).set_alias("colours", "production", card.version)
 
 
 def _thaw(process: psutil.Process) -> None:

@@ -104,7 +104,7 @@ SCENARIOS = (
     Scenario("slow-sockets", _slow_sockets),
     Scenario("slow-sockets-40", _few_slow_sockets),
     Scenario("pollers", _pollers, client_errors=CLIENT_ERRORS, quick=True),
-    Scenario("burst", _burst, quick=True),
+    Scenario("burst", _burst, quick=True, comparable=True),
     Scenario("broken-pictures", _broken_pictures, client_errors=CLIENT_ERRORS),
     Scenario("slow-origin", _slow_origin, SHORT_DOWNLOADS),
 )

@@ -8,10 +8,9 @@ from celery.states import READY_STATES
 
 from chaos.layout import Layout
 from chaos.run import Run, Scenario
-from chaos.stack import newest_model
+from chaos.service import newest_model
 from petiole.parts import PYTHON, ROOT
 
-CELERY = ("celery", "-A", "tasks")
 FOREIGN = (PYTHON, "-m", "celery", "-A", "petiole.training_worker", "worker", "-c", "1")
 STRANGER_SECONDS = 8.0
 HOUR = "3600"
@@ -34,7 +33,7 @@ def _purge(run: Run) -> None:
     """An operator purges the queue while pictures wait in it."""
     with run.fault(), run.faults.frozen("worker"):
         run.burst(12)
-        run.stack.command(*CELERY, "purge", "-f", "-Q", "classify")
+        run.stack.celery("purge", "-f", "-Q", run.stack.service.queues[0])
     run.calm(1.0)
     with run.load():
         run.calm(4.0)
@@ -46,7 +45,9 @@ def _stranger(run: Run) -> None:
     sending = Celery("stranger", broker=url, set_as_current=False)
     reading = Celery("stranger", backend=url, set_as_current=False)
     with run.load(), run.fault(), sending, reading:
-        task_id = sending.send_task("classify", args=[str(uuid4())], queue="classify").id
+        service = run.stack.service
+        args, queue = [str(uuid4())], service.queues[0]
+        task_id = sending.send_task(service.task, args=args, queue=queue).id
         answered = run.waits_for(
             lambda: reading.backend.get_task_meta(task_id)["status"] in READY_STATES,
             seconds=STRANGER_SECONDS,
@@ -57,15 +58,15 @@ def _stranger(run: Run) -> None:
 def _cancelled_consumer(run: Run) -> None:
     """`celery control cancel_consumer` lets nobody take pictures, until `/readyz`' cure is done."""
     with run.load(per_second=4), run.fault():
-        run.stack.command(*CELERY, "control", "cancel_consumer", "classify")
+        run.stack.celery("control", "cancel_consumer", "classify")
         run.expect_unready()
-        run.stack.command(*CELERY, "control", "add_consumer", "classify")
+        run.stack.celery("control", "add_consumer", "classify")
 
 
 def _joined_queue(run: Run) -> None:
     """`celery control add_consumer` makes the download worker take pictures, too."""
     with run.load(per_second=20), run.fault():
-        run.stack.command(*CELERY, "control", "add_consumer", "classify")
+        run.stack.celery("control", "add_consumer", "classify")
         run.calm(6.0)
 
 
@@ -89,8 +90,8 @@ def _skewed_clock(run: Run) -> None:
 
 SCENARIOS = (
     Scenario("foreign-worker", _foreign_worker),
-    Scenario("purge", _purge),
-    Scenario("stranger", _stranger),
+    Scenario("purge", _purge, comparable=True),
+    Scenario("stranger", _stranger, comparable=True),
     Scenario("cancelled-consumer", _cancelled_consumer),
     Scenario("joined-queue", _joined_queue),
     Scenario("broken-model", _broken_model, Layout(waits_until_ready=False, damaged_model=True)),
@@ -98,5 +99,6 @@ SCENARIOS = (
         "skewed-clock",
         _skewed_clock,
         Layout(worker_environment={"CHAOS_CLOCK_AHEAD_SECONDS": HOUR}),
+        comparable=True,
     ),
 )

@@ -95,14 +95,14 @@ def _stranded(run: Run) -> None:
 
 
 SCENARIOS = (
-    Scenario("redis-full", _full, recovers_within=FULL_SECONDS),
-    Scenario("disk-full", _disk_full, DISK, recovers_within=FULL_SECONDS),
-    Scenario("redis-stalls", _stalled, quick=True),
-    Scenario("redis-frozen", _frozen),
-    Scenario("redis-frozen-killed", _frozen_and_killed),
-    Scenario("redis-killed", _killed, quick=True),
-    Scenario("redis-read-only", _read_only),
+    Scenario("redis-full", _full, recovers_within=FULL_SECONDS, comparable=True),
+    Scenario("disk-full", _disk_full, DISK, recovers_within=FULL_SECONDS, comparable=True),
+    Scenario("redis-stalls", _stalled, quick=True, comparable=True),
+    Scenario("redis-frozen", _frozen, comparable=True),
+    Scenario("redis-frozen-killed", _frozen_and_killed, comparable=True),
+    Scenario("redis-killed", _killed, quick=True, comparable=True),
+    Scenario("redis-read-only", _read_only, comparable=True),
     Scenario("redis-rights", _no_rights),
     Scenario("stranded", _stranded, Layout(wired=True), recovers_within=STILL_SECONDS),
-    Scenario("cut", _cut, Layout(wired=True), recovers_within=CUT_SECONDS),
+    Scenario("cut", _cut, Layout(wired=True), recovers_within=CUT_SECONDS, comparable=True),
 )

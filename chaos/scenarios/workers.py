@@ -127,15 +127,21 @@ def _other_pool(run: Run) -> None:
 
 
 SCENARIOS = (
-    Scenario("kill-children", _kill_children, recovers_within=CHILD_SECONDS),
-    Scenario("kill-main", _kill_main, recovers_within=WORKER_SECONDS),
+    Scenario("kill-children", _kill_children, recovers_within=CHILD_SECONDS, comparable=True),
+    Scenario("kill-main", _kill_main, recovers_within=WORKER_SECONDS, comparable=True),
     Scenario("lose-host", _lose_host, BUSY, recovers_within=WORKER_SECONDS),
-    Scenario("frozen-handover", _frozen_handover, recovers_within=WORKER_SECONDS),
-    Scenario("freeze-worker", _freeze_worker, Layout(workers=2), recovers_within=WORKER_SECONDS),
+    Scenario("frozen-handover", _frozen_handover, recovers_within=WORKER_SECONDS, comparable=True),
+    Scenario(
+        "freeze-worker",
+        _freeze_worker,
+        Layout(workers=2),
+        recovers_within=WORKER_SECONDS,
+        comparable=True,
+    ),
     Scenario("roll", _roll),
-    Scenario("poison", _poison, answers_within=45.0),
-    Scenario("memory-error", _memory, quick=True),
-    Scenario("endless", _endless, Layout(worker_options=SHORT_LIMITS)),
+    Scenario("poison", _poison, answers_within=45.0, comparable=True),
+    Scenario("memory-error", _memory, quick=True, comparable=True),
+    Scenario("endless", _endless, Layout(worker_options=SHORT_LIMITS), comparable=True),
     Scenario(
         "other-pool",
         _other_pool,

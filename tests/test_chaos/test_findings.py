@@ -12,6 +12,7 @@ from chaos.findings import Measured, findings
 from chaos.layout import Layout
 from chaos.pictures import Harm, Picture, drawn
 from chaos.run import Run, Scenario
+from chaos.service import OURS
 from chaos.stack import Stack
 from petiole.chaos.findings import Findings
 from petiole.chaos.journal import Accepted, Attempt, End
@@ -31,7 +32,7 @@ class Story:
 
     def __init__(self, directory: Path) -> None:
         """Write the first job."""
-        self.run = Run(Stack(directory, Layout()), RNG)
+        self.run = Run(Stack(directory, Layout(), OURS), RNG)
         self.run.begun_at = self.run.healed_at = monotonic()
         self.picture = drawn(RNG)
         self.executions = Counter({self.picture.fingerprint: 1})
@@ -85,6 +86,13 @@ def test_an_answer_of_another_picture_is_wrong(story: Story) -> None:
 def test_an_answer_without_an_execution_is_wrong(story: Story) -> None:
     """Nobody looked at the picture, so nobody can know its label."""
     story.executions.clear()
+
+    assert story.row().broken == ("1 wrong",)
+
+
+def test_a_success_without_predictions_is_wrong(story: Story) -> None:
+    """Its client was told that all went well, and learns nothing."""
+    story.run.journal.ends["job"] = End(monotonic(), "SUCCESS", {"state": "SUCCESS"})
 
     assert story.row().broken == ("1 wrong",)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ["dev", "api", "worker", "bootstrap"]
+LOCKS = ["dev", "api", "worker", "bootstrap", "../chaos/peers/relier/requirements"]
 NOT_FOR_THE_API = {"tensorflow", "numpy", "openvino", "ai-edge-litert", "keras", "nncf"}
 
 
