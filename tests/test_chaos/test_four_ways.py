@@ -20,6 +20,7 @@ import requests
 from chaos.faults import Faults
 from chaos.layout import Layout
 from chaos.pictures import drawn
+from chaos.service import OURS
 from chaos.stack import Stack
 from tasks import signatures
 from tests.conftest import picture
@@ -159,7 +160,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         "PETIOLE_TASKS_WEBHOOK_ALLOW_NETWORKS": "127.0.0.1/32",
         "PETIOLE_TASKS_WEBHOOK_TOTAL_SECONDS": "2",
     }
-    started = Stack(tmp_path, Layout(work_seconds=WORK_SECONDS, environment=settings))
+    started = Stack(tmp_path, Layout(work_seconds=WORK_SECONDS, environment=settings), OURS)
     started.start()
     yield started
     assert started.stop() == []
