@@ -8,7 +8,7 @@ from os import environ
 from kombu import Exchange, Queue
 
 from tasks.addresses import CELERYS_SOCKET, for_celery, scheme_of
-from tasks.settings import default_redis_url
+from tasks.settings import TasksSettings, default_redis_url
 
 TIME_LIMIT_SECONDS = 60
 VISIBILITY_TIMEOUT_SECONDS = 150  # > the time limit + the longest countdown + the shutdown's grace
@@ -45,7 +45,7 @@ result_backend_always_retry = True  # else a restart of Redis makes finished wor
 result_backend_max_retries = 30
 result_backend_base_sleep_between_retries_ms = 100
 result_backend_max_sleep_between_retries_ms = 1000
-result_expires = 3600
+result_expires = TasksSettings().result_ttl_seconds  # as long as the API gives it
 result_extended = False
 result_serializer = "json"
 result_accept_content = ["json"]

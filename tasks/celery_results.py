@@ -85,4 +85,4 @@ def _result(task_id: str, state: str, encoded: str) -> CeleryResult | None:
         f'{{"status": "{state}", "result": {encoded}, "traceback": null, "children": [],'
         f' "date_done": "{now}", "task_id": "{task_id}"}}'
     )
-    return CeleryResult(f"{KEY_PREFIX}{task_id}", value, int(app.conf.result_expires))
+    return CeleryResult(f"{KEY_PREFIX}{task_id}", value)

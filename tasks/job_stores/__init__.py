@@ -79,11 +79,10 @@ class Job:
 
 @dataclass(frozen=True)
 class CeleryResult:
-    """What `AsyncResult` reads: its key, its JSON, and how long it is kept."""
+    """What `AsyncResult` reads: its key and its JSON; it is kept as long as the document."""
 
     key: str
     value: str
-    ttl_seconds: int
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from tasks.settings import TasksSettings
 DOCUMENT, KEY = "petiole:document:", "petiole:idempotency:"
 DISCARDED, DISCARDED_SECONDS = "petiole:discarded:", 3600
 
-NO_RESULT = CeleryResult(key="", value="", ttl_seconds=0)
+NO_RESULT = CeleryResult(key="", value="")
 NO_MESSAGE = Envelope(key="", payload="")
 
 
@@ -212,7 +212,7 @@ class RedisJobStore(RedisUpkeep):
                 " ".join(from_states),
                 "" if fence is None else fence,
                 result.value,
-                result.ttl_seconds,
+                lives,
                 self._settings.webhook_ttl_seconds,
                 *counts,
             ],

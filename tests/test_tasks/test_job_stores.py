@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from tasks.errors import ServiceUnavailableError
-from tasks.job_stores import FAILURE, REVOKED, SUCCESS, Job, JobStore, Outcome
+from tasks.job_stores import FAILURE, REVOKED, SUCCESS, CeleryResult, Job, JobStore, Outcome
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.redis import RedisJobStore
 from tasks.settings import TasksSettings
@@ -69,6 +69,23 @@ def test_a_discarded_job_never_was(store: JobStore, job: Job) -> None:
     store.discard(job.task_id)
 
     assert store.get(job.task_id) is None
+
+
+@pytest.mark.parametrize("lives_seconds", [None, 600_000])
+def test_celerys_result_is_kept_as_long_as_the_document(
+    redis_url: str, lives_seconds: int | None
+) -> None:
+    """A client that reads it there is told for as long as one that asks the API."""
+    settings = TasksSettings(job_store_url=redis_url, result_ttl_seconds=70)
+    store, task_id, now = RedisJobStore(settings, patience_seconds=1.0), str(uuid4()), time()
+    store.create(Job(task_id, "colours", 1, "rose.jpg", accepted_at=now, queued_since=now))
+    result = CeleryResult(f"celery-task-meta-{task_id}", "{}")
+    store.finish(task_id, replace(outcome(), celery_result=result, lives_seconds=lives_seconds))
+
+    with redis.Redis.from_url(redis_url) as client:
+        document, celerys = client.ttl(f"petiole:document:{task_id}"), client.ttl(result.key)
+    assert document == pytest.approx(lives_seconds or 70, abs=5)
+    assert celerys == pytest.approx(document, abs=1)
 
 
 def test_each_claim_counts_its_stage(store: JobStore, job: Job) -> None:
