@@ -208,7 +208,7 @@ def test_a_memory_error_fails_only_its_job(error: type[Exception]) -> None:
     from tasks.celery import app
     from tasks.errors import JobMemoryError
 
-    @app.task(name="greedy")
+    @app.task(name="greedy", shared=False)
     def greedy() -> None:
         raise error
 

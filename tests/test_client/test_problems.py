@@ -19,8 +19,12 @@ from tests.conftest import free_port, picture
 from tests.test_client.conftest import MAX_UPLOAD_BYTES, MOST_OPEN, Ask, open_jobs
 from tests.test_end_to_end.conftest import RunningService, frozen_children
 
-OF_OTHER_ROUTES = {"task-revoked", "wait-over"}
-"""Answers of `POST /predict` and `GET /classify`, which the client does not ask."""
+OF_OTHER_ROUTES = {
+    *("task-revoked", "wait-over"),
+    "too-many-streams",
+    *("cross-site-request", "unknown-host"),
+}
+"""Answers of the compatible routes, of `/events` and of `/admin`, which the client does not ask."""
 
 WHOLE = picture(kind="WEBP")
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)

@@ -162,5 +162,5 @@ def test_a_training_can_be_cancelled(service: RunningService, drawn: Path) -> No
     assert revoked == ["REVOKED", "REVOKED"]
     assert result(service, running)["state"] == "REVOKED"
     assert "drawn" not in str(service.get("/models").json())
-    assert result(service, failing)["error"]["type"] == "/problems#bad-training-data"
+    assert result(service, failing)["error"]["type"] == "/problems#bad-training-settings"
     assert "which does not exist" in result(service, failing)["error"]["detail"]
