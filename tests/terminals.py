@@ -4,16 +4,25 @@ import fcntl
 import os
 import pty
 import re
-import signal
 import struct
+import subprocess
+import sys
 import termios
-import time
 from pathlib import Path
 from threading import Thread
 
 ROWS, COLUMNS = 40, 100
 WAIT_SECONDS = 60.0
 CTRL_C = b"\x03"
+# In an interpreter of its own: the suite's has libraries whose threads do not outlive a fork, so no
+# line of ours may run between fork and exec. A suite in the background of a shell hears no Ctrl-C,
+# and hands that on.
+ON_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WHEEL = re.compile(r"^[⠀-⣿] ")
 
@@ -23,15 +32,19 @@ class Terminal:
 
     def __init__(self, command: list[str], environment: dict[str, str], directory: Path) -> None:
         """Start the program in a directory."""
-        self.process, self._descriptor = pty.fork()
-        if self.process == 0:
-            os.chdir(directory)
-            # A suite that runs in the background of a shell hears no Ctrl-C, and hands that on.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            terminal = environment | {"TERM": "xterm-256color"}
-            os.execve(command[0], command, terminal)  # noqa: S606 - the suite's own programs
+        self._descriptor, end = pty.openpty()
         size = struct.pack("HHHH", ROWS, COLUMNS, 0, 0)
         fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, size)
+        self._program = subprocess.Popen(
+            [sys.executable, "-c", ON_TERMINAL, *command],
+            cwd=directory,
+            env=environment | {"TERM": "xterm-256color"},
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            start_new_session=True,
+        )
+        os.close(end)
         self._written = b""
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -60,10 +73,10 @@ class Terminal:
 
     def wait(self) -> int:
         """Return the exit code once the program has ended, and everything that it wrote is read."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not (ended := os.waitpid(self.process, os.WNOHANG))[0]:
-            if time.monotonic() > deadline:
-                os.kill(self.process, signal.SIGKILL)
-            time.sleep(0.05)
+        try:
+            code = self._program.wait(WAIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._program.kill()
+            code = self._program.wait()
         self._reader.join(timeout=10)
-        return os.waitstatus_to_exitcode(ended[1])
+        return code
