@@ -26,9 +26,11 @@ import pytest
 import redis
 import requests
 from PIL import Image
+from playwright.sync_api import Browser
 
 from petiole import parts
 from tasks import once, stores
+from tests import browser as real_browser
 from tests import colour_model
 
 ROOT = Path(__file__).parent.parent
@@ -135,3 +137,13 @@ def wait_for_redis(url: str) -> None:
             except redis.ConnectionError:
                 time.sleep(0.05)
     pytest.fail("the Redis-compatible server did not start")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for the tests of a file; each has pages of its own.
+
+    Not one for all: its loop would run in the suite's thread while other tests begin theirs.
+    """
+    with real_browser.started() as browser:
+        yield browser

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -17,13 +16,6 @@ pytestmark = pytest.mark.server
 
 CLOSED = 2
 KEPT_SAYING = "window.said = []; console.log = (what, task) => window.said.push([what, task]);"
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """A browser."""
-    with real_browser.started() as browser:
-        yield browser
 
 
 def said(page: Page, what: str) -> list[str]:

@@ -62,13 +62,6 @@ def service(
     assert running.stop() == 0
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests; each has pages of its own."""
-    with real_browser.started() as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser: Browser, service: RunningService) -> Iterator[Page]:
     """The operator's page, in a browser that was never here before."""

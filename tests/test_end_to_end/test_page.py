@@ -23,13 +23,6 @@ LOST = "Failed to load resource"
 """What the browser itself says of every answer that is no success, and of none at all."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests; each has pages of its own."""
-    with real_browser.started() as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser: Browser, service: RunningService) -> Iterator[Page]:
     """The page, in a browser that was never here before."""
