@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -65,6 +66,16 @@ def opened(
     finally:
         context.close()
     assert complaints.found == []
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds wrong with a page, with the element that it finds it at."""
+    page.wait_for_timeout(300)  # A theme's colours change over a moment, and axe reads them then.
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found.response["violations"]
+    ]
 
 
 def _only_from(address: str, route: Route, request: Request, complaints: Complaints) -> None:

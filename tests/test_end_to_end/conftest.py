@@ -157,6 +157,21 @@ def frozen_children(service: RunningService) -> Iterator[None]:
             child.resume()
 
 
+@contextmanager
+def colour_service(
+    models: str, state: Path, original: dict[str, str], **further: str
+) -> Iterator[RunningService]:
+    """Run a service that classifies with `colours`; it must stop in order."""
+    environment = environment_for(state, original) | {
+        "PETIOLE_MODELS_STORE_URL": models,
+        "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
+        **further,
+    }
+    running = start(environment, state / "output")
+    yield running
+    assert running.stop() == 0
+
+
 @pytest.fixture(scope="session", autouse=True)
 def real_model() -> None:
     """Without the installed model these tests say nothing; `make setup` installs it."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from model_store import ModelStore
@@ -20,8 +19,7 @@ from tests.conftest import ROOT, picture
 from tests.test_end_to_end.conftest import (
     HTTP_SECONDS,
     RunningService,
-    environment_for,
-    start,
+    colour_service,
     wait_until,
 )
 
@@ -53,13 +51,8 @@ def service(
 ) -> Iterator[RunningService]:
     """A service that classifies with `colours`."""
     state = tmp_path_factory.mktemp("admin-state")
-    environment = environment_for(state, original_environment) | {
-        "PETIOLE_MODELS_STORE_URL": str(directory),
-        "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
-    }
-    running = start(environment, state / "output")
-    yield running
-    assert running.stop() == 0
+    with colour_service(str(directory), state, original_environment) as running:
+        yield running
 
 
 @pytest.fixture
@@ -215,20 +208,12 @@ def test_everybody_can_use_it(
     with real_browser.opened(browser, service.api, viewport=size, color_scheme=theme) as page:
         page.goto(f"{service.api}/admin")
         expect(page.locator("#trainings tbody tr").first).to_be_visible(timeout=MILLISECONDS)
-        on_the_page = violations(page)
+        on_the_page = real_browser.violations(page)
         page.locator("#trainings").get_by_role("button").first.click()
         expect(page.locator("#act")).to_be_visible()
-        in_the_dialog = violations(page)
+        in_the_dialog = real_browser.violations(page)
 
     assert (on_the_page, in_the_dialog) == ([], [])
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe finds wrong, with the element that it finds it at."""
-    page.wait_for_timeout(300)  # A theme's colours change over a moment.
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
-    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in found.response["violations"]]
 
 
 @pytest.mark.usefixtures("trainings")

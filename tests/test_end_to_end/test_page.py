@@ -3,13 +3,11 @@
 import csv
 import json
 import os
-import time
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from pytest_httpserver import HTTPServer
@@ -300,10 +298,10 @@ def test_everybody_can_use_it(
         card(page, "cat")
         page.locator("#code summary").click()
         page.locator("#history summary").click()
-        assert violations(page) == []
+        assert real_browser.violations(page) == []
         for path in ("/models", "/models/imagenet", "/problems", "/nowhere", "/result/none"):
             page.goto(service.api + path)
-            assert violations(page) == []
+            assert real_browser.violations(page) == []
 
 
 def test_nothing_scrolls_sideways_on_the_smallest_screen(
@@ -319,13 +317,3 @@ def test_nothing_scrolls_sideways_on_the_smallest_screen(
             if path:
                 page.goto(service.api + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= 320
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe finds wrong, with the element that it finds it at."""
-    time.sleep(0.3)  # A theme's colours change over a moment, and axe reads them as they are.
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found.response["violations"]
-    ]

@@ -15,8 +15,7 @@ from tests.conftest import picture
 from tests.test_end_to_end.conftest import (
     HTTP_SECONDS,
     RunningService,
-    environment_for,
-    start,
+    colour_service,
     wait_until,
 )
 
@@ -34,14 +33,10 @@ def service(
 ) -> Iterator[RunningService]:
     """A service in which a picture goes into quarantine as soon as it has lost its worker."""
     state = tmp_path_factory.mktemp("quarantine-state")
-    environment = environment_for(state, original_environment) | {
-        "PETIOLE_MODELS_STORE_URL": colour_store,
-        "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
-        "PETIOLE_TASKS_MAX_ATTEMPTS": "1",
-    }
-    running = start(environment, state / "output")
-    yield running
-    assert running.stop() == 0
+    with colour_service(
+        colour_store, state, original_environment, PETIOLE_TASKS_MAX_ATTEMPTS="1"
+    ) as running:
+        yield running
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from model_store import ModelStore
 from tests import colour_model
 from tests.conftest import ROOT, picture
-from tests.test_end_to_end.conftest import RunningService, environment_for, start, wait_until
+from tests.test_end_to_end.conftest import RunningService, colour_service, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -39,13 +39,8 @@ def service(
 ) -> Iterator[RunningService]:
     """A service that classifies with `colours`."""
     state = tmp_path_factory.mktemp("trial-state")
-    environment = environment_for(state, original_environment) | {
-        "PETIOLE_MODELS_STORE_URL": str(directory),
-        "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
-    }
-    running = start(environment, state / "output")
-    yield running
-    assert running.stop() == 0
+    with colour_service(str(directory), state, original_environment) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
