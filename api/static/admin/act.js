@@ -1,5 +1,6 @@
 // One dialog for everything that is done or could be: it says what happens, and the command that does the same.
 
+import { copyFrom } from "../copying.js";
 import { made } from "./list.js";
 
 const element = (name) => document.getElementById(name);
@@ -59,19 +60,6 @@ export function commandLine(command) {
   const code = made("code", command);
   const copy = made("button", "Copy");
   Object.assign(copy, { type: "button", className: "plain small" });
-  copy.addEventListener("click", () => copied(code, copy));
+  copy.addEventListener("click", () => copyFrom(code, copy, { selected: "Selected: Ctrl+C" }));
   return [code, copy];
-}
-
-async function copied(code, copy) {
-  let said = "Copied";
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-  } catch {
-    // Plain HTTP has no clipboard: what is selected can be copied by hand.
-    getSelection().selectAllChildren(code);
-    said = "Selected: Ctrl+C";
-  }
-  copy.textContent = said;
-  setTimeout(() => (copy.textContent = "Copy"), 2000);
 }

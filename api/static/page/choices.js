@@ -5,8 +5,7 @@ const element = (name) => document.getElementById(name);
 /** Fills the choices from what the service offers; `changed` is called after each change. */
 export class Choices {
   constructor(changed) {
-    this.names = ["model", "other", "top-k"];
-    for (const name of this.names) element(name).addEventListener("change", changed);
+    for (const name of ["model", "other", "top-k"]) element(name).addEventListener("change", changed);
   }
 
   offer(models, asked) {

@@ -1,5 +1,7 @@
 // The same request as curl, Python and JavaScript.
 
+import { copyFrom } from "../copying.js";
+
 const element = (name) => document.getElementById(name);
 
 /** Keeps the snippet as the choices are; `request()` returns `{base, model, topK, address}`. */
@@ -31,19 +33,8 @@ export function show(request) {
 }
 
 /** Copies the snippet, and says so on the button. */
-export async function copy() {
-  const text = element("snippet").textContent;
-  let said = "Copied";
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // Plain HTTP has no clipboard: what is selected can be copied by hand.
-    getSelection().selectAllChildren(element("snippet"));
-    said = "Selected: copy it with Ctrl+C";
-  }
-  element("copy").textContent = said;
-  setTimeout(() => (element("copy").textContent = "Copy"), 2000);
-}
+export const copy = () =>
+  copyFrom(element("snippet"), element("copy"), { selected: "Selected: copy it with Ctrl+C" });
 
 const SNIPPETS = {
   curl: ({ base, options, address }) => {

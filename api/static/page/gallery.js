@@ -85,7 +85,7 @@ export class Gallery {
     const last = Math.min(this.#shown.length, Math.ceil(above + innerHeight / ROW) + BEYOND);
     const wanted = this.#shown.slice(first, last);
     while (list.children.length < wanted.length) list.append(this.#newRow());
-    while (list.children.length > Math.max(0, wanted.length)) list.lastElementChild.remove();
+    while (list.children.length > wanted.length) list.lastElementChild.remove();
     wanted.forEach((item, n) => this.#drawRow(list.children[n], item, first + n));
   }
 
