@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -272,6 +273,8 @@ def test_the_number_of_labels_is_chosen(page: Page) -> None:
     for language, words in (("curl", "top_k=3"), ("Python", '"top_k": 3'), ("JavaScript", "top_k")):
         page.get_by_role("tab", name=language).click()
         expect(page.locator("#snippet")).to_contain_text(words)
+    page.locator("#copy").click()
+    expect(page.locator("#copy")).to_have_text(re.compile("Copied|Selected: copy it with Ctrl"))
 
 
 def test_without_script_a_form_does_it(browser: Browser, service: RunningService) -> None:
