@@ -16,6 +16,7 @@ from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
 from tasks.readiness import Note
 
+PICTURE_QUEUES = frozenset(publisher.QUEUE_OF_TASK[name] for name in ("classify", "download"))
 NOT_READY = Problem("not-ready", "The service cannot classify now", 503)
 
 
@@ -23,7 +24,8 @@ NOT_READY = Problem("not-ready", "The service cannot classify now", 503)
 class Ready:
     """What was looked at, and what each worker process says about itself.
 
-    `warnings` are what the service cannot promise although it is ready.
+    `warnings` are what the service cannot promise although it is ready; `consumers` are the main
+    processes of the workers, which take the messages that `children` and `downloaders` work on.
     """
 
     status: Literal["ready"]
@@ -31,6 +33,7 @@ class Ready:
     warnings: tuple[str, ...]
     children: tuple[Note, ...]
     downloaders: tuple[Note, ...]
+    consumers: tuple[Note, ...]
 
 
 blueprint = APIBlueprint("health", __name__, tag="Health")
@@ -57,19 +60,25 @@ def readyz() -> Response:
         detail = "missing: " + "; ".join(f"{name} ({checks[name]})" for name in missing)
         document = NOT_READY.document(detail, instance="/readyz")
         return problem_response(document, checks=checks, warnings=warnings, **_announced(checks))
-    store = stores.prompt_job_store()
-    children, downloaders = readiness.classify_children(store), readiness.downloaders(store)
-    return bodies.of(Ready("ready", checks, warnings, tuple(children), tuple(downloaders)))
+    return bodies.of(Ready("ready", checks, warnings, **_said()))
 
 
 def _announced(checks: Mapping[str, str]) -> dict[str, Any]:
     """Return what the worker processes say of themselves, where the job store answers."""
     if checks["job store"] != "ok":
         return {}
+    said = _said().items()
+    return {kind: [documents.as_dict(note) for note in notes] for kind, notes in said}
+
+
+def _said() -> dict[str, tuple[Note, ...]]:
+    """Return the notes of the worker processes by their kind."""
     store = stores.prompt_job_store()
-    found = readiness.classify_children(store), readiness.downloaders(store)
-    children, downloaders = ([documents.as_dict(note) for note in notes] for notes in found)
-    return {"children": children, "downloaders": downloaders}
+    return {
+        "children": tuple(readiness.classify_children(store)),
+        "downloaders": tuple(readiness.downloaders(store)),
+        "consumers": tuple(readiness.consumers(store, *PICTURE_QUEUES)),
+    }
 
 
 def _outcome(check: Callable[[], str]) -> str:
@@ -90,8 +99,7 @@ def _job_store() -> str:
 
 
 def _writing() -> str:
-    queues = {publisher.QUEUE_OF_TASK[task_name] for task_name in ("classify", "download")}
-    return "; ".join(redis_checks.refusals(queues, answers_clients=True)) or "ok"
+    return "; ".join(redis_checks.refusals(PICTURE_QUEUES, answers_clients=True)) or "ok"
 
 
 def _image_store() -> str:

@@ -42,8 +42,8 @@ class Started:
 
 
 @contextmanager
-def started_service(state: Path) -> Iterator[Started]:
-    """Run `petiole up` on free ports with its state in `state`."""
+def started_service(state: Path, *, code: Path = ROOT) -> Iterator[Started]:
+    """Run `petiole up` of the checkout `code` on free ports with its state in `state`."""
     ports = {name: str(free_port()) for name in PORTS}
     models = os.environ.get("PETIOLE_MODELS_STORE_URL") or str(ROOT / "var" / "models")
     environment = {
@@ -51,11 +51,12 @@ def started_service(state: Path) -> Iterator[Started]:
         **ports,
         "PETIOLE_UP_STATE_DIRECTORY": str(state),
         "PETIOLE_MODELS_STORE_URL": models,
+        "PYTHONPATH": str(code),
     }
     begun = monotonic()
     with (state / "output").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "petiole", "up"], cwd=ROOT, env=environment, stdout=log
+            [sys.executable, "-m", "petiole", "up"], cwd=code, env=environment, stdout=log
         )
     try:
         _wait_for(state / "output", "ready after", process)
@@ -109,15 +110,23 @@ def _round(
 ) -> None:
     found.bare.append(loop.run(seconds))
     for connections in CONNECTIONS:
-        before = processes.roles(service.process.pid)
-        result = load(service.api, images, connections=connections, seconds=seconds)
-        after = processes.roles(service.process.pid)
+        result, cpu_ms = loaded(service, images, connections=connections, seconds=seconds)
         found.load.setdefault(connections, []).append(result)
         if connections == max(CONNECTIONS):
-            for name in before:
-                used = after[name].cpu_seconds - before[name].cpu_seconds
-                found.cpu_ms.setdefault(name, []).append(1000 * used / max(1, result.finished))
+            for name, used_ms in cpu_ms.items():
+                found.cpu_ms.setdefault(name, []).append(used_ms)
     print(f"round: bare {found.bare[-1].rate:.1f}/s", *_said(found), file=sys.stderr)  # noqa: T201
+
+
+def loaded(
+    service: Started, images: Sequence[Path], *, connections: int, seconds: float
+) -> tuple[LoadResult, dict[str, float]]:
+    """Return what wrk saw, and the CPU milliseconds a picture of each role meanwhile."""
+    before = processes.roles(service.process.pid)
+    result = load(service.api, images, connections=connections, seconds=seconds)
+    after = processes.roles(service.process.pid)
+    used = {name: after[name].cpu_seconds - before[name].cpu_seconds for name in before}
+    return result, {name: 1000 * each / max(1, result.finished) for name, each in used.items()}
 
 
 def _said(found: Measurements) -> list[str]:

@@ -7,7 +7,9 @@ training worker stay: they hold what a new one would have to begin again.
 
 import os
 import socket
+from collections.abc import Mapping
 from time import monotonic
+from typing import Any
 
 import requests
 
@@ -17,6 +19,9 @@ from petiole.service import READY_POLL_SECONDS, Service
 
 ANNOUNCED = {"worker": "children", "downloader": "downloaders"}
 """Under which name `/readyz` lists the processes of a part."""
+
+CONSUMERS = "consumers"
+"""The same for the main processes, without which the others get nothing to do."""
 
 ROLLED = (*ANNOUNCED, parts.API)
 LOOKS = 16
@@ -87,10 +92,17 @@ def _ready(service: Service, name: str) -> set[int]:
         if kind == parts.API:
             serving = {_process_that_answers(service) for _ in range(LOOKS)}
         else:
-            serving = _announced(service, ANNOUNCED[kind])
+            serving = _served(service, ANNOUNCED[kind], group)
     except requests.RequestException:
         return set()
     return {process for process in serving if _is_of(process, group)}
+
+
+def _served(service: Service, kind: str, main_process: int) -> set[int]:
+    """Return the processes that work, once the main process of their part takes messages."""
+    document = requests.get(f"{service.plan.api_url}/readyz", timeout=HTTP_SECONDS).json()
+    takes = main_process in _announced(document, CONSUMERS)
+    return _announced(document, kind) if takes else set()
 
 
 def _process_that_answers(service: Service) -> int:
@@ -98,9 +110,8 @@ def _process_that_answers(service: Service) -> int:
     return int(document["process"])
 
 
-def _announced(service: Service, kind: str) -> set[int]:
-    """Return the processes of this host that `/readyz` lists as ready."""
-    document = requests.get(f"{service.plan.api_url}/readyz", timeout=HTTP_SECONDS).json()
+def _announced(document: Mapping[str, Any], kind: str) -> set[int]:
+    """Return the processes of this host that the document of `/readyz` lists as ready."""
     ready = [note["process"] for note in document.get(kind, []) if note["state"] == "ready"]
     members = [member.rsplit(":", 2) for member in ready]
     return {int(process) for _, host, process in members if host == socket.gethostname()}

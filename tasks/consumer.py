@@ -92,8 +92,9 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         self._stillness.mend()
 
     def on_ready(self) -> None:
-        """Say what Redis cannot promise; without an event loop, tell from Celery's timer."""
+        """Tell that messages are taken from now on, and what Redis cannot promise."""
         super().on_ready()
+        self._tell()
         redis_checks.warnings()
         if self.hub is None and self.restart_count == 0:
             self.timer.call_repeatedly(LOOK_SECONDS, self._tell)

@@ -71,9 +71,9 @@ def downloaders(store: JobStore) -> list[Note]:
     return _notes(store, "downloads")
 
 
-def consumers(store: JobStore, queue: str) -> list[Note]:
-    """Return a note for each worker that takes messages from `queue`, or should."""
-    return [note for note in _notes(store, CONSUMER) if queue in (note.consumes or ())]
+def consumers(store: JobStore, *queues: str) -> list[Note]:
+    """Return a note for each worker that takes messages from one of `queues`, or should."""
+    return [note for note in _notes(store, CONSUMER) if {*queues} & {*(note.consumes or ())}]
 
 
 def notes(store: JobStore) -> list[Note]:

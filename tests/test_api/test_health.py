@@ -47,6 +47,7 @@ def test_readyz_is_200_with_a_warm_child(client: FlaskClient) -> None:
 
     assert (ready.status_code, ready.json["warnings"]) == (200, [])
     assert ready.json["children"][0]["models"] == ["colours@1 on openvino"]
+    assert [each["consumes"] for each in ready.json["consumers"]] == [["classify"]]
     assert client.get("/readyz").status_code == 503
 
 
