@@ -98,7 +98,9 @@ def wait_for_version(service: Started, version: int) -> None:
     ref = f"imagenet@{version}"
     while monotonic() < deadline:
         children = requests.get(f"{service.api}/readyz", timeout=10).json()["children"]
-        if all(any(m.startswith(f"{ref} ") for m in child["models"]) for child in children):
+        if all(
+            any(m.startswith(f"{ref} ") for m in child.get("models") or ()) for child in children
+        ):
             return
         sleep(0.1)
     sys.exit(f"{ref} did not take over within 120 s")

@@ -33,9 +33,14 @@ class Readiness:
     downloaders: tuple[Mapping[str, Any], ...] = ()
 
     @property
+    def ready_children(self) -> int:
+        """How many classify children take pictures."""
+        return sum(child["state"] == "ready" for child in self.children)
+
+    @property
     def models(self) -> list[str]:
         """Return what the children have in memory, each version once, as `imagenet@1 on …`."""
-        return sorted({model for child in self.children for model in child["models"] or ()})
+        return sorted({model for child in self.children for model in child.get("models") or ()})
 
 
 def port_is_free(port: int) -> bool:

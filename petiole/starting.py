@@ -39,6 +39,7 @@ class Start:
         """Ask nothing yet."""
         self._plan, self._output = plan, output
         self._waiting = [part.name for part in plan.parts if part.name != REDIS]
+        self._found = Readiness("nobody was asked")
 
     def of_redis(self) -> RedisStart:
         """Return the start of the embedded server alone."""
@@ -51,8 +52,12 @@ class Start:
 
     def missing(self) -> str:
         """Ask each part that was not ready; return why the first is not, or nothing."""
-        found = probes.readiness_of(self._plan.api_url)
+        before, self._found = self._found, probes.readiness_of(self._plan.api_url)
+        found = self._found
         reasons = {name: QUESTIONS[name](self._plan, found) for name in self._waiting}
+        if found.ready_children > before.ready_children:
+            # The others are as good as ready, too; one that is late is not waited for.
+            reasons["worker"] = reasons.get("worker") or "missing: the other children"
         for name in [name for name in self._waiting if not reasons[name]]:
             self._waiting.remove(name)
             detail = DETAILS[name](found) if name in DETAILS else ""
@@ -102,7 +107,7 @@ def _no_flower(plan: Plan, _found: Readiness) -> str:
 
 def _children(found: Readiness) -> str:
     """Return how many children there are, and with which models; a late one is not waited for."""
-    number = sum(child["state"] == "ready" for child in found.children)
+    number = found.ready_children
     children = "1 child" if number == 1 else f"{number} children"
     return f"{children}, {', '.join(found.models)}" if number else ""
 

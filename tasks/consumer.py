@@ -30,6 +30,8 @@ from tasks.consumption import (
 Consumer: Any = _Consumer
 
 FLUSH_SECONDS = 0.25
+FIRST_LOOK_SECONDS = 0.3
+"""By then a server that forbids what the loop needs has ended the connection."""
 MOST_UNSENT_EVENTS = 50
 FAREWELL_SECONDS = 20.0
 REPEAT_SECONDS = 60.0
@@ -78,23 +80,27 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         super().register_with_event_loop(hub)
         self._stillness.looks = 0
         self._refusal()
+        self._turned()
+        hub.call_later(FIRST_LOOK_SECONDS, self._look)
         hub.call_repeatedly(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
         if stopping.is_under_way():
             return  # It takes nothing, as it should; Celery turns the loop in a thread meanwhile.
-        if worker_start.pool_of(self.controller) != "solo":
-            self._guard.turned()
+        self._turned()
         reason = self._why_not_consuming()
         could_take = reason is None and self._is_idle_beside_work()
         still = self._stillness.look(could_take=could_take)
         self._notice.put(self._wanted, reason or still)
         self._stillness.mend()
 
+    def _turned(self) -> None:
+        if worker_start.pool_of(self.controller) != "solo":
+            self._guard.turned()
+
     def on_ready(self) -> None:
-        """Tell that messages are taken from now on, and what Redis cannot promise."""
+        """Say what Redis cannot promise; without an event loop, tell from Celery's timer."""
         super().on_ready()
-        self._tell()
         redis_checks.warnings()
         if self.hub is None and self.restart_count == 0:
             self.timer.call_repeatedly(LOOK_SECONDS, self._tell)

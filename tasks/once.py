@@ -6,24 +6,29 @@ All of it is kept in one place, so that a test begins anew with one call.
 from collections.abc import Callable
 from functools import wraps
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+Key = ParamSpec("Key")
 T = TypeVar("T")
 
-_made: dict[Callable[[], Any], Any] = {}
+_made: dict[tuple[Any, ...], Any] = {}
 _making = RLock()
 
 
-def once(make: Callable[[], T]) -> Callable[[], T]:
-    """Return `make` such that the process calls it once, by one thread, and keeps what it gave."""
+def once(make: Callable[Key, T]) -> Callable[Key, T]:
+    """Return `make` such that the process calls it once, by one thread, and keeps what it gave.
+
+    Where it takes arguments, once for each of them.
+    """
 
     @wraps(make)
-    def kept() -> T:
-        if make not in _made:
+    def kept(*key: Key.args, **named: Key.kwargs) -> T:
+        place = (make, *key, *named.items())
+        if place not in _made:
             with _making:
-                if make not in _made:
-                    _made[make] = make()
-        made: T = _made[make]
+                if place not in _made:
+                    _made[place] = make(*key, **named)
+        made: T = _made[place]
         return made
 
     return kept

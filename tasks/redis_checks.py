@@ -98,14 +98,8 @@ def servers() -> dict[str, str]:
 
 
 @once
-def _clients() -> dict[str, Any]:
-    return {}
-
-
 def _client(url: str) -> Any:
-    if url not in _clients():
-        _clients()[url] = connect(url, patience_seconds=0.0)
-    return _clients()[url]
+    return connect(url, patience_seconds=0.0)
 
 
 def _commands_of(

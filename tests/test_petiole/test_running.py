@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from petiole import running
+from petiole.probes import Readiness
 from petiole.running import ServiceNote
 from tests.conftest import free_port
 from tests.test_end_to_end.conftest import RunningService, wait_until
@@ -174,3 +175,11 @@ def test_a_second_service_hurts_the_first_one_in_nothing(service: RunningService
     assert ended.returncode == 1
     assert ended.stderr.endswith(f": process {service.process.pid}, {service.api}\n")
     assert service.get("/metrics").text.count("petiole_http_requests_total{") >= before
+
+
+def test_a_child_that_has_no_model_yet_is_counted_as_none() -> None:
+    """Its note names no models; the others' are told."""
+    children = ({"state": "not ready"}, {"state": "ready", "models": ["imagenet@1 on openvino"]})
+    found = Readiness("", children=children)
+
+    assert (found.ready_children, found.models) == (1, ["imagenet@1 on openvino"])

@@ -1,7 +1,9 @@
 """What a real server lets us do and can promise, without leaving a trace in it."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import redis
@@ -120,6 +122,21 @@ def test_a_server_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -
     assert redis_checks.warnings() == ()
     with pytest.raises(ServiceUnavailableError, match="did not answer"):
         redis_checks.refusals(["classify"], answers_clients=True)
+
+
+def test_the_first_looks_of_many_threads_share_one_client() -> None:
+    """A client that is made twice is thrown away once, and closes what is being read from."""
+    threads = 8
+    begin = Barrier(threads)
+
+    def look(_: int) -> list[str]:
+        begin.wait()
+        return redis_checks.refusals(["classify"])
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(40):
+            once.begin_anew()
+            assert list(pool.map(look, range(threads))) == [[]] * threads
 
 
 def test_ours_promises_everything() -> None:
