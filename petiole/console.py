@@ -71,7 +71,7 @@ def is_it_running() -> str:
 
 def classify_with(reference: str) -> tuple[str, ...]:
     """Return the words of a command that classifies the sample picture with a version."""
-    return "label_image", command_line.here(SAMPLE), "--model", reference
+    return "label-image", command_line.here(SAMPLE), "--model", reference
 
 
 def next_step(purpose: str, *words: str) -> None:

@@ -101,6 +101,7 @@ def purge(
         print_json({"purged": chosen})
     else:
         typer.echo(f"{len(chosen)} pictures are deleted")
+        next_step("what is left", "jobs", "quarantine")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from model_store import ModelStoreError
-from petiole.console import errors_as_lines
+from petiole.console import errors_as_lines, next_step
 
 LOOK_SECONDS = 5.0
 
@@ -22,8 +22,12 @@ def judge(watch: Watch = False) -> None:
     if watch:
         _judge_for_ever()
     with errors_as_lines():
-        if not _judge():
-            typer.echo("no verdict is due")
+        ended = _judge()
+    if not ended:
+        typer.echo("no verdict is due")
+        next_step("which models are tried", "models", "list")
+    for model in ended:
+        next_step("what the service does now", "models", "show", model)
 
 
 def _judge_for_ever() -> None:
@@ -43,11 +47,11 @@ def _judge_for_ever() -> None:
         sleep(LOOK_SECONDS)
 
 
-def _judge() -> bool:
-    """Judge every trial and say how those ended that did; tells whether one did."""
+def _judge() -> tuple[str, ...]:
+    """Judge every trial and say how those ended that did; return their models."""
     from tasks import trials  # noqa: PLC0415 - as above
 
     ended = trials.judge_all()
     for model, outcome in ended.items():
         typer.echo(f"{model}: {outcome}")
-    return bool(ended)
+    return tuple(ended)

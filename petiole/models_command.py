@@ -125,6 +125,7 @@ def export(
         print_json({"model": card.ref, "directory": str(written)})
     else:
         _say(f"{card.ref} is in {written}; tensorflow_model_server reads {directory.absolute()}")
+        next_step("more about it", "models", "show", card.ref)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from petiole.console import AsJson, print_json
+from petiole.console import AsJson, next_step, print_json
 
 if TYPE_CHECKING:
     from tasks.job_stores.webhooks import Webhook
@@ -51,6 +51,8 @@ def resend(
         print_json({"resent": sent, "unknown": unknown})
     else:
         typer.echo(f"{len(sent)} webhooks are sent again")
+        if sent:
+            next_step("what becomes of them", "webhooks", "list")
         for task_id in unknown:
             typer.echo(f"petiole webhooks: none was given up of task {task_id!r}", err=True)
     if unknown:
@@ -105,6 +107,8 @@ def _print(waiting: Sequence["Webhook"], dead: Sequence["Webhook"]) -> None:
             cells = (escape(each.url), escape(each.reason))
             table.add_row(each.task_id, state, _time(each.at), str(each.attempts), *cells)
     Console().print(table)
+    if dead:
+        next_step("to send those again that were given up", "webhooks", "resend", "--all")
 
 
 def _time(at: float) -> str:

@@ -1,6 +1,8 @@
 """What a run prints at its end: what came of it, and what to do next."""
 
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from model_store import command_line
 from training.cross_validation import CrossValidation
@@ -12,8 +14,8 @@ from training.run import Outcome
 from training.settings import TrainingSettings
 
 
-def of_check(prepared: Prepared) -> str:
-    """Return the table of a check: pictures by label and part."""
+def of_check(prepared: Prepared, settings: TrainingSettings) -> str:
+    """Return the table of a check, pictures by label and part, and the call that trains on them."""
     data = prepared.data
     counts = prepared.split.counts(data.labels)
     width = max(len("label"), *map(len, data.labels))
@@ -22,7 +24,7 @@ def of_check(prepared: Prepared) -> str:
         numbers = "  ".join(f"{parts[name]:{len(name)}}" for name in SPLITS)
         lines.append(f"{label:{width}}  {numbers}")
     total = f"{len(data.pictures)} pictures are fine, {len(data.set_aside)} were set aside"
-    return "\n".join([*lines, total])
+    return "\n".join([*lines, total, *_training(settings)])
 
 
 def of_run(outcome: Outcome, settings: TrainingSettings, *, api_url: str = "") -> str:
@@ -36,8 +38,8 @@ def of_run(outcome: Outcome, settings: TrainingSettings, *, api_url: str = "") -
     return "\n".join(_lines(outcome, settings, api_url))
 
 
-def of_cross_validation(found: CrossValidation) -> str:
-    """Return the table of the folds and what they say together."""
+def of_cross_validation(found: CrossValidation, settings: TrainingSettings) -> str:
+    """Return the table of the folds, what they say together, and the call that publishes."""
     pooled = found.pooled
     before, after = found.error_before_temperature, pooled.after.expected_calibration_error
     n, k = pooled.pictures, len(found.folds)
@@ -54,7 +56,21 @@ def of_cross_validation(found: CrossValidation) -> str:
     if found.verdict.text:
         lines.append(f"Gate {found.verdict.text}")
     lines.append(f"Numbers: {found.document.resolve().as_uri()}")
-    return "\n".join([*lines, "Nothing was published."])
+    return "\n".join([*lines, "Nothing was published.", *_training(settings)])
+
+
+def _training(settings: TrainingSettings) -> Iterator[str]:
+    """Yield the call that trains and publishes with what was said, but the look at it alone."""
+    said = sorted(settings.model_fields_set - {"check", "cross_validate"})
+    words = [word for name in said for word in _flag(name, getattr(settings, name))]
+    yield "To train and publish:"
+    yield f"  {command_line.command('train', *words)}"
+
+
+def _flag(name: str, value: object) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    return [] if value is None else [f"--{name}", str(value)]
 
 
 def _folds(found: CrossValidation) -> Iterator[str]:
@@ -95,20 +111,31 @@ def _lines(outcome: Outcome, settings: TrainingSettings, api_url: str) -> Iterat
     if outcome.published is None:
         yield "Nothing was published."
     else:
-        yield from _published(outcome.published, api_url)
+        yield from _published(outcome.published, outcome.example, api_url)
 
 
-def _published(published: Published, api_url: str) -> Iterator[str]:
-    reference = published.reference
+def _published(published: Published, example: Path | None, api_url: str) -> Iterator[str]:
+    reference = str(published.reference)
     if published.is_new:
-        yield f"Published {reference}. It classifies with:"
+        yield f"Published {reference}."
     else:
-        yield f"{reference} is this model already; nothing new was published. It classifies with:"
-    label_image = command_line.command("label_image", "picture.jpg", "--model", str(reference))
-    yield f"  {label_image}"
-    if api_url:
-        yield f"  curl -F image=@picture.jpg '{api_url}/classify?wait=10&model={reference}'"
+        yield f"{reference} is this model already; nothing new was published."
+    if example is None:
+        yield "What it is, and how it is sent a picture:"
+        yield f"  {command_line.command('models', 'show', reference)}"
+    else:
+        yield from _classifying(command_line.here(example), reference, api_url)
     if published.production != published.version:
         in_production = f"{published.name}@{published.production}"
         yield f"In production is still {in_production}. To put {reference} there:"
         yield f"  {command_line.command('models', 'promote', str(reference))}"
+
+
+def _classifying(picture: str, reference: str, api_url: str) -> Iterator[str]:
+    """Yield calls that classify a picture, without and with a service."""
+    yield "It classifies with:"
+    yield f"  {command_line.command('label-image', picture, '--model', reference)}"
+    if api_url:
+        file, address = f"image=@{picture}", f"{api_url}/classify?wait=10&model={reference}"
+        yield f"and while the service runs (`{command_line.command('up')}`) with:"
+        yield f"  curl -F {shlex.quote(file)} {shlex.quote(address)}"

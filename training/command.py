@@ -75,10 +75,11 @@ def _run(settings: TrainingSettings, journal: Journal, api_url: ApiUrl | None) -
 
     if settings.cross_validate is not None:
         found = cross_validation.run(settings, journal)
-        print(answer.of_cross_validation(found))  # noqa: T201 - the command's answer
+        print(answer.of_cross_validation(found, settings))  # noqa: T201 - the command's answer
         return SUCCEEDED if found.verdict.passed else FAILED
     if settings.check:
-        print(answer.of_check(beginning.check(settings, journal)))  # noqa: T201 - the command's answer
+        prepared = beginning.check(settings, journal)
+        print(answer.of_check(prepared, settings))  # noqa: T201 - the command's answer
         return SUCCEEDED
     # Looked up first: a bad setting of the service is not found out after the work.
     address = api_url() if api_url else ""

@@ -28,7 +28,10 @@ from training.settings import TrainingSettings, name_of
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run ended with; `published` is None when nothing was."""
+    """What a run ended with; `published` is None when nothing was.
+
+    `example` is the file of a picture that the model has not learned from, where there is one.
+    """
 
     name: str
     published: Published | None
@@ -36,6 +39,7 @@ class Outcome:
     evaluation: Evaluation
     verdict: Verdict
     written: tuple[Path, ...]
+    example: Path | None = None
 
     @property
     def version(self) -> int | None:
@@ -80,7 +84,15 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
     journal.event("report written", path=str(page), version=version)
     written = _write_files(settings, trained, verdict, journal)
     journal.event("run finished", version=version)
-    return Outcome(start.name, published, page, found, verdict, written)
+    example = _example(settings, prepared)
+    return Outcome(start.name, published, page, found, verdict, written, example)
+
+
+def _example(settings: TrainingSettings, prepared: Prepared) -> Path | None:
+    """Return a test picture that is a file of its own: in the folder, or beside the list."""
+    path = prepared.split.testing[0].path
+    files = (settings.image_dir / path, settings.image_dir.parent / path)
+    return next((file for file in files if file.is_file()), None)
 
 
 def _refuse(settings: TrainingSettings) -> None:

@@ -51,10 +51,11 @@ def test_a_verdict_that_is_due_is_carried_out_and_said(store: ModelStore) -> Non
     shown, ended = models("show", "colours"), models("judge")
 
     assert (early.exit_code, early.stdout) == (0, "no verdict is due\n")
+    assert "petiole models list\n" in early.stderr
     assert "carries it out after its next comparison; where none may, `petiole models judge`" in (
         shown.stdout
     )
-    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert (ended.exit_code, "petiole models show colours\n" in ended.stderr) == (0, True)
     assert ended.stdout.startswith("colours: promoted: agreement 1.000 on 10 pictures")
     assert store.resolve("colours") == ("colours", 2)
 

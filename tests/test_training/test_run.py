@@ -1,7 +1,10 @@
 """The whole command on drawn pictures: what it prints, writes and publishes."""
 
 import json
+import os
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, serving
+from tests.conftest import ROOT
 from tests.test_training.conftest import (
     COLOURS,
     SERVICE,
@@ -31,11 +35,23 @@ def _page(run: FinishedRun) -> Path:
 def test_a_run_ends_with_a_published_version(finished_run: FinishedRun) -> None:
     """And with the lines that say how to use it."""
     assert finished_run.ended.returncode == 0, finished_run.ended.stderr
-    assert "Published drawn@1. It classifies with:" in finished_run.ended.stdout
+    assert "Published drawn@1.\nIt classifies with:\n" in finished_run.ended.stdout
     assert "In production" not in finished_run.ended.stdout
-    assert f"curl -F image=@picture.jpg '{SERVICE}/classify?wait=10&model=drawn@1'" in (
-        finished_run.ended.stdout
+    assert re.search(
+        rf"curl -F 'image=@.+' '{SERVICE}/classify\?wait=10&model=drawn@1'",
+        finished_run.ended.stdout,
     )
+
+
+def test_the_printed_call_works_as_it_stands(finished_run: FinishedRun) -> None:
+    """With a picture that the model has not learned from, whose name is quoted."""
+    (call,) = re.findall(r"^  (.* label-image .*)$", finished_run.ended.stdout, re.MULTILINE)
+    environment = {**os.environ, "PETIOLE_MODELS_STORE_URL": finished_run.store_url}
+    ended = subprocess.run(
+        shlex.split(call), cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert re.fullmatch(r"((< 0| *\d+)\.\d %  .+\n)+", ended.stdout)
 
 
 def test_the_card_has_labels_preprocessing_and_metrics_of_the_run(
@@ -157,7 +173,7 @@ def test_the_same_command_does_not_publish_the_same_model_again(
     said = capfd.readouterr()
     assert code == 0
     assert "drawn@1 is this model already, so it is not published again" in said.err
-    assert "drawn@1 is this model already; nothing new was published. It classifies" in said.out
+    assert "drawn@1 is this model already; nothing new was published.\n" in said.out
     assert "Published" not in said.out
     assert _store(finished_run).versions("drawn") == (1,)
 
@@ -170,7 +186,7 @@ def test_a_later_version_says_what_is_in_production(
         assert finished_run.train_here("--name", "later", *flags) == 0
 
     said = capfd.readouterr().out
-    assert "Published later@2. It classifies with:" in said
+    assert "Published later@2.\n" in said
     assert "In production is still later@1. To put later@2 there:" in said
     assert "petiole models promote later@2\n" in said
 
@@ -219,7 +235,8 @@ def test_a_check_only_looks(finished_run: FinishedRun, capfd: pytest.CaptureFixt
 
     said = capfd.readouterr().out
     assert code == 0
-    assert "72 pictures are fine, 0 were set aside" in said
+    assert "72 pictures are fine, 0 were set aside\nTo train and publish:\n" in said
+    assert "--check" not in said
     assert all(label in said for label in COLOURS)
     assert not (finished_run.root / "none").exists()
 
