@@ -168,7 +168,7 @@ def _report(
         version=ending.version,
         settings=start.settings.model_dump(mode="json"),
         versions=record.versions(),
-        data=RunData(prepared.split.counts(data.labels), data.set_aside),
+        data=RunData(prepared.split.counts(data.labels), data.set_aside, data.given_parts),
         phases_seconds=dict(ending.journal.phases_seconds),
         curves={name: list(values) for name, values in head.curves.values.items()},
         data_fingerprint=data.fingerprint,

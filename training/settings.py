@@ -3,6 +3,7 @@
 The names are those of the tutorial's `retrain.py`, so that its command lines go on working.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,14 +15,17 @@ from model_store.references import is_name
 from training.errors import SettingsError
 
 
-def _no_address(value: Any) -> Any:
+def _place(value: Any) -> Any:
     # Before it is a Path, which makes one slash of two.
-    if "://" in str(value):
-        raise ValueError("it is an address; give a folder, .zip or .csv of this machine")
-    return value
+    if "://" not in str(value):
+        return Path(value) if isinstance(value, str) else value
+    if not re.fullmatch(r"s3://[^/?#]+(/[^?#]*)?", str(value)):
+        raise ValueError("it is an address; give s3://bucket/prefix or what is on this machine")
+    return str(value).rstrip("/")
 
 
-Pictures = Annotated[Path, BeforeValidator(_no_address)]
+Pictures = Annotated[Path | str, BeforeValidator(_place)]
+SplitBy = Literal["auto", "folder", "content"]
 Percentage = Annotated[int, Field(ge=1, le=80)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Balance = Literal["uniform", "weights", "none"]
@@ -51,9 +55,17 @@ class TrainingSettings(BaseModel):
     image_dir: Pictures = Field(
         description=(
             "Folder with one folder of pictures for each label (folders inside those are read "
-            "too), a zip archive of such a folder, or a CSV file with the columns path, label "
-            "and, if pictures belong together, group."
+            "too), a zip or tar archive of such a folder, s3://bucket/prefix, or a CSV file with "
+            "the columns path, label and, if pictures belong together, group."
         )
+    )
+    split: SplitBy = Field(
+        default="auto",
+        description=(
+            "folder: the folders train, valid and test around the label folders, or in each of "
+            "them, are kept as the split; content: outer folders are labels, whatever they are "
+            "called, and content decides the split; auto: folder, where there are such folders."
+        ),
     )
     name: str = Field(
         default="",
@@ -236,6 +248,12 @@ class TrainingSettings(BaseModel):
     )
 
     @property
+    def pictures_name(self) -> str:
+        """What the pictures are called: the last part of their place."""
+        place = self.image_dir
+        return place.rpartition("/")[2] if isinstance(place, str) else place.resolve().name
+
+    @property
     def backbone_reference(self) -> str:
         """The backbone that was asked for; `tfhub_module` goes first."""
         return f"hub:{self.tfhub_module}" if self.tfhub_module else self.backbone
@@ -278,13 +296,18 @@ def name_of(settings: TrainingSettings) -> str:
     Raises:
         SettingsError: that is no name that the store takes.
     """
-    name = settings.name or settings.image_dir.resolve().stem.lower()
+    name = settings.name or name_from(settings.pictures_name)
     if not is_name(name):
         raise SettingsError(
             f"name is {name!r}; give --name with at most 64 lower-case letters, digits, dots, "
             "dashes and underscores"
         )
     return name
+
+
+def name_from(pictures_name: str) -> str:
+    """Return the model's name that goes with pictures of this name, an archive's without ending."""
+    return Path(pictures_name).stem.removesuffix(".tar").lower()
 
 
 def _sentence(exc: ValidationError) -> str:
