@@ -8,7 +8,7 @@ import pytest
 
 from tests.test_training.conftest import check, draw, encode, fill
 from training.errors import DataError
-from training.pictures import sources, split
+from training.pictures import data, inspection, sources, split
 from training.pictures.parts import SPLITS
 from training.pictures.split import Split
 
@@ -168,3 +168,16 @@ def test_a_manifest_may_name_the_parts(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(text.replace("test", "dev"))
     with pytest.raises(DataError, match="line 3: split is 'dev'; expected train, valid or test"):
         sources.open_source(tmp_path / "m.csv")
+
+
+def test_every_picture_judges_once_in_cross_validation(tmp_path: Path) -> None:
+    """The parts of the set are put together, and nothing is a leak between them."""
+    root = _divided(tmp_path / "p")
+    image = draw(77, side=120)
+    (root / "test/rose/seen.png").write_bytes(encode(image))
+    (root / "train/rose/alike.jpg").write_bytes(encode(image, "JPEG", quality=60))
+    cache = inspection.findings_cache(tmp_path / "findings")
+    source = sources.open_source(root)
+
+    found = data.check(source, cache, advance=lambda done, total: None, keep_parts=False)
+    assert (len(found.pictures), found.given_parts, found.set_aside) == (32, (), ())
