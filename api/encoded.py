@@ -24,7 +24,7 @@ def decoded(text: str) -> bytes:
             raise MalformedRequestError("the data: URL has no ;base64, part")
     if "%" in text:
         text = unquote(text)
-    text = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
+    text = "".join(text.split()).translate(_URL_SAFE)
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as exc:

@@ -1,12 +1,13 @@
 """Folders of a split, as data sets are handed on, and how they are told from labels."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.test_training.conftest import check, draw, encode, fill
+from tests.test_training.conftest import FinishedRun, check, draw, encode, fill
 from training.errors import DataError
 from training.pictures import data, inspection, sources, split
 from training.pictures.parts import SPLITS
@@ -80,9 +81,11 @@ def test_pictures_of_the_test_part_that_train_too_are_left_out_of_training(tmp_p
     (root / "test/rose/seen.png").write_bytes(encode(image))
     (root / "train/rose/same.png").write_bytes(encode(image))
     (root / "train/rose/alike.jpg").write_bytes(encode(image, "JPEG", quality=60))
+    shutil.copy(root / "valid/rose/100.png", root / "train/rose/again.png")
     found = check(root)
 
     assert {one.path: one.reason for one in found.set_aside} == {
+        "train/rose/again.png": "it is a copy of valid/rose/100.png",
         "train/rose/same.png": "it is a copy of test/rose/seen.png",
         "train/rose/alike.jpg": "one of the testing part looks the same or has its group: "
         "test/rose/seen.png",
@@ -181,3 +184,19 @@ def test_every_picture_judges_once_in_cross_validation(tmp_path: Path) -> None:
 
     found = data.check(source, cache, advance=lambda done, total: None, keep_parts=False)
     assert (len(found.pictures), found.given_parts, found.set_aside) == (32, (), ())
+
+
+def test_a_run_is_judged_on_the_sets_own_test_part(
+    finished_run: FinishedRun, tmp_path: Path
+) -> None:
+    """Report and page say how many pictures that were, and that the parts are the set's own."""
+    root = _divided(tmp_path / "p")
+    fill(root / "test", "rose", 4, first=500)
+    flags = ("--image_dir", str(root), "--name", "divided", "--no-publish")
+    assert finished_run.train_here(*flags, "--runs_dir", str(tmp_path / "runs")) == 0
+
+    (page,) = (tmp_path / "runs").glob("*/report.html")
+    report = json.loads(page.with_suffix(".json").read_text())
+    assert report["evaluation"]["pictures"] == 14
+    assert report["run"]["data"]["given_parts"] == ["training", "validation", "testing"]
+    assert "these parts are its own: training, validation, testing" in page.read_text()

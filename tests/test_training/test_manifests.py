@@ -1,5 +1,6 @@
 """CSV files as spreadsheets write them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_a_manifest_is_read_however_it_was_written(
     assert sources.open_source(tmp_path / "m.csv").entries() == (ENTRY,)
 
 
-def test_utf16_without_a_mark_big_endian_has_one(tmp_path: Path) -> None:
+def test_utf16_may_have_its_bytes_in_either_order(tmp_path: Path) -> None:
     """Both orders of bytes are known by their mark."""
     text = "\ufeffpath,label,group\npictures/a b.png,Ähre,plant 1\n"
     (tmp_path / "m.csv").write_bytes(text.encode("utf-16-be"))
@@ -47,3 +48,12 @@ def test_a_file_with_a_backslash_in_its_name_is_found(tmp_path: Path) -> None:
 
     (entry,) = sources.open_source(tmp_path / "m.csv").entries()
     assert entry.path == "a\\b.png"
+
+
+def test_a_pipe_in_a_manifest_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "m.csv").write_text("path,label\na.png,rose\n")
+
+    with pytest.raises(OSError, match="it is no regular file"):
+        sources.open_source(tmp_path / "m.csv").read("a.png")
