@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 IMAGE ?=
+BASE ?= HEAD~1
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -20,10 +21,10 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench swap-bench train-bench screenshots chaos chaos-peers lock clean
+.PHONY: help setup run demo test check format bench bench-against swap-bench train-bench screenshots chaos chaos-peers lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) $(MODEL) ## install what the lock names and the default model (done by the others)
 
@@ -34,7 +35,7 @@ demo: setup ## classify pictures and print their labels: make demo [IMAGE="a.jpg
 	@exec $(BIN)/petiole demo $(IMAGE)
 
 test: setup ## run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: $(INSTALLED) ## check format, lint, types and import directions
 	@$(BIN)/ruff format --check .
@@ -48,6 +49,9 @@ format: $(INSTALLED) ## format the code and sort its imports
 
 bench: setup ## measure the service against the bare loop on this machine
 	@$(BIN)/python -m benchmarks.service
+
+bench-against: setup ## measure the service beside that of an earlier commit: make bench-against BASE=commit
+	@$(BIN)/python -m benchmarks.against $(BASE) --document docs/performance.md
 
 swap-bench: setup ## measure the latency while a version takes over
 	@$(BIN)/python -m benchmarks.swap

@@ -26,6 +26,7 @@ class Wire:
         self._server = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._ends: list[socket.socket] = []
         self._stranded: frozenset[socket.socket] = frozenset()
+        self._silent: frozenset[socket.socket] = frozenset()
         self.port = int(self._server.getsockname()[1])
         Thread(target=self._accept, name="wire", daemon=True).start()
 
@@ -43,6 +44,13 @@ class Wire:
         So does a server that was left behind by a failover, to which a proxy still holds them.
         """
         self._stranded = frozenset(self._ends)
+
+    def silence(self) -> None:
+        """Let nothing through any more on the connections that are there now; new ones are whole.
+
+        So does a router that has forgotten them: neither end ever hears that they are gone.
+        """
+        self._silent = frozenset(self._ends)
 
     def close(self) -> None:
         """End every connection."""
@@ -72,6 +80,8 @@ class Wire:
         with suppress(OSError):
             while chunk := source.recv(CHUNK_BYTES):
                 self._whole.wait()
+                if source in self._silent:
+                    continue
                 if WAITS in chunk and source in self._stranded:
                     sleep(WAIT_SECONDS)
                     source.sendall(NOTHING_CAME)

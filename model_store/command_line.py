@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program as wrong usage."""
-        end = "" if message.endswith("?") else f"; `{self._help()}` has all of them"
+        end = "" if message.endswith("?") else f"; `{self.call('--help')}` has all of them"
         self.exit(2, f"{self.prog}: {message}{end}\n")
 
     def _explained(self, unknown: Sequence[str]) -> str:
@@ -82,6 +82,7 @@ class Parser(argparse.ArgumentParser):
         known = (name for action in self._actions for name in action.option_strings[:1])
         return f"there is no {flag}{did_you_mean(flag, known)}"
 
-    def _help(self) -> str:
+    def call(self, flag: str) -> str:
+        """Return a call of this program with one flag, as it works here."""
         program, *words = self.prog.split()
-        return command(*words, "--help") if program == PROGRAM else f"{self.prog} --help"
+        return command(*words, flag) if program == PROGRAM else f"{self.prog} {flag}"

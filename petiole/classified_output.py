@@ -38,7 +38,7 @@ class OnePicture:
         if outcome.task is None:
             return
         for rank, prediction in enumerate(outcome.task.predictions):
-            line = f"{_share(prediction)}  {printable(prediction.label)}"
+            line = f"{share(prediction.probability)}  {printable(prediction.label)}"
             _print(typer.style(line, bold=True) if rank == 0 else line)
         task = outcome.task
         footer = f"{task.model}@{task.model_version}, {task.timings_ms.total:.0f} ms"
@@ -53,16 +53,18 @@ class ManyPictures:
 
     def __init__(self, names: Sequence[str]) -> None:
         """Align by the longest of the names."""
-        self._width = min(LONGEST_NAME, max(len(printable(name)) for name in names))
+        self._width = name_width(names)
 
     def add(self, name: str, outcome: Outcome[Any]) -> None:
         """Print the name, the best label, and those that were asked for beyond it."""
         if outcome.task is None:
             return
         best, *others = outcome.task.predictions
-        more = "".join(f",  {_share(each).strip()} {printable(each.label)}" for each in others)
+        more = "".join(
+            f",  {share(each.probability).strip()} {printable(each.label)}" for each in others
+        )
         label = typer.style(printable(best.label), bold=True)
-        _print(f"{printable(name):{self._width}}  {_share(best)}  {label}{more}")
+        _print(f"{printable(name):{self._width}}  {share(best.probability)}  {label}{more}")
 
     def end(self) -> None:
         """Write nothing more."""
@@ -138,11 +140,14 @@ def _columns(prediction: Prediction, task: ClassifiedTask) -> tuple[object, ...]
     return (*label, task.model, task.model_version, task.task_id)
 
 
-def _share(prediction: Prediction) -> str:
+def name_width(names: Sequence[str]) -> int:
+    """Return the width of a column of names: that of the longest, within a limit."""
+    return min(LONGEST_NAME, max(len(printable(name)) for name in names))
+
+
+def share(probability: float) -> str:
     """Return a probability in seven characters."""
-    if prediction.probability < SMALLEST_SHARE:
-        return "< 0.1 %"
-    return f"{100 * prediction.probability:5.1f} %"
+    return "< 0.1 %" if probability < SMALLEST_SHARE else f"{100 * probability:5.1f} %"
 
 
 def _print(line: str) -> None:

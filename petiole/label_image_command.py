@@ -1,72 +1,81 @@
-"""`petiole label_image`: classifies pictures without any server, from the store or a frozen graph.
+"""`petiole label-image`: classifies pictures without any server, from the store or a frozen graph.
 
-The flags of TensorFlow's label_image.py work as they did. Labels go to stdout; a picture that
+It takes files, folders, and `-` for a picture that is piped in. Labels go to stdout; a picture that
 cannot be classified is one line on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+`petiole label_image` is the same and prints what TensorFlow's label_image.py printed, whose flags
+work as they did.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from model_store import ModelStoreError, command_line, heavy
 from model_store.settings import ModelSettings
+from petiole import labelled, named_pictures
 from petiole.console import USAGE_ERRORS, open_store, progress, why_no_file
+from petiole.labelled import Labelled, Ranked
+from petiole.named_pictures import NamedPicture, NoPictureError
 from training.errors import SettingsError, TrainingError
 
 SUCCEEDED, FAILED, WRONG_USAGE = 0, 1, 2
-PROGRAM = "petiole label_image"
+AS_IT_WAS = "label_image"
+TOP_K = 5
 
-Ranked = list[tuple[str, float]]
-"""Labels with their scores, best first."""
+_DESCRIPTION = """
+Classify pictures without any server: files, folders, or - for one that is piped in.
+"""
 
 Classify = Callable[[bytes], Ranked]
 
 
-@dataclass(frozen=True)
-class _Labelled:
-    """What came of one picture: labels, or the reason why there are none."""
-
-    path: str
-    ranked: Ranked
-    problem: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it for `--json`."""
-        if self.problem:
-            return {"path": self.path, "error": self.problem}
-        predictions = [{"label": label, "probability": score} for label, score in self.ranked]
-        return {"path": self.path, "predictions": predictions}
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Do what the arguments say and return the exit code."""
-    options = _parser().parse_args(arguments)
-    pictures = [*options.pictures, *filter(None, [options.image])]
+def main(arguments: Sequence[str], *, name: str = AS_IT_WAS) -> int:
+    """Do what the arguments say and return the exit code; by `name` the output is chosen."""
+    options = _parser(name).parse_args(arguments)
+    words = [*options.pictures, *filter(None, [options.image])]
     try:
-        if not pictures:
-            raise SettingsError("no picture is given; name one or more files")
+        pictures = _pictures(words)
+        options.top_k = options.top_k or (1 if name != AS_IT_WAS and len(pictures) > 1 else TOP_K)
         with progress():
             classify = _from_graph(options) if options.graph else _from_store(options)
-            labelled = [_label(picture, classify) for picture in pictures]
-    except (SettingsError, *USAGE_ERRORS) as exc:
-        return _refuse(str(exc), WRONG_USAGE)
+            found = [_label(picture, classify, name) for picture in pictures]
+    except (SettingsError, NoPictureError, *USAGE_ERRORS) as exc:
+        return _refuse(name, str(exc), WRONG_USAGE)
     except (ModelStoreError, TrainingError) as exc:
-        return _refuse(str(exc), FAILED)
-    return _print(labelled, as_json=options.as_json)
+        return _refuse(name, str(exc), FAILED)
+    return _print(found, name, as_json=options.as_json)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = command_line.Parser(PROGRAM, description=__doc__, allow_abbrev=False)
+def _pictures(words: Sequence[str]) -> list[NamedPicture]:
+    """Return the pictures that are named; a file is looked at only when it is its turn.
+
+    Raises:
+        SettingsError: none is.
+        NoPictureError: a folder has none, or nothing is piped in.
+    """
+    if not words:
+        raise SettingsError("no picture is given; name files or folders, or - for a pipe")
+    return [picture for word in words for picture in _pictures_of(word)]
+
+
+def _pictures_of(word: str) -> list[NamedPicture]:
+    if word == named_pictures.STANDARD_INPUT or Path(word).is_dir():
+        return named_pictures.named([word])
+    return [NamedPicture(word, word)]
+
+
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = command_line.Parser(f"petiole {name}", description=_DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
-    add("pictures", nargs="*", metavar="PICTURE")
+    add("pictures", nargs="*", metavar="PICTURE", help="Files, folders, or -.")
     add("--image", help="One more picture, as label_image.py had it.")
     add("--model", default=ModelSettings().default_model, help="name, name@version or name@alias.")
-    add("--top_k", "--top-k", type=int, default=5, help="How many labels (default: 5).")
+    text = "How many labels (default: 5; of several pictures 1, except in label_image)."
+    add("--top_k", "--top-k", type=int, help=text)
     add("--json", action="store_true", dest="as_json", help="Print one JSON document.")
     old = parser.add_argument_group("a frozen graph instead of the store, as label_image.py had it")
     old.add_argument("--graph", type=Path, help="Frozen graph (.pb).")
@@ -116,40 +125,39 @@ def _from_graph(options: argparse.Namespace) -> Classify:
     return classify
 
 
-def _label(picture: str, classify: Classify) -> _Labelled:
-    if reason := why_no_file(picture, command="label_image"):
-        return _Labelled(picture, [], reason)
-    path = Path(picture)
+def _label(named: NamedPicture, classify: Classify, name: str) -> Labelled:
     try:
-        return _Labelled(str(path), classify(path.read_bytes()))
+        return Labelled(named.name, classify(_upload(named, name)))
     except OSError as exc:
-        return _Labelled(str(path), [], f"cannot be read: {exc.strerror}")
-    except ModelStoreError as exc:
-        return _Labelled(str(path), [], str(exc))
+        return Labelled(named.name, [], f"cannot be read: {exc.strerror}")
+    except (ModelStoreError, NoPictureError) as exc:
+        return Labelled(named.name, [], str(exc))
 
 
-def _print(labelled: Sequence[_Labelled], *, as_json: bool) -> int:
+def _upload(named: NamedPicture, name: str) -> bytes:
+    if isinstance(named.picture, bytes):
+        return named.picture
+    if reason := why_no_file(str(named.picture), command=name):
+        raise NoPictureError([reason])
+    return Path(named.picture).read_bytes()
+
+
+def _print(found: Sequence[Labelled], name: str, *, as_json: bool) -> int:
     if as_json:
-        documents = [each.to_dict() for each in labelled]
+        documents = [each.to_dict() for each in found]
         typer.echo(json.dumps({"pictures": documents}, indent=2, ensure_ascii=False))
     else:
-        for line in _lines(labelled):
+        lines = labelled.as_it_was if name == AS_IT_WAS else labelled.short
+        for line in lines(found):
             typer.echo(line)
-    problems = [each for each in labelled if each.problem]
+    problems = [each for each in found if each.problem]
     for each in problems:
-        _refuse(f"{each.path}: {each.problem}", FAILED)
+        _refuse(name, f"{each.path}: {each.problem}", FAILED)
     return FAILED if problems else SUCCEEDED
 
 
-def _lines(labelled: Sequence[_Labelled]) -> Iterator[str]:
-    for each in labelled:
-        if len(labelled) > 1 and each.ranked:
-            yield f"{each.path}:"
-        yield from (f"{label} {score}" for label, score in each.ranked)
-
-
-def _refuse(text: str, code: int) -> int:
-    typer.echo(f"{PROGRAM}: {text}", err=True)
+def _refuse(name: str, text: str, code: int) -> int:
+    typer.echo(f"petiole {name}: {text}", err=True)
     return code
 
 

@@ -54,7 +54,7 @@ def _why_none(word: str) -> str:
         return ""
     if word == STANDARD_INPUT:
         is_person = sys.stdin.isatty()
-        return "reads a picture that is piped in: petiole classify - < a.jpg" if is_person else ""
+        return "reads a picture that is piped in, as by < a.jpg; none is" if is_person else ""
     if "://" in word:
         return "is an address that cannot be fetched; it must begin with http:// or https://"
     return _why_no_file(Path(word))

@@ -1,4 +1,4 @@
-"""`petiole train` and `petiole label_image`: their flags are read where their names come from."""
+"""`petiole train` and `petiole label-image`: their flags are read where their names come from."""
 
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,17 @@ if TYPE_CHECKING:
 # Flags with underscores, and a list of them as long as retrain.py's, are the programs' own.
 _AS_IT_IS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
+LABELLING = {
+    "label-image": "Classify pictures, folders or a pipe without any server.",
+    "label_image": "The same, with the output of TensorFlow's label_image.py.",
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add both commands to the command line."""
     app.command("train", context_settings=_AS_IT_IS, add_help_option=False)(train)
-    app.command("label_image", context_settings=_AS_IT_IS, add_help_option=False)(label_image)
+    for name, text in LABELLING.items():
+        app.command(name, context_settings=_AS_IT_IS, add_help_option=False, help=text)(label)
 
 
 def train(context: typer.Context) -> None:
@@ -38,8 +44,8 @@ def _enqueue(settings: "TrainingSettings") -> int:
     return enqueue_command.enqueue(settings)
 
 
-def label_image(context: typer.Context) -> None:
-    """Classify pictures without any server; see `petiole label_image --help`."""
+def label(context: typer.Context) -> None:
+    """Hand the words of either command on."""
     from petiole import label_image_command  # noqa: PLC0415
 
-    raise typer.Exit(label_image_command.main(context.args))
+    raise typer.Exit(label_image_command.main(context.args, name=str(context.info_name)))

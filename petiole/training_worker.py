@@ -28,7 +28,8 @@ from tasks.errors import CAN_HEAL, ServiceUnavailableError
 from tasks.job_stores import SUCCESS
 from tasks.settings import TasksSettings
 from training import errors as training_errors
-from training.settings import TrainingPlaces, name_from
+from training.image_dir import model_name_from
+from training.settings import TrainingPlaces
 from training.tasks import NAME, PhaseProgress, Trained
 
 DAY_SECONDS = 24 * 3600
@@ -74,7 +75,7 @@ class RecordedTask(Task):  # type: ignore[type-arg]
         pictures = Path(str(settings.get("image_dir", "")))
         return training_jobs.claim(
             str(self.request.id),
-            model=str(settings.get("name") or name_from(pictures.name)),
+            model=str(settings.get("name") or model_name_from(pictures.name)),
             pictures=pictures.name,
             retries=self.request.retries,
         )

@@ -152,8 +152,20 @@ class Channel(_Channel):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Connect; from then on kombu's timers survive every reply, and try again."""
+        self._own_client: Any = None
         super().__init__(*args, **options)
         self.connection_errors = (*self.connection_errors, RedisError)
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """Return the client of this channel's connections; kombu makes one for each command.
+
+        To make one takes as long as half a command: a twentieth of a busy worker's main process.
+        """
+        if asynchronous:
+            return super()._create_client(asynchronous)
+        if self._own_client is None or self._own_client.connection_pool is not self.pool:
+            self._own_client = super()._create_client()
+        return self._own_client
 
 
 class Transport(_Transport):  # type: ignore[misc]

@@ -2,9 +2,7 @@
 
 import os
 
-ORIGINAL_ENVIRONMENT = dict(os.environ)
-# Before anything of ours is imported: Celery reads its settings once.
-os.environ |= {
+EAGER = {
     "CELERY_TASK_ALWAYS_EAGER": "1",
     "CELERY_BROKER_URL": "memory://",
     "CELERY_RESULT_BACKEND": "cache+memory://",
@@ -12,6 +10,10 @@ os.environ |= {
     "PETIOLE_TASKS_IMAGE_STORE_URL": "memory://",
     "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
 }
+# The processes of pytest-xdist inherit what their parent has set here.
+ORIGINAL_ENVIRONMENT = {n: value for n, value in os.environ.items() if EAGER.get(n) != value}
+# Before anything of ours is imported: Celery reads its settings once.
+os.environ |= EAGER
 
 import logging
 import socket
@@ -32,6 +34,9 @@ from petiole import parts
 from tasks import once, stores
 from tests import browser as real_browser
 from tests import colour_model
+from tests.lanes import pytest_collection_modifyitems, pytest_runtest_setup
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup"]
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from model_store import command_line
+from training import flag_groups
 from training.errors import SettingsError
 from training.settings import TrainingSettings, settings_of
 
@@ -34,7 +35,6 @@ COMMENT_WIDTH = 96
 
 _DESCRIPTION = """
 Train a model on a folder of pictures, judge it, and publish it so that it serves.
-Every flag may also be a line `name = value` of a TOML file given with --config.
 """
 
 
@@ -78,30 +78,54 @@ def _fields() -> list[tuple[str, FieldInfo]]:
     return list(TrainingSettings.model_fields.items())
 
 
-def _parser(program: str) -> command_line.Parser:
+def _parser(program: str, *, whole: bool = False) -> command_line.Parser:
     parser = command_line.Parser(
         program,
+        usage=f"{program} --image_dir FOLDER [flags]",
         description=_DESCRIPTION,
+        formatter_class=flag_groups.Formatter,
+        add_help=False,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("--config", metavar="FILE", help="TOML file; flags go before its values.")
-    parser.add_argument(
-        *_spellings("print_config"),
-        action=_PrintConfig,
-        nargs=0,
-        help="Print a file for --config, with every field, its meaning and its default, and stop.",
-    )
-    parser.add_argument(
-        "--enqueue",
-        action="store_true",
-        help="Let a training worker do it (make run with PETIOLE_UP_TRAINING=1 has one).",
-    )
+    flags = flag_groups.Flags(parser, whole=whole)
+    flags.place_others(flag_groups.WITHOUT_MEANING, tuple(WITHOUT_MEANING))
+    _add_helps(parser, program)
+    _add_own(flags)
     for name, field in _fields():
-        parser.add_argument(*_spellings(name), dest=name, **_options(field))
+        flags.add(*_spellings(name), dest=name, **_options(field))
     for name, reason in WITHOUT_MEANING.items():
-        parser.add_argument(*_spellings(name), dest=name, help=f"Has no meaning: {reason}.")
+        flags.add(*_spellings(name), dest=name, metavar="", help=f"Nothing: {reason}.")
+    parser.epilog = _epilog(parser, flags)
     return parser
+
+
+def _epilog(parser: command_line.Parser, flags: flag_groups.Flags) -> str:
+    number = len(flags.hidden)
+    more = f"`{parser.call('--help-all')}` shows {number} more flags. " if number else ""
+    return f"{more}Each may be written with dashes, too: --image-dir."
+
+
+def _add_helps(parser: command_line.Parser, program: str) -> None:
+    parser.add_argument("-h", "--help", action="help", help="Show the flags that most need.")
+    parser.add_argument(
+        *("--help-all", "--help_all"),
+        action=flag_groups.HelpAll,
+        nargs=0,
+        whole=lambda: _parser(program, whole=True),
+        help="Show every flag.",
+    )
+
+
+def _add_own(flags: flag_groups.Flags) -> None:
+    """Add what is no setting of a run."""
+    text = "TOML file with lines `name = value`; flags go before them."
+    flags.add("--config", dest="config", metavar="FILE", help=text)
+    text = "Print such a file with every field, its meaning and its default, and stop."
+    spellings = _spellings("print_config")
+    flags.add(*spellings, dest="print_config", action=_PrintConfig, nargs=0, help=text)
+    text = "Let a training worker do it (make run with PETIOLE_UP_TRAINING=1 has one)."
+    flags.add("--enqueue", dest="enqueue", action="store_true", help=text)
 
 
 class _PrintConfig(argparse.Action):

@@ -3,28 +3,18 @@
 The names are those of the tutorial's `retrain.py`, so that its command lines go on working.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_store.references import is_name
+from training import image_dir
 from training.errors import SettingsError
+from training.image_dir import PicturesPlace
 
-
-def _place(value: Any) -> Any:
-    # Before it is a Path, which makes one slash of two.
-    if "://" not in str(value):
-        return Path(value) if isinstance(value, str) else value
-    if not re.fullmatch(r"s3://[^/?#]+(/[^?#]*)?", str(value)):
-        raise ValueError("it is an address; give s3://bucket/prefix or what is on this machine")
-    return str(value).rstrip("/")
-
-
-Pictures = Annotated[Path | str, BeforeValidator(_place)]
 SplitBy = Literal["auto", "folder", "content"]
 Percentage = Annotated[int, Field(ge=1, le=80)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -42,8 +32,7 @@ class TrainingPlaces(BaseSettings):
 
     directory: Path = Field(
         default=Path("var/training"),
-        description="Directory of training: features that are kept between runs, and the runs'"
-        " reports.",
+        description="Directory of training: features kept between runs, and the runs' reports.",
     )
 
 
@@ -52,19 +41,18 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image_dir: Pictures = Field(
+    image_dir: PicturesPlace = Field(
         description=(
-            "Folder with one folder of pictures for each label (folders inside those are read "
-            "too), a zip or tar archive of such a folder, s3://bucket/prefix, or a CSV file with "
-            "the columns path, label and, if pictures belong together, group."
+            "Folder with one folder of pictures for each label, an archive of such a folder, "
+            "s3://bucket/prefix, or a CSV file with the columns path, label and group."
         )
     )
     split: SplitBy = Field(
         default="auto",
         description=(
-            "folder: the folders train, valid and test around the label folders, or in each of "
-            "them, are kept as the split; content: outer folders are labels, whatever they are "
-            "called, and content decides the split; auto: folder, where there are such folders."
+            "folder: folders train, valid and test around or in the label folders are kept as "
+            "the split; content: outer folders are labels whatever they are called, and content "
+            "divides; auto: folder, where there are such folders."
         ),
     )
     name: str = Field(
@@ -250,8 +238,7 @@ class TrainingSettings(BaseModel):
     @property
     def pictures_name(self) -> str:
         """What the pictures are called: the last part of their place."""
-        place = self.image_dir
-        return place.rpartition("/")[2] if isinstance(place, str) else place.resolve().name
+        return image_dir.name_at(self.image_dir)
 
     @property
     def backbone_reference(self) -> str:
@@ -296,18 +283,13 @@ def name_of(settings: TrainingSettings) -> str:
     Raises:
         SettingsError: that is no name that the store takes.
     """
-    name = settings.name or name_from(settings.pictures_name)
+    name = settings.name or image_dir.model_name_from(settings.pictures_name)
     if not is_name(name):
         raise SettingsError(
             f"name is {name!r}; give --name with at most 64 lower-case letters, digits, dots, "
             "dashes and underscores"
         )
     return name
-
-
-def name_from(pictures_name: str) -> str:
-    """Return the model's name that goes with pictures of this name, an archive's without ending."""
-    return Path(pictures_name).stem.removesuffix(".tar").lower()
 
 
 def _sentence(exc: ValidationError) -> str:

@@ -17,6 +17,8 @@ from tests import browser as real_browser
 from tests.doorway import doorway
 from tests.test_end_to_end.conftest import SAMPLE, RunningService
 
+pytestmark = pytest.mark.end_to_end
+
 SECONDS = 20_000.0
 LOST = "Failed to load resource"
 """What the browser itself says of every answer that is no success, and of none at all."""

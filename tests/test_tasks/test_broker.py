@@ -194,3 +194,15 @@ def test_the_sweep_survives_every_reply(worker: Worker, switches: tuple[Switch, 
     worker.server.execute_command(*switches[0])
 
     worker.connection.transport.cycle.maybe_restore_messages()
+
+
+def test_a_channel_has_one_client_for_its_connections(worker: Worker) -> None:
+    """It is made anew with the connections, as after an error."""
+    channel = worker.connection.default_channel
+    clients = [channel._create_client() for _ in range(2)]
+    channel._disconnect_pools()
+    later = channel._create_client()
+
+    assert clients[0] is clients[1]
+    assert later is not clients[0]
+    assert later.ping()

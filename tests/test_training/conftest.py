@@ -115,17 +115,21 @@ def _constants(nodes: Iterable[Any]) -> list[bytes]:
     )
 
 
-def run_program(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m …` in the repository's root and return how it ended."""
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def run_program(
+    *arguments: str, piped: Path = Path(os.devnull), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m …` in the repository's root with a file piped in; return how it ended."""
+    with piped.open("rb") as stream:
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=stream,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
 
 
 class DrawnRun:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training import flags
+from training import flag_groups, flags
 from training.errors import SettingsError
 from training.settings import TrainingSettings
 
@@ -138,3 +138,42 @@ def test_the_printed_file_can_be_given_back(
 
     assert ended.value.code == 0
     assert _parse("--config", str(config), "--image_dir", "a") == _parse("--image_dir", "a")
+
+
+def _help(flag: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        _parse(flag)
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_every_field_is_in_one_group() -> None:
+    """A new one has to say where it belongs, and whether most need it."""
+    placed = [name for group in flag_groups.GROUPS for name in (*group.common, *group.rare)]
+
+    assert len(placed) == len(set(placed))
+    assert set(placed) - {"config", "print_config", "enqueue"} == set(TrainingSettings.model_fields)
+
+
+def test_the_help_fits_a_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flags that most need, each once, in groups; and where the others are."""
+    monkeypatch.setenv("COLUMNS", "100")
+    said = _help("--help", capsys)
+
+    assert len(said.splitlines()) <= 50
+    assert "--image_dir PATH " in said
+    assert "--[no-]fine_tune " in said
+    assert "random_crop" not in said
+    assert "train --help-all` shows" in said
+
+
+def test_help_all_has_every_flag_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of retrain.py that mean nothing, too."""
+    lines = [line.split() for line in _help("--help-all", capsys).splitlines()]
+    shown = [words[0] for words in lines if words and words[0].startswith("--")]
+    names = [each.removeprefix("--").removeprefix("[no-]") for each in shown]
+
+    assert len(names) == len(set(names))
+    assert {*TrainingSettings.model_fields, *flags.WITHOUT_MEANING} <= set(names)

@@ -1,6 +1,7 @@
 """`petiole label_image`: from the store and from a frozen graph, without any server."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -161,3 +162,35 @@ def test_no_picture_is_wrong_usage(label: Label) -> None:
     code, _, errors = label("--model", "drawn")
 
     assert (code, "no picture is given" in errors) == (2, True)
+
+
+def test_people_get_folders_pipes_and_short_numbers(
+    finished_run: FinishedRun, rose: Path, tmp_path: Path
+) -> None:
+    """`label-image` takes what `classify` takes, but addresses; one that fails hides no other."""
+    folder = tmp_path / "a b"
+    for name in ("deep/1.jpg", "2.PNG", "notes.txt", ".hidden.jpg"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(rose, folder / name)
+    (folder / "3.jpg").write_bytes(b"no picture")
+    words = ("petiole", "label-image", str(folder), "-", "--model", "drawn")
+    ended = run_program(*words, piped=rose, PETIOLE_MODELS_STORE_URL=finished_run.store_url)
+
+    lines = [re.fullmatch(r"(.+?) +(\d+\.\d %)  (.+)", each) for each in ended.stdout.splitlines()]
+    found = [each.groups() for each in lines if each]
+    assert [path for path, *_ in found] == [
+        *map(str, (folder / "2.PNG", folder / "deep/1.jpg")),
+        "-",
+    ]
+    assert {label for *_, label in found} == {"玫瑰"}
+    assert (ended.returncode, str(folder / "3.jpg") in ended.stderr) == (1, True)
+
+
+def test_a_folder_without_pictures_is_wrong_usage(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Before any model is loaded."""
+    code = label_image_command.main([str(tmp_path)], name="label-image")
+
+    assert code == 2
+    assert capfd.readouterr().err.startswith(f"petiole label-image: {tmp_path} is a folder without")

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from chaos.wire import Wire
 from petiole.parts import Part
 from tasks.job_stores.redis_upkeep import READY_MEMBERS
 from tests.conftest import picture
@@ -86,6 +87,16 @@ def test_a_loop_that_is_held_up_ends(stage: Stage) -> None:
         status = process.wait(timeout=20)
 
     assert (status, "the loop is held up" in stage.log) == (os.EX_TEMPFAIL, True)
+
+
+def test_connections_that_went_silent_are_given_up(stage: Stage) -> None:
+    """Nobody closes them, and what is asked on them is never answered."""
+    wire = Wire(stage.redis.connection_pool.connection_kwargs["port"])
+    with stage.working(worker(), REDIS_URL=f"redis://127.0.0.1:{wire.port}/0"):
+        stage.answered(stage.accepted(1), seconds=30)
+        wire.silence()
+        stage.answered(stage.accepted(3), seconds=60)
+    wire.close()
 
 
 def test_a_broker_without_an_event_loop_has_its_note_too(stage: Stage) -> None:

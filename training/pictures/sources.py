@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from training.errors import DataError, SettingsError
+from training.image_dir import is_address
 from training.pictures import layout, names
 from training.pictures.archives import ZipFiles
 from training.pictures.buckets import BucketFiles
@@ -75,11 +76,6 @@ def open_source(place: Path | str, split: SplitBy = "auto") -> Source:
     if place.suffix.lower() == ".csv":
         return ManifestSource(place)
     return TreeSource(_archive(place), split)
-
-
-def is_address(place: Path | str) -> bool:
-    """Tell whether a place is not on this machine."""
-    return "://" in str(place)
 
 
 def read_again(source: Source, path: str) -> bytes:
