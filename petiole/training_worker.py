@@ -110,7 +110,7 @@ def _document(task_id: str, trained: Trained) -> TrainedTask:
 
 
 def _noted(told: PhaseProgress) -> Progress:
-    return Progress(phase=told.phase, done=told.done, total=told.total)
+    return Progress(told.phase, told.done, told.total, told.seconds_left)
 
 
 app = Celery("petiole-training", task_cls=RecordedTask, include=["training.tasks"])

@@ -45,11 +45,15 @@ class ProblemDocument:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is: `done` of `total` in its phase, both 0 where nothing is counted."""
+    """How far a training is: `done` of `total` in its phase, both 0 where nothing is counted.
+
+    `seconds_left` are those of the phase, where its pace is known.
+    """
 
     phase: str
     done: Annotated[int, Field(ge=0)]
     total: Annotated[int, Field(ge=0)]
+    seconds_left: Annotated[float, Field(ge=0)] | None = None
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from rich.progress import (
     Progress,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
+
+from training import time_left
+from training.time_left import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Journal:
         self._listeners = list(listeners)
         self._phase = ""
         self._counted_at = 0.0
+        self._pace: Pace | None = None
         self.phases_seconds: dict[str, float] = {}
 
     def listen(self, listener: Listener) -> None:
@@ -63,16 +66,19 @@ class Journal:
         self.event("note", text=text)
 
     def count(self, done: int, total: int) -> None:
-        """Tell how much of the phase is done."""
+        """Tell how much of the phase is done, and how long the rest of it takes."""
         now = time.monotonic()
+        self._pace = self._pace or Pace(now, done)
         if done >= total or now - self._counted_at >= SECONDS_BETWEEN_COUNTS:
             self._counted_at = now
-            self.event("progress", phase=self._phase, done=done, total=total)
+            seconds = self._pace.seconds_left(done, total, now=now)
+            rounded = None if seconds is None else round(seconds, 1)
+            self.event("progress", phase=self._phase, done=done, total=total, seconds_left=rounded)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Tell when a phase begins and ends; a second one of the same name adds to its time."""
-        self._phase, started = name, time.monotonic()
+        self._phase, started, self._pace = name, time.monotonic(), None
         self.event("phase started", phase=name)
         yield
         seconds = self.phases_seconds.get(name, 0.0) + time.monotonic() - started
@@ -102,14 +108,16 @@ class Terminal:
     def __init__(self, stream: TextIO) -> None:
         """Write to `stream`."""
         self._console = Console(file=stream, highlight=False, markup=False)
-        columns = (TextColumn("  "), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        left = TextColumn("{task.description}")
+        columns = (TextColumn("  "), BarColumn(), MofNCompleteColumn(), left)
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._bar: TaskID | None = None
 
     def event(self, name: str, fields: Mapping[str, Any]) -> None:
         """Show what a person wants to see of an event."""
         if name == "progress":
-            self._count(int(fields["done"]), int(fields["total"]))
+            left = time_left.in_words(fields["seconds_left"])
+            self._count(int(fields["done"]), int(fields["total"]), left)
             return
         self._stop()
         if name == "phase started":
@@ -119,13 +127,13 @@ class Terminal:
         elif name in {"note", "warning"}:
             self._console.print(f"  {fields['text']}")
 
-    def _count(self, done: int, total: int) -> None:
+    def _count(self, done: int, total: int, left: str) -> None:
         if not self._console.is_terminal:
             return
         if self._bar is None:
             self._progress.start()
             self._bar = self._progress.add_task("", total=total)
-        self._progress.update(self._bar, completed=done, total=total)
+        self._progress.update(self._bar, completed=done, total=total, description=left)
 
     def _stop(self) -> None:
         if self._bar is not None:

@@ -16,6 +16,7 @@ from redis import RedisError
 
 from model_store import ModelStore, ModelStoreError
 from model_store.settings import ModelSettings
+from training import time_left
 from training.errors import GateError, TrainingError
 from training.journal import Journal
 from training.settings import TrainingSettings, settings_of
@@ -52,15 +53,20 @@ class Trained:
 
 @dataclass(frozen=True)
 class PhaseProgress:
-    """What the task's state carries while it runs: `done` of `total`, both 0 if none is counted."""
+    """What the task's state carries while it runs: `done` of `total`, both 0 if none is counted.
+
+    `seconds_left` are those of the phase, where they are known.
+    """
 
     phase: str
     done: int
     total: int
+    seconds_left: float | None = None
 
     def __str__(self) -> str:
-        """Return it for people, as in `Computing features 3 of 9`."""
-        return f"{self.phase} {self.done} of {self.total}" if self.total else self.phase
+        """Return it for people, as in `Computing features 3 of 9, about 20 s left`."""
+        counted = f"{self.phase} {self.done} of {self.total}" if self.total else self.phase
+        return ", ".join(filter(None, (counted, time_left.in_words(self.seconds_left))))
 
 
 @shared_task(
@@ -120,7 +126,8 @@ class _Teller:
             return
         done, total = int(fields.get("done", 0)), int(fields.get("total", 0))
         try:
-            self._tell(PhaseProgress(str(fields["phase"]), done, total))
+            left = fields.get("seconds_left")
+            self._tell(PhaseProgress(str(fields["phase"]), done, total, left))
         except (KombuError, BackendError, RedisError, OSError) as exc:
             # How far it is matters less than that it goes on while the broker is away.
             logger.warning("progress not told", extra={"reason": f"{type(exc).__name__}: {exc}"})

@@ -27,11 +27,15 @@ class Timings:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is: `done` of `total` in its phase, both 0 where nothing is counted."""
+    """How far a training is: `done` of `total` in its phase, both 0 where nothing is counted.
+
+    `seconds_left` are those of the phase, where its pace is known.
+    """
 
     phase: str
     done: int
     total: int
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tasks import jobs, training_jobs
 from tasks.documents import Progress, TrainedTask
 from training.errors import GateError
 
-PROGRESS = Progress(phase="Computing features", done=32, total=1000)
+PROGRESS = Progress(phase="Computing features", done=32, total=1000, seconds_left=48.5)
 RESULT = {
     **{"model": "flowers", "model_version": 2, "filename": "photographs"},
     **{"report": "file:///runs/report.html", "top1": 0.9, "test_pictures": 40},

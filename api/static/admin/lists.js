@@ -147,7 +147,8 @@ function progress({ state, progress: told, cause: why, model_version: version })
   if (state === "FAILURE") return made("span", why?.startsWith("failed") ? why : `failed: ${why ?? "nobody knows any more why"}`);
   if (state === "SUCCESS" && !version) return made("span", "done; nothing was published");
   if (!told) return made("span", WORDS[state] ?? state);
-  const words = told.total ? `${told.phase}: ${whole(told.done)} of ${whole(told.total)}` : told.phase;
+  const left = told.seconds_left === undefined ? "" : `, about ${span(told.seconds_left)} left`;
+  const words = told.total ? `${told.phase}: ${whole(told.done)} of ${whole(told.total)}${left}` : told.phase;
   const bar = document.createElement("progress");
   bar.setAttribute("aria-label", told.phase);
   if (told.total) Object.assign(bar, { max: told.total, value: told.done });
