@@ -14,12 +14,12 @@ blueprint = APIBlueprint("classify", __name__, tag="Pictures")
 def classify() -> Response:
     """Queue the classification of one picture.
 
-    Send the picture as the multipart field `image`, as the raw body (`image/*`), or as JSON with
-    `image_url` or `image` (base64 or a `data:` URL). The answer is 202 with the task id; with
-    `wait` (or `Prefer: wait=N`) it is 200 with the finished document, if that is ready in time; the
-    document of a job that failed has the status of its problem. A request that is sent again with
-    the same `Idempotency-Key` gets the task of the first one. A browser's form is led to the page
-    of the result.
+    Send the picture as the multipart field `image`, as the raw body (`image/*`), or as JSON or a
+    form with `image_url` or `image` (base64 or a `data:` URL). The answer is 202 with the task id;
+    with `wait` (or `Prefer: wait=N`) it is 200 with the finished document, if that is ready in
+    time; the document of a job that failed has the status of its problem. A request that is sent
+    again with the same `Idempotency-Key` gets the task of the first one. A browser's form is led to
+    the page of the result.
     """
     picture, body_options = uploads.read()
     chosen = options.classify_options(body_options)

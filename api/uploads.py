@@ -1,20 +1,18 @@
-"""Reading the picture of a request: multipart field, raw body, or JSON.
+"""Reading the picture of a request: a form's field, raw body, or JSON.
 
 Stops at the byte limit and reads the picture's header only; decoding is the worker's.
 """
 
-import base64
-import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.datastructures import MultiDict
 
-from api import options
+from api import encoded, forms, options
 from api.errors import (
     InvalidOptionError,
     MalformedRequestError,
@@ -22,11 +20,18 @@ from api.errors import (
     UnsupportedMediaError,
     UploadTooLargeError,
 )
+from api.forms import Form
+from model_store.errors import NotAnImageError
 from model_store.headers import read_header
 from tasks.settings import settings
 from tasks.urls import base_name, check_url
 
-FIELD = "image"
+FIELD, URL = "image", "image_url"
+MULTIPART, URL_ENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+JSON_KINDS = frozenset({"application/json", "text/json", "application/x-json"})
+OCTETS = frozenset(
+    {"", "application/octet-stream", "binary/octet-stream", "application/x-octet-stream"}
+)
 BASE64_GROWTH = 4 / 3
 ENVELOPE_BYTES = 65_536
 
@@ -54,12 +59,22 @@ def max_body_bytes() -> int:
 def read() -> tuple[Upload | ImageUrl, dict[str, Any]]:
     """Return the picture of the current request, and the options its body carried.
 
+    What the body says it is decides how it is read; a picture is taken whatever it says.
+
     Raises:
         ApiError: there is none, or it cannot be taken; says why.
         ImageError: the bytes are not a picture, or it is too large.
     """
     with _whole_body():
-        return _read(request.mimetype)
+        kind = request.mimetype
+        if kind == MULTIPART:
+            return _of_form(forms.read_multipart(long_text=FIELD))
+        body = request.get_data(cache=False)
+        if kind == URL_ENCODED:
+            return _of_url_encoded(body)
+        if kind in JSON_KINDS or kind.endswith("+json"):
+            return _from_members(_json(body), "the JSON object")
+        return _raw(body, kind), {}
 
 
 def read_form() -> Upload:
@@ -69,8 +84,11 @@ def read_form() -> Upload:
         ApiError, ImageError: as for `read`.
     """
     with _whole_body():
-        upload = _from_form()
-        options.refuse_unknown(request.form, known=())
+        if request.mimetype != MULTIPART:
+            raise NoImageError(f"send a picture in the multipart field {FIELD!r}")
+        form = forms.read_multipart(long_text=FIELD)
+        upload = _file_of(form)
+        options.refuse_unknown(form.texts, known=())
         return upload
 
 
@@ -84,37 +102,62 @@ def _whole_body() -> Iterator[None]:
         raise MalformedRequestError(message) from exc
 
 
-def _read(kind: str) -> tuple[Upload | ImageUrl, dict[str, Any]]:
-    if kind == "multipart/form-data":
-        return _from_form(), options.single(request.form)
-    if kind == "application/json":
-        return _from_json(_json())
-    if kind.startswith("image/") or kind == "application/octet-stream":
-        return checked(request.get_data(cache=False), filename="image"), {}
-    if not kind and not request.content_length:
+def _raw(body: bytes, kind: str) -> Upload:
+    """Return the picture that a body is, with nothing around it."""
+    if not (kind or body):
         raise NoImageError(f"send a picture in the multipart field {FIELD!r}")
-    message = f"the body is {kind or 'of no type'}; send multipart/form-data, image/* or JSON"
-    raise UnsupportedMediaError(message)
+    try:
+        return checked(body, filename="image")
+    except NotAnImageError as exc:
+        if kind.startswith("image/") or kind in OCTETS:
+            raise
+        message = f"the body is {kind or 'of no type'} and no picture"
+        raise UnsupportedMediaError(
+            f"{message}; send multipart/form-data, image/* or JSON"
+        ) from exc
 
 
-def _from_form() -> Upload:
+def _of_url_encoded(body: bytes) -> tuple[Upload | ImageUrl, dict[str, Any]]:
+    """Return what is in a body of the type that curl and wget give to everything.
+
+    It may be the fields of a form, or a picture or JSON whose type nobody said.
+    """
+    if body.lstrip()[:1] == b"{":
+        return _from_members(_json(body), "the JSON object")
+    # What is URL-encoded is ASCII, and no picture is.
+    if not body.isascii():
+        return _raw(body, ""), {}
+    form = forms.read_urlencoded(body, long_text=FIELD)
+    # A plus sign that is not written as %2B is read as a space, which base64 does not have.
+    texts = {name: text.replace(" ", "+") for name, text in form.texts.items() if name == FIELD}
+    return _from_members(options.single(form.texts) | texts, "the form")
+
+
+def _of_form(form: Form) -> tuple[Upload | ImageUrl, dict[str, Any]]:
+    if form.files or not {FIELD, URL} & form.texts.keys():
+        return _file_of(form), options.single(form.texts)
+    return _from_members(options.single(form.texts), "the form")
+
+
+def _file_of(form: Form) -> Upload:
     """Return the picture in the multipart field `image`, the only file of the form.
 
     Raises:
         NoImageError: the field is missing or empty.
         InvalidOptionError: there are more files, or a text of the same name.
     """
-    field: FileStorage | None = request.files.get(FIELD)
-    if field is None:
-        found = ", ".join(map(repr, {**request.files, **request.form})) or "nothing"
+    files = form.files.getlist(FIELD)
+    if not files:
+        found = ", ".join(map(repr, {**form.files, **form.texts})) or "nothing"
         message = f"the multipart field {FIELD!r} is missing, there is {found}"
         raise NoImageError(f"{message}; send a file: -F {FIELD}=@picture.jpg")
-    options.refuse_unknown(request.files, known=(FIELD,))
-    if (n := len(request.files.getlist(FIELD))) > 1:
+    options.refuse_unknown(form.files, known=(FIELD,))
+    if len(files) > 1:
+        n = len(files)
         raise _ambiguous(f"{n} files have this name; send one picture with each request")
-    if FIELD in request.form:
+    if FIELD in form.texts:
         raise _ambiguous("stands as a file and as text; send the file alone")
-    return checked(field.stream.read(), filename=base_name(field.filename or "") or "image")
+    return checked(files[0].content, filename=base_name(files[0].filename) or "image")
 
 
 def _ambiguous(detail: str) -> InvalidOptionError:
@@ -122,43 +165,34 @@ def _ambiguous(detail: str) -> InvalidOptionError:
     return InvalidOptionError(f"{FIELD}: {detail}", errors=errors)
 
 
-def _json() -> Any:
-    """Return what the JSON body says.
+def _json(body: bytes) -> dict[str, Any]:
+    """Return the members of a JSON body.
 
     Raises:
-        MalformedRequestError: it is no JSON.
+        MalformedRequestError: it is no JSON object.
         InvalidOptionError: a member stands there more than once; JSON would take the last.
     """
     try:
-        return json.loads(
-            request.get_data(cache=False),
-            object_pairs_hook=lambda members: options.single(MultiDict(members)),
+        found = json.loads(
+            body, object_pairs_hook=lambda members: options.single(MultiDict(members))
         )
     except ValueError as exc:
         raise MalformedRequestError("the body is not a JSON object") from exc
-
-
-def _from_json(body: Any) -> tuple[Upload | ImageUrl, dict[str, Any]]:
-    if not isinstance(body, dict):
+    if not isinstance(found, dict):
         raise MalformedRequestError("the body is not a JSON object")
-    others = {name: value for name, value in body.items() if name not in {"image_url", FIELD}}
-    if isinstance(body.get("image_url"), str) and FIELD not in body:
-        return checked_url(body["image_url"]), others
-    if isinstance(body.get(FIELD), str) and "image_url" not in body:
-        return checked(_decoded(body[FIELD]), filename="image"), others
-    raise NoImageError("the JSON object needs one string: image_url, or image (base64)")
+    return found
 
 
-def _decoded(text: str) -> bytes:
-    """Return the bytes of base64 text or of a `data:` URL."""
-    if text.startswith("data:"):
-        header, comma, text = text.partition(",")
-        if not comma or not header.endswith(";base64"):
-            raise MalformedRequestError("the data: URL has no ;base64, part")
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise MalformedRequestError(f"the image is not base64: {exc}") from exc
+def _from_members(
+    members: Mapping[str, Any], what: str
+) -> tuple[Upload | ImageUrl, dict[str, Any]]:
+    """Return the picture that a text among the members is, or the address of one."""
+    others = {name: value for name, value in members.items() if name not in {URL, FIELD}}
+    if isinstance(members.get(URL), str) and FIELD not in members:
+        return checked_url(members[URL]), others
+    if isinstance(members.get(FIELD), str) and URL not in members:
+        return checked(encoded.decoded(members[FIELD]), filename="image"), others
+    raise NoImageError(f"{what} needs one string: {URL}, or {FIELD} (base64)")
 
 
 def checked_url(image_url: str) -> ImageUrl:

@@ -111,6 +111,20 @@ class Objects:
         with self._translated(path):
             return bytes(obstore.get(self._to_read(), path).bytes())
 
+    def read_up_to(self, path: str, most_bytes: int) -> bytes:
+        """Return the first bytes of one object; more than `most_bytes` are not fetched for long.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        content = bytearray()
+        with self._translated(path):
+            for piece in obstore.get(self._to_read(), path):
+                content += piece
+                if len(content) >= most_bytes:
+                    break
+        return bytes(content[:most_bytes])
+
     def create(self, path: str, content: bytes) -> bool:
         """Write an object that must not exist yet; tell whether it was written."""
         with self._translated(path):

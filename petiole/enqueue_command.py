@@ -20,8 +20,8 @@ def enqueue(settings: TrainingSettings) -> int:
     """Queue a training, print its id and its address, and return the exit code."""
     try:
         name = name_of(settings)
-        pictures = settings.image_dir.resolve().name
-        task_id = training_jobs.submit(document(settings, name=name), model=name, pictures=pictures)
+        wanted = document(settings, name=name)
+        task_id = training_jobs.submit(wanted, model=name, pictures=settings.pictures_name)
     except SettingsError as exc:
         return _refuse(str(exc), WRONG_USAGE)
     except ServiceUnavailableError as exc:

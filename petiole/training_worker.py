@@ -28,6 +28,7 @@ from tasks.errors import CAN_HEAL, ServiceUnavailableError
 from tasks.job_stores import SUCCESS
 from tasks.settings import TasksSettings
 from training import errors as training_errors
+from training.image_dir import model_name_from
 from training.settings import TrainingPlaces
 from training.tasks import NAME, PhaseProgress, Trained
 
@@ -74,7 +75,7 @@ class RecordedTask(Task):  # type: ignore[type-arg]
         pictures = Path(str(settings.get("image_dir", "")))
         return training_jobs.claim(
             str(self.request.id),
-            model=str(settings.get("name") or pictures.stem.lower()),
+            model=str(settings.get("name") or model_name_from(pictures.name)),
             pictures=pictures.name,
             retries=self.request.retries,
         )

@@ -7,8 +7,8 @@ from pathlib import Path
 from model_store import command_line
 from training.cross_validation import CrossValidation
 from training.judging.intervals import Estimate
+from training.pictures.parts import SPLITS
 from training.pictures.prepared import Prepared
-from training.pictures.split import SPLITS
 from training.publishing.publication import Published
 from training.run import Outcome
 from training.settings import TrainingSettings

@@ -15,7 +15,9 @@ from training.learning import backbones
 from training.learning.backbone import Backbone, Request
 from training.pictures import data, inspection, sources, split
 from training.pictures.data import DataSet
+from training.pictures.parts import SPLITS
 from training.pictures.prepared import Prepared
+from training.pictures.split import Split
 from training.settings import TrainingSettings, name_of
 
 
@@ -54,16 +56,19 @@ def check(settings: TrainingSettings, journal: Journal) -> Prepared:
         SettingsError: there are no pictures there, or a folder of training cannot be made.
     """
     with journal.phase("Checking the pictures"):
-        source = sources.open_source(settings.image_dir)
+        source = sources.open_source(settings.image_dir, settings.split)
         _make(settings.bottleneck_dir, "bottleneck_dir")
         cache = inspection.findings_cache(settings.bottleneck_dir / "fingerprints")
-        found = data.check(source, cache, advance=journal.count)
+        found = data.check(
+            source, cache, advance=journal.count, keep_parts=settings.cross_validate is None
+        )
     _tell(found, journal)
     parts = split.assign(
         found,
         validation_percentage=settings.validation_percentage,
         testing_percentage=settings.testing_percentage,
     )
+    _tell_split(found, parts, journal)
     return Prepared(source, found, parts)
 
 
@@ -98,6 +103,17 @@ def _make(folder: Path, name: str) -> None:
     if reason:
         remedy = f"give another one with --{name} or PETIOLE_TRAINING_DIRECTORY"
         raise SettingsError(f"{name} is {folder}, which cannot be made: {reason}; {remedy}")
+
+
+def _tell_split(found: DataSet, parts: Split, journal: Journal) -> None:
+    """Tell what became of a split that the pictures came with."""
+    if not (given := found.given_parts):
+        return
+    lacking = [part for part in SPLITS if part not in given]
+    taken = f"; taken from its training pictures: {', '.join(lacking)}" if lacking else ""
+    journal.note(f"The set's own split is kept: {', '.join(given)}{taken}")
+    if gaps := split.gaps(parts, found.labels):
+        journal.event("warning", text=f"No picture of {', '.join(gaps)}: nothing is known of it")
 
 
 def _tell(found: DataSet, journal: Journal) -> None:

@@ -20,7 +20,7 @@ GROUPS = (
     Group(
         "pictures",
         common=("image_dir", "check"),
-        rare=("testing_percentage", "validation_percentage", "bottleneck_dir"),
+        rare=("split", "testing_percentage", "validation_percentage", "bottleneck_dir"),
     ),
     Group(
         "network",

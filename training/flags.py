@@ -65,7 +65,7 @@ def parse(arguments: Sequence[str], *, program: str) -> CommandLine:
     ignored = (f"{name} is ignored: {WITHOUT_MEANING[name]}" for name in values if _idle(name))
     wanted = {name: value for name, value in values.items() if not _idle(name)}
     if "image_dir" not in wanted:
-        raise SettingsError("image_dir is missing; give --image_dir FOLDER, a .zip or a .csv")
+        raise SettingsError("image_dir is missing; give --image_dir FOLDER, an archive or a .csv")
     return CommandLine(settings_of(wanted), tuple(ignored), enqueue)
 
 

@@ -90,8 +90,8 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
 
 def _example(settings: TrainingSettings, prepared: Prepared) -> Path | None:
     """Return a test picture that is a file of its own: in the folder, or beside the list."""
-    path = prepared.split.testing[0].path
-    files = (settings.image_dir / path, settings.image_dir.parent / path)
+    path, place = prepared.split.testing[0].path, Path(settings.image_dir)
+    files = (place / path, place.parent / path)
     return next((file for file in files if file.is_file()), None)
 
 
@@ -180,7 +180,7 @@ def _report(
         version=ending.version,
         settings=start.settings.model_dump(mode="json"),
         versions=record.versions(),
-        data=RunData(prepared.split.counts(data.labels), data.set_aside),
+        data=RunData(prepared.split.counts(data.labels), data.set_aside, data.given_parts),
         phases_seconds=dict(ending.journal.phases_seconds),
         curves={name: list(values) for name, values in head.curves.values.items()},
         data_fingerprint=data.fingerprint,

@@ -7,21 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model_store.references import is_name
+from training import image_dir
 from training.errors import SettingsError
+from training.image_dir import PicturesPlace
 
-
-def _no_address(value: Any) -> Any:
-    # Before it is a Path, which makes one slash of two.
-    if "://" in str(value):
-        raise ValueError("it is an address; give a folder, .zip or .csv of this machine")
-    return value
-
-
-Pictures = Annotated[Path, BeforeValidator(_no_address)]
+SplitBy = Literal["auto", "folder", "content"]
 Percentage = Annotated[int, Field(ge=1, le=80)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Balance = Literal["uniform", "weights", "none"]
@@ -38,8 +32,7 @@ class TrainingPlaces(BaseSettings):
 
     directory: Path = Field(
         default=Path("var/training"),
-        description="Directory of training: features that are kept between runs, and the runs'"
-        " reports.",
+        description="Directory of training: features kept between runs, and the runs' reports.",
     )
 
 
@@ -48,12 +41,19 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    image_dir: Pictures = Field(
+    image_dir: PicturesPlace = Field(
         description=(
-            "Folder with one folder of pictures for each label (folders inside those are read "
-            "too), a zip archive of such a folder, or a CSV file with the columns path, label "
-            "and, if pictures belong together, group."
+            "Folder with one folder of pictures for each label, an archive of such a folder, "
+            "s3://bucket/prefix, or a CSV file with the columns path, label and group."
         )
+    )
+    split: SplitBy = Field(
+        default="auto",
+        description=(
+            "folder: folders train, valid and test around or in the label folders are kept as "
+            "the split; content: outer folders are labels whatever they are called, and content "
+            "divides; auto: folder, where there are such folders."
+        ),
     )
     name: str = Field(
         default="",
@@ -236,6 +236,11 @@ class TrainingSettings(BaseModel):
     )
 
     @property
+    def pictures_name(self) -> str:
+        """What the pictures are called: the last part of their place."""
+        return image_dir.name_at(self.image_dir)
+
+    @property
     def backbone_reference(self) -> str:
         """The backbone that was asked for; `tfhub_module` goes first."""
         return f"hub:{self.tfhub_module}" if self.tfhub_module else self.backbone
@@ -278,7 +283,7 @@ def name_of(settings: TrainingSettings) -> str:
     Raises:
         SettingsError: that is no name that the store takes.
     """
-    name = settings.name or settings.image_dir.resolve().stem.lower()
+    name = settings.name or image_dir.model_name_from(settings.pictures_name)
     if not is_name(name):
         raise SettingsError(
             f"name is {name!r}; give --name with at most 64 lower-case letters, digits, dots, "

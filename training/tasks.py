@@ -98,7 +98,7 @@ def train(self: Any, settings: dict[str, Any]) -> dict[str, Any]:
         raise GateError(f"{outcome.verdict.text}; see {report}")
     trained = Trained(
         model=outcome.name,
-        filename=wanted.image_dir.name,
+        filename=wanted.pictures_name,
         report=report,
         top1=outcome.evaluation.top1.value,
         test_pictures=outcome.evaluation.pictures,

@@ -4,6 +4,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
+from tests.api_server import start
+
+__all__ = ["client", "start"]
 
 
 @pytest.fixture

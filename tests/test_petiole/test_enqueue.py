@@ -11,7 +11,7 @@ from petiole import enqueue_command
 from petiole.cli import app
 from tasks import stores
 from tests.conftest import ROOT, free_port
-from training.settings import TrainingSettings
+from training.settings import TrainingSettings, name_of
 
 
 def train(*flags: str) -> Result:
@@ -77,3 +77,18 @@ def test_without_a_broker_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch
 
     assert (ended.exit_code, stores.job_store()._jobs) == (1, {})
     assert "petiole status` says whether the service runs" in ended.stderr
+
+
+def test_an_address_is_handed_on_as_it_is() -> None:
+    """A bucket is in the same place for every machine."""
+    settings = TrainingSettings(image_dir="s3://photos/Flowers")
+
+    assert enqueue_command.document(settings, name=name_of(settings)) == {
+        "image_dir": "s3://photos/Flowers",
+        "name": "flowers",
+    }
+
+
+def test_a_model_is_named_after_its_archive() -> None:
+    """Without any of its endings."""
+    assert name_of(TrainingSettings(image_dir="photos/Roses.tar.gz")) == "roses"

@@ -15,7 +15,8 @@ from training import cross_validation
 from training.errors import DataError, SettingsError
 from training.journal import Journal
 from training.pictures import folds
-from training.pictures.split import SPLITS, Split
+from training.pictures.parts import SPLITS
+from training.pictures.split import Split
 from training.settings import TrainingSettings
 
 

@@ -245,7 +245,8 @@ def test_a_check_only_looks(finished_run: FinishedRun, capfd: pytest.CaptureFixt
     ("flags", "code", "message"),
     [
         (("--image_dir", "/nowhere"), 2, "image_dir is /nowhere, which does not exist"),
-        (("--image_dir", "s3://a/b"), 2, "image_dir is 's3://a/b': Value error, it is an address"),
+        (("--image_dir", "https://a/b"), 2, "it is an address; give s3://bucket/prefix or what"),
+        (("--split", "folder"), 1, "split is folder, but there are no folders called train"),
         (("--name", "No Name"), 2, "name is 'No Name'; give --name"),
         (("--validation_percentage", "0"), 2, "validation_percentage is 0"),
         (("--output_graph", "/"), 2, "output_graph is /, where no file can be written"),

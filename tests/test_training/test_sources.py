@@ -1,6 +1,7 @@
 """Where pictures come from: folders, archives and manifests."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.test_training.conftest import check, fill
 from training.errors import DataError, SettingsError
 from training.pictures import sources
-from training.pictures.sources import Entry
+from training.pictures.entries import Entry
 
 
 def _zipped(folder: Path, archive: Path, *, wrapper: str = "") -> Path:
@@ -41,7 +42,7 @@ def test_pictures_in_nested_folders_have_the_outer_label(tmp_path: Path) -> None
 
 
 def test_what_systems_leave_behind_is_no_picture(tmp_path: Path) -> None:
-    """Files such as `.DS_Store` are not even mentioned."""
+    """Files such as `.DS_Store` are counted, and no pictures that are set aside."""
     (tmp_path / "rose").mkdir()
     (tmp_path / "rose" / ".DS_Store").write_bytes(b"x")
     (tmp_path / "__MACOSX").mkdir()
@@ -49,6 +50,7 @@ def test_what_systems_leave_behind_is_no_picture(tmp_path: Path) -> None:
     source = sources.open_source(tmp_path)
 
     assert (source.entries(), source.labels()) == ((), ("rose",))
+    assert source.notes() == ("Left out, as systems put them there: .DS_Store (1), __MACOSX (1)",)
 
 
 @pytest.mark.parametrize("wrapper", ["", "flower_photos/"])
@@ -58,7 +60,7 @@ def test_an_archive_is_the_folder_that_it_was_made_of(
     """Also when the folder itself is inside; contents, labels and split groups are equal."""
     archive = _zipped(folder, tmp_path / "pictures.zip", wrapper=wrapper)
 
-    assert check(folder) == check(archive)
+    assert replace(check(folder), warnings=()) == replace(check(archive), warnings=())
 
 
 def test_a_damaged_entry_of_an_archive_is_set_aside(folder: Path, tmp_path: Path) -> None:
@@ -98,5 +100,7 @@ def test_a_wrong_manifest_says_where(tmp_path: Path, text: str, message: str) ->
 
 def test_a_place_that_is_none_of_these_is_refused(tmp_path: Path) -> None:
     """The message says what can be given."""
-    with pytest.raises(SettingsError, match=r"folder, \.zip or \.csv"):
+    with pytest.raises(
+        SettingsError, match=r"give a folder, \.zip, \.tar, \.tar\.gz, \.tar\.xz or \.csv"
+    ):
         sources.open_source(tmp_path / "nothing")

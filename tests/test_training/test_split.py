@@ -7,7 +7,8 @@ import pytest
 from tests.test_training.conftest import check, draw, encode, fill
 from training.errors import DataError
 from training.pictures import split
-from training.pictures.split import SPLITS, Split
+from training.pictures.parts import SPLITS
+from training.pictures.split import Split
 
 
 def _split(folder: Path, percentage: int = 10) -> Split:

@@ -149,7 +149,7 @@ def _batches(recipe: Recipe, backbone: Backbone, epoch: int) -> Iterator[Batch]:
 
     The next batch is made while the last one is learned from.
     """
-    source = sources.open_source(Path(recipe.image_dir))
+    source = sources.open_source(recipe.image_dir)
     pieces = Pieces(recipe.least_area, recipe.flip_left_right, recipe.seed)
     order = np.random.default_rng([recipe.seed, epoch]).permutation(len(recipe.pictures))
 

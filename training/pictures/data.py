@@ -7,15 +7,17 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from training.journal import Advance
 from training.pictures import fingerprints
+from training.pictures.entries import Entry
 from training.pictures.fingerprints import Groups
 from training.pictures.inspection import Inspected, inspect_all
+from training.pictures.parts import SPLITS, judging
 from training.pictures.row_cache import RowCache
 from training.pictures.sources import Source
 
@@ -34,12 +36,14 @@ class Picture:
         label: Its label.
         digest: SHA-256 of its bytes, in hexadecimal.
         group: The same text for all pictures that have to be in one split; decides which one.
+        part: The part that the data set itself has put it in; empty where it says nothing.
     """
 
     path: str
     label: str
     digest: str
     group: str
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,21 @@ class SetAside:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What the check found. Pictures are sorted by path; the labels are in class order."""
+    """What the check found. Pictures are sorted by path; the labels are in class order.
+
+    Either all pictures have a part, or none has.
+    """
 
     labels: tuple[str, ...]
     pictures: tuple[Picture, ...]
     set_aside: tuple[SetAside, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def given_parts(self) -> tuple[str, ...]:
+        """The parts that the data set itself is divided into, in their usual order; often none."""
+        found = {picture.part for picture in self.pictures}
+        return tuple(part for part in SPLITS if part in found)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -66,12 +79,15 @@ class DataSet:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of contents and labels; the same wherever the pictures lie."""
-        facts = sorted((picture.digest, picture.label) for picture in self.pictures)
+        """SHA-256 of contents, labels and given parts; the same wherever the pictures lie."""
+        facts = sorted(
+            (picture.digest, picture.label, *filter(None, [picture.part]))
+            for picture in self.pictures
+        )
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def check(source: Source, cache: RowCache, *, advance: Advance) -> DataSet:
+def check(source: Source, cache: RowCache, *, advance: Advance, keep_parts: bool = True) -> DataSet:
     """Return the usable pictures of a source and everything worth knowing about the others.
 
     Nothing is refused here; `split.assign` does that, when it knows the percentages.
@@ -80,17 +96,22 @@ def check(source: Source, cache: RowCache, *, advance: Advance) -> DataSet:
         source: The files.
         cache: Fingerprints of earlier checks, which are not computed again.
         advance: Called with the number of files read and of all files.
+        keep_parts: Whether a split that the source itself has is kept to; no picture is then in
+            two of its parts.
     """
-    inspected = inspect_all(source, source.entries(), cache, advance=advance)
+    entries = source.entries() if keep_parts else _without_parts(source.entries())
+    inspected = inspect_all(source, entries, cache, advance=advance)
     usable, copies = _without_copies([one for one in inspected if not one.reason])
     refused = [SetAside(one.entry.path, one.reason) for one in inspected if one.reason]
     relatives = list(_near_duplicates(usable))
-    pictures = _pictures(usable, relatives)
+    pictures, leaks = _without_leaks(_pictures(usable, relatives))
+    aside = [*refused, *copies, *leaks]
     return DataSet(
         labels=source.labels(),
         pictures=pictures,
-        set_aside=tuple(sorted([*refused, *copies], key=lambda one: one.path)),
+        set_aside=tuple(sorted(aside, key=lambda one: one.path)),
         warnings=(
+            *source.notes(),
             *(one.note for one in usable if one.note),
             *(_across_labels(usable[i], usable[j]) for i, j in relatives if _differ(usable, i, j)),
             *_few(_counts(source.labels(), pictures)),
@@ -104,13 +125,17 @@ def _counts(labels: Sequence[str], pictures: Sequence[Picture]) -> dict[str, int
 
 
 def _without_copies(usable: Sequence[Inspected]) -> tuple[list[Inspected], list[SetAside]]:
-    """Keep the first of equal files, and none of those with equal bytes and different labels."""
+    """Keep one of equal files, and none of those with equal bytes and different labels.
+
+    It is the first one, of those in the part that judges rather than learns.
+    """
     same: defaultdict[str, list[Inspected]] = defaultdict(list)
     for one in usable:
         same[one.digest].append(one)
     kept, aside = [], []
     for copies in same.values():
         labels = sorted({one.entry.label for one in copies})
+        copies.sort(key=lambda one: -judging(one.entry.part))
         first = copies[0].entry.path
         if len(labels) > 1:
             reason = f"the same picture has the labels {' and '.join(labels)}"
@@ -119,6 +144,26 @@ def _without_copies(usable: Sequence[Inspected]) -> tuple[list[Inspected], list[
             kept.append(copies[0])
             aside += [SetAside(one.entry.path, f"it is a copy of {first}") for one in copies[1:]]
     return kept, aside
+
+
+def _without_parts(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    return tuple(replace(entry, part="") for entry in entries)
+
+
+def _without_leaks(pictures: Sequence[Picture]) -> tuple[tuple[Picture, ...], list[SetAside]]:
+    """Keep only one part's of those that belong together: those that judge."""
+    judges: dict[str, Picture] = {}
+    for one in pictures:
+        best = judges.setdefault(one.group, one)
+        judges[one.group] = max(best, one, key=lambda each: judging(each.part))
+    pairs = [(one, judges[one.group]) for one in pictures]
+    kept = tuple(one for one, judge in pairs if one.part == judge.part)
+    return kept, [_leaked(one, judge) for one, judge in pairs if one.part != judge.part]
+
+
+def _leaked(one: Picture, judge: Picture) -> SetAside:
+    reason = f"one of the {judge.part} part looks the same or has its group: {judge.path}"
+    return SetAside(one.path, reason)
 
 
 def _near_duplicates(usable: Sequence[Inspected]) -> Iterator[tuple[int, int]]:
@@ -136,7 +181,13 @@ def _pictures(
     for i, one in enumerate(usable):
         members[groups.root(i)].append(one)
     return tuple(
-        Picture(one.entry.path, one.entry.label, one.digest, _group(members[groups.root(i)]))
+        Picture(
+            one.entry.path,
+            one.entry.label,
+            one.digest,
+            group=_group(members[groups.root(i)]),
+            part=one.entry.part,
+        )
         for i, one in enumerate(usable)
     )
 

@@ -24,6 +24,8 @@ THUMBNAIL_BYTES = THUMBNAIL_SIDE * THUMBNAIL_SIDE * 3
 FINGERPRINT_BYTES = HASH_BYTES + THUMBNAIL_BYTES
 
 _BLOCK = 256
+# Of so many the differences stay in a core's cache.
+_TILE = 2048
 
 
 def fingerprint(image: Image.Image) -> NDArray[np.uint8]:
@@ -44,11 +46,18 @@ def near_duplicates(fingerprints: NDArray[np.uint8]) -> Iterator[tuple[int, int]
     hashes = np.ascontiguousarray(fingerprints[:, :HASH_BYTES]).view(np.uint64).ravel()
     thumbnails = fingerprints[:, HASH_BYTES:]
     for start in range(0, len(hashes), _BLOCK):
-        block = hashes[start : start + _BLOCK, None]
-        distances = np.bitwise_count(block ^ hashes[None, start:])
-        for i, j in np.argwhere(distances <= MAX_DIFFERENT_BITS):
+        for i, j in np.argwhere(_near(hashes[start : start + _BLOCK], hashes[start:])):
             if i < j and _alike(thumbnails[start + i], thumbnails[start + j]):
                 yield int(start + i), int(start + j)
+
+
+def _near(some: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return which hashes [n] are near which others [N], [n, N]."""
+    found = np.empty((len(some), len(others)), np.bool_)
+    for at in range(0, len(others), _TILE):
+        tile = slice(at, at + _TILE)
+        found[:, tile] = np.bitwise_count(some[:, None] ^ others[tile]) <= MAX_DIFFERENT_BITS
+    return found
 
 
 def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:

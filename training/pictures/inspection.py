@@ -15,8 +15,9 @@ from model_store.headers import read_header
 from model_store.settings import available_cores
 from training.journal import Advance
 from training.pictures import fingerprints
+from training.pictures.entries import Entry
 from training.pictures.row_cache import RowCache
-from training.pictures.sources import Entry, Source
+from training.pictures.sources import Source
 
 MIN_SIDE_PIXELS = 32
 

@@ -1,33 +1,34 @@
-"""Where pictures come from: a folder of folders, a zip archive of one, or a CSV manifest.
+"""Where pictures come from: a folder of folders, an archive of one, a bucket, or a CSV manifest.
 
 A source only lists and reads; whether the bytes are a usable picture is found out in `data`.
 """
 
-import csv
 import hashlib
-import io
 import zipfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 from training.errors import DataError, SettingsError
+from training.image_dir import is_address
+from training.pictures import layout, names
+from training.pictures.archives import ZipFiles
+from training.pictures.buckets import BucketFiles
+from training.pictures.entries import Entry
+from training.pictures.folders import FolderFiles
+from training.pictures.layout import Layout
+from training.pictures.listing import Files
+from training.pictures.manifests import ManifestSource
+from training.pictures.tars import TarFiles, is_tar
+from training.settings import SplitBy
 
-# What operating systems leave in folders; they are no pictures of anyone.
-IGNORED_NAMES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file: its path inside the source, its label, and the group it shares a split with.
-
-    Both texts may be empty: a file beside the label folders has no label, most have no group.
-    """
-
-    path: str
-    label: str
-    group: str = ""
+_EXPECTED = "a folder, .zip, .tar, .tar.gz, .tar.xz or .csv"
+_NOT_READ = {
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+}
 
 
 class Source(Protocol):
@@ -41,6 +42,10 @@ class Source(Protocol):
         """Return every file, sorted by path."""
         ...
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what is odd about the place, a sentence each."""
+        ...
+
     def read(self, path: str) -> bytes:
         """Return the bytes of a file.
 
@@ -50,22 +55,27 @@ class Source(Protocol):
         ...
 
 
-def open_source(place: Path) -> Source:
-    """Return the source at a folder, a zip archive or a CSV file.
+def open_source(place: Path | str, split: SplitBy = "auto") -> Source:
+    """Return the source at a folder, an archive or a CSV file, or below `s3://bucket/prefix`.
+
+    Args:
+        place: Where it is; a text is an address or a path.
+        split: As for `layout.laid_out`, which is asked for labels and entries only.
 
     Raises:
         SettingsError: there is none of these.
+        DataError: what is there is damaged, or too much.
     """
+    if is_address(place):
+        return TreeSource(BucketFiles(str(place)), split)
+    place = Path(place)
     if place.is_dir():
-        return FolderSource(place)
+        return TreeSource(FolderFiles(place), split)
     if not place.is_file():
-        message = f"image_dir is {place}, which does not exist; give a folder, .zip or .csv"
-        raise SettingsError(message)
-    if zipfile.is_zipfile(place):
-        return ZipSource(place)
+        raise SettingsError(f"image_dir is {place}, which does not exist; give {_EXPECTED}")
     if place.suffix.lower() == ".csv":
         return ManifestSource(place)
-    raise SettingsError(f"image_dir is {place}, which is no folder, zip archive or .csv file")
+    return TreeSource(_archive(place), split)
 
 
 def read_again(source: Source, path: str) -> bytes:
@@ -92,116 +102,58 @@ def read_unchanged(source: Source, path: str, digest: str) -> bytes:
     return upload
 
 
-class FolderSource:
-    """A folder with one folder for each label; pictures may lie deeper inside those."""
+class TreeSource:
+    """A tree with one folder for each label; pictures may lie deeper inside those.
 
-    def __init__(self, root: Path) -> None:
-        """Read below `root`."""
-        self._root = root
+    All may lie in one more folder, and that be divided into parts of a split.
+    """
+
+    def __init__(self, files: Files, split: SplitBy) -> None:
+        """List the files."""
+        self._files = files
+        self._split = split
+        self._listing = files.listing()
+        self._wrapper = layout.wrapper_of(self._listing.paths)
 
     def labels(self) -> tuple[str, ...]:
-        """Return the names of the folders, as they are, sorted."""
-        folders = (path.name for path in self._root.iterdir() if path.is_dir())
-        return tuple(sorted(name for name in folders if not _ignored(PurePosixPath(name))))
+        """Return the names of the label folders, sorted."""
+        return self._layout.labels
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every file, sorted by path."""
-        paths = (path.relative_to(self._root) for path in _files(self._root))
-        return _entries(path.as_posix() for path in paths)
+        return self._layout.entries
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what was left out, and what is odd about the names of folders."""
+        return (*self._listing.notes, *self._unwrapped(), *self._layout.notes)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file."""
-        return (self._root / path).read_bytes()
+        return self._files.read(self._wrapper + path)
+
+    @cached_property
+    def _layout(self) -> Layout:
+        inside = (p[len(self._wrapper) :] for p in self._listing.paths if self._is_inside(p))
+        return layout.laid_out(tuple(inside), self._split)
+
+    def _unwrapped(self) -> Iterator[str]:
+        if self._wrapper:
+            beside = [p for p in self._listing.paths if not p.startswith(self._wrapper)]
+            aside = f"; left out beside it: {len(beside)} files" if beside else ""
+            yield f"The label folders are looked for in {names.shown(self._wrapper)}{aside}"
+
+    def _is_inside(self, path: str) -> bool:
+        return path.startswith(self._wrapper) and path != self._wrapper
 
 
-class ZipSource:
-    """A zip archive of such a folder, or of a folder that holds such a folder and nothing else."""
-
-    def __init__(self, archive: Path) -> None:
-        """Read from `archive`, which stays open."""
-        self._archive = zipfile.ZipFile(archive)
-        names = [name for name in self._archive.namelist() if not _ignored(PurePosixPath(name))]
-        self._wrapper = _wrapper(names)
-        self._names = [name.removeprefix(self._wrapper) for name in names]
-
-    def labels(self) -> tuple[str, ...]:
-        """Return the names of the folders, as they are, sorted."""
-        folders = (name for name in self._names if "/" in name)
-        return tuple(sorted({name.split("/", 1)[0] for name in folders}))
-
-    def entries(self) -> tuple[Entry, ...]:
-        """Return every file, sorted by path."""
-        return _entries(name for name in self._names if name and not name.endswith("/"))
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file."""
-        try:
-            return self._archive.read(self._wrapper + path)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as exc:
-            raise OSError(f"the archive's entry cannot be unpacked: {exc}") from exc
-
-
-class ManifestSource:
-    """A CSV file with the columns path, label and group; paths are relative to the file."""
-
-    def __init__(self, manifest: Path) -> None:
-        """Read the whole manifest.
-
-        Raises:
-            DataError: it is not UTF-8, or lacks a column or a value.
-        """
-        self._root = manifest.parent
-        self._entries = tuple(sorted(_rows(manifest), key=lambda entry: entry.path))
-
-    def labels(self) -> tuple[str, ...]:
-        """Return the labels that occur, sorted."""
-        return tuple(sorted({entry.label for entry in self._entries}))
-
-    def entries(self) -> tuple[Entry, ...]:
-        """Return every file, sorted by path."""
-        return self._entries
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file."""
-        return (self._root / path).read_bytes()
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.is_file() and not _ignored(PurePosixPath(path.relative_to(folder).as_posix())):
-            yield path
-
-
-def _entries(paths: Iterable[str]) -> tuple[Entry, ...]:
-    return tuple(Entry(path, label=_folder(path)) for path in sorted(paths))
-
-
-def _folder(path: str) -> str:
-    folder, slash, _ = path.partition("/")
-    return folder if slash else ""
-
-
-def _ignored(path: PurePosixPath) -> bool:
-    return any(part.startswith(".") or part in IGNORED_NAMES for part in path.parts)
-
-
-def _wrapper(names: list[str]) -> str:
-    """Return the one folder that everything lies in, if the label folders are inside it."""
-    tops = {name.split("/", 1)[0] for name in names}
-    deep = any(name.count("/") > 1 for name in names)
-    shallow = any(name.count("/") == 1 and not name.endswith("/") for name in names)
-    return f"{tops.pop()}/" if len(tops) == 1 and deep and not shallow else ""
-
-
-def _rows(manifest: Path) -> Iterator[Entry]:
-    try:
-        text = manifest.read_text("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise DataError(f"{manifest} is not UTF-8 ({exc}); save it as UTF-8") from exc
-    reader = csv.DictReader(io.StringIO(text))
-    if not {"path", "label"} <= set(reader.fieldnames or ()):
-        raise DataError(f"{manifest} begins with {reader.fieldnames}; expected path,label[,group]")
-    for row in reader:
-        if not row["path"] or not row["label"]:
-            raise DataError(f"{manifest}, line {reader.line_num}: path or label is empty")
-        yield Entry(row["path"], row["label"], row.get("group") or "")
+def _archive(place: Path) -> Files:
+    if zipfile.is_zipfile(place):
+        return ZipFiles(place)
+    if is_tar(place):
+        return TarFiles(place)
+    with place.open("rb") as file:
+        start = file.read(8)
+    found = next((kind for magic, kind in _NOT_READ.items() if start.startswith(magic)), "")
+    if found:
+        raise SettingsError(f"image_dir is {place}, {found}, which cannot be read; unpack it")
+    raise SettingsError(f"image_dir is {place}, which is none of these: {_EXPECTED} file")

@@ -5,15 +5,14 @@ training pictures.
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from training.errors import DataError
 from training.pictures.data import DataSet, Picture
+from training.pictures.parts import SPLITS, TESTING, TRAINING, VALIDATION
 
-TRAINING, VALIDATION, TESTING = "training", "validation", "testing"
-SPLITS = (TRAINING, VALIDATION, TESTING)
 MIN_LABELS = 2
 
 
@@ -27,14 +26,15 @@ class Split:
 
     def counts(self, labels: Sequence[str]) -> dict[str, dict[str, int]]:
         """Return how many pictures each label has in each part."""
-        return {
-            label: {name: sum(p.label == label for p in getattr(self, name)) for name in SPLITS}
-            for label in labels
-        }
+        found = {name: Counter(p.label for p in getattr(self, name)) for name in SPLITS}
+        return {label: {name: found[name][label] for name in SPLITS} for label in labels}
 
 
 def assign(data: DataSet, *, validation_percentage: int, testing_percentage: int) -> Split:
     """Return the three parts of a data set.
+
+    A part that the set itself is divided into is kept as it is. A part that it lacks comes out of
+    its training pictures, which are all of them where it is not divided at all.
 
     A group's place depends on its own content and, only where a label would otherwise be missing
     from a part, on the label's other groups; so most pictures stay where they are when others are
@@ -43,16 +43,18 @@ def assign(data: DataSet, *, validation_percentage: int, testing_percentage: int
     Raises:
         DataError: nothing could be learned from these pictures; the message says all reasons.
     """
-    labels_of = _labels_by_group(data.pictures)
-    _refuse_meaningless(data, labels_of)
-    places = {
-        group: _natural(group, validation_percentage, testing_percentage) for group in labels_of
-    }
+    groups = _groups_by_label(p for p in data.pictures if p.part in {"", TRAINING})
+    divided = _divided(data)
+    _refuse_meaningless(data, groups, divided)
+    percentages = {VALIDATION: validation_percentage, TESTING: testing_percentage}
+    shares = {part: n for part, n in percentages.items() if part in divided}
+    places = {group: _natural(group, shares) for held in groups.values() for group in held}
     for label in data.labels:
-        _represent(label, places, labels_of)
+        _represent(groups[label], places, divided)
+    places |= {p.group: p.part for p in data.pictures if p.part not in {"", TRAINING}}
     parts = {name: [p for p in data.pictures if places[p.group] == name] for name in SPLITS}
     split = Split(*(tuple(parts[name]) for name in SPLITS))
-    refuse_gaps(split, data.labels)
+    refuse_gaps(split, data.labels, divided)
     return split
 
 
@@ -62,44 +64,62 @@ def share(group: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def _labels_by_group(pictures: Sequence[Picture]) -> dict[str, set[str]]:
+def _divided(data: DataSet) -> tuple[str, ...]:
+    """Return the parts that are made of the pictures that could train, and training."""
+    return tuple(part for part in SPLITS if part == TRAINING or part not in data.given_parts)
+
+
+def _groups_by_label(pictures: Iterable[Picture]) -> defaultdict[str, set[str]]:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for picture in pictures:
-        found[picture.group].add(picture.label)
+        found[picture.label].add(picture.group)
     return found
 
 
-def _natural(group: str, validation_percentage: int, testing_percentage: int) -> str:
-    percent = 100 * share(group)
-    if percent < validation_percentage:
-        return VALIDATION
-    return TESTING if percent < validation_percentage + testing_percentage else TRAINING
+def _natural(group: str, percentages: Mapping[str, int]) -> str:
+    """Return validation or testing as often as the percentages say, else training."""
+    percent, border = 100 * share(group), 0
+    for part, percentage in percentages.items():
+        border += percentage
+        if percent < border:
+            return part
+    return TRAINING
 
 
-def _represent(label: str, places: dict[str, str], labels_of: dict[str, set[str]]) -> None:
+def _represent(groups: Collection[str], places: dict[str, str], parts: Sequence[str]) -> None:
     """Move groups of a label into the parts that have none, from the part with most."""
-    groups = sorted((g for g in places if label in labels_of[g]), key=lambda g: (share(g), g))
-    for part in (VALIDATION, TESTING, TRAINING):
-        held = {name: [g for g in groups if places[g] == name] for name in SPLITS}
+    ordered = sorted(groups, key=lambda group: (share(group), group))
+    for part in (*parts[1:], *parts[:1]):
+        held = {name: [g for g in ordered if places[g] == name] for name in parts}
         if held[part]:
             continue
-        fullest = max(SPLITS, key=lambda name: len(held[name]))
+        fullest = max(parts, key=lambda name: len(held[name]))
         if len(held[fullest]) > 1:
             # Shares of training are the largest; the nearest to the border moves.
             places[held[fullest][0]] = part
 
 
-def _refuse_meaningless(data: DataSet, labels_of: dict[str, set[str]]) -> None:
+def _refuse_meaningless(
+    data: DataSet, groups: Mapping[str, Collection[str]], parts: Sequence[str]
+) -> None:
     problems = [*_too_few(data.labels)]
     for label in data.labels:
-        groups = sum(label in labels for labels in labels_of.values())
-        if groups < len(SPLITS):
+        n = len(groups.get(label, ()))
+        if n < len(parts):
             problems.append(
-                f"{label} has {groups} independent usable picture(s); training, validation and "
-                f"testing need one each, so at least {len(SPLITS)}: add pictures or remove it"
+                f"{label} has {n} independent usable picture(s){_where(data)}; {_listed(parts)} "
+                f"need one each, so at least {len(parts)}: add pictures or remove it"
             )
     if problems:
         raise DataError("; ".join(problems))
+
+
+def _where(data: DataSet) -> str:
+    return " for training" if data.given_parts else ""
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
 def refuse_one_label(labels: Sequence[str]) -> None:
@@ -120,16 +140,20 @@ def _too_few(labels: Sequence[str]) -> Iterator[str]:
         )
 
 
-def refuse_gaps(split: Split, labels: Sequence[str]) -> None:
-    """Make sure that every label is in every part.
+def gaps(split: Split, labels: Sequence[str], parts: Collection[str] = SPLITS) -> list[str]:
+    """Return each label with a part that has no picture of it, as in `daisy in testing`."""
+    counts = split.counts(labels)
+    return [f"{label} in {part}" for label in labels for part in parts if not counts[label][part]]
+
+
+def refuse_gaps(split: Split, labels: Sequence[str], parts: Collection[str] = SPLITS) -> None:
+    """Make sure that every label is in every one of these parts.
 
     Raises:
         DataError: with each label and the part that has none of it.
     """
-    counts = split.counts(labels)
-    gaps = [f"{label} in {part}" for label in labels for part in SPLITS if not counts[label][part]]
-    if gaps:
+    if found := gaps(split, labels, parts):
         raise DataError(
-            f"no picture of {', '.join(gaps)}: pictures that look alike under several labels must "
+            f"no picture of {', '.join(found)}: pictures that look alike under several labels must "
             "stay in one part; add pictures or remove the look-alikes"
         )

@@ -18,10 +18,12 @@ class RunData:
     Attributes:
         counts: How many pictures each label has in each part, {label: {part: pictures}}.
         set_aside: Those that were not used; details of a reason follow a colon.
+        given_parts: The parts that the set itself is divided into, and that were kept.
     """
 
     counts: Mapping[str, Mapping[str, int]]
     set_aside: tuple[SetAside, ...] = ()
+    given_parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
