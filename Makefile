@@ -35,7 +35,7 @@ demo: setup ## classify pictures and print their labels: make demo [IMAGE="a.jpg
 	@exec $(BIN)/petiole demo $(IMAGE)
 
 test: setup ## run the whole test suite
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(INSTALLED) ## check format, lint, types and import directions
 	@$(BIN)/ruff format --check .

@@ -34,9 +34,6 @@ from petiole import parts
 from tasks import once, stores
 from tests import browser as real_browser
 from tests import colour_model
-from tests.lanes import pytest_collection_modifyitems, pytest_runtest_setup
-
-__all__ = ["pytest_collection_modifyitems", "pytest_runtest_setup"]
 
 ROOT = Path(__file__).parent.parent
 
