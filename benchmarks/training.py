@@ -29,7 +29,7 @@ from training.pictures import data, inspection, sources
 from training.pictures.data import DataSet
 from training.pictures.sources import Source
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "training.md"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "training-reference.md"
 MARK = "train-bench"
 FEATURES = "Computing features"
 
@@ -64,7 +64,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("images", type=Path, help="folder with a folder of pictures for each label")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/training.md")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/training-reference.md"
+    )
     said = parser.parse_args()
     text = _markdown(_measure(said.images, said.rounds))
     print(text)  # noqa: T201

@@ -52,7 +52,8 @@ export class Gallery {
     }[kind];
     const found = this.items.all.filter((item) => fits(item) && (!words || item.matches(words))).reverse();
     // Where two models are compared, what they disagree on is what one looks for.
-    return found.sort((one, other) => other.disagrees - one.disagrees);
+    const differ = found.filter((item) => item.disagrees);
+    return differ.length ? [...differ, ...found.filter((item) => !item.disagrees)] : found;
   }
 
   #drawCards(changed) {
@@ -127,14 +128,17 @@ export class Gallery {
   }
 
   #drawTotal() {
-    const all = this.items.all;
-    const over = all.filter((item) => !item.isOpen).length;
-    const failed = all.filter((item) => item.hasFailed).length;
-    const parts = [`${over} of ${all.length} done`];
+    const all = this.items.size;
+    let [over, failed] = [0, 0];
+    for (const item of this.items.all) {
+      if (!item.isOpen) over++;
+      if (item.hasFailed) failed++;
+    }
+    const parts = [`${over} of ${all} done`];
     if (failed) parts.push(`${failed} failed`);
-    if (this.#shown.length !== all.length) parts.push(`${this.#shown.length} shown`);
+    if (this.#shown.length !== all) parts.push(`${this.#shown.length} shown`);
     const total = element("total");
     if (total.textContent !== parts.join(", ")) total.textContent = parts.join(", ");
-    element("progress").value = all.length ? over / all.length : 0;
+    element("progress").value = all ? over / all : 0;
   }
 }

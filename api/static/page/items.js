@@ -72,6 +72,7 @@ export class Item {
   }
 
   get disagrees() {
+    if (this.runs.length < 2) return false;
     const labels = this.runs.map((run) => run.best?.label).filter(Boolean);
     return new Set(labels).size > 1;
   }
@@ -82,7 +83,10 @@ export class Item {
   }
 }
 
-/** All pictures of the page; says which of them changed, at most once for each frame. */
+const SOONEST_MS = 30;
+const OF_EACH_MS = 0.1; // To look at all pictures takes as long: thousands are told of twice a second.
+
+/** All pictures of the page; says which of them changed, the less often the more there are. */
 export class Items extends EventTarget {
   #all = new Map();
   #changed = new Set();
@@ -108,7 +112,8 @@ export class Items extends EventTarget {
 
   changed(item) {
     // A tab in the background draws no frames; it is told nonetheless, so that it goes on.
-    if (!this.#changed.size) setTimeout(() => this.#tell(), 30);
+    const pause = Math.max(SOONEST_MS, OF_EACH_MS * this.size);
+    if (!this.#changed.size) setTimeout(() => this.#tell(), pause);
     this.#changed.add(item);
   }
 

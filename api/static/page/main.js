@@ -16,6 +16,7 @@ import { Sender } from "./sender.js";
 import { fitting } from "./shrink.js";
 import { state } from "./words.js";
 
+const AT_ONCE = 100;
 const element = (name) => document.getElementById(name);
 const { maxBytes, maxWait } = document.body.dataset;
 const client = new Client(new URL("../../", import.meta.url));
@@ -34,7 +35,9 @@ const drawCode = code.show(() => ({ base: client.base.href, options: choices.opt
 async function take(files) {
   const isFirst = !items.size;
   const chosen = files.length > 1 ? files.filter(intake.isPicture) : files;
-  for (const each of chosen) {
+  for (const [n, each] of chosen.entries()) {
+    // The size of a file is asked of the disk: with thousands the page would stand still meanwhile.
+    if (n % AT_ONCE === AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve));
     const { file, note } = await fitting(each, Number(maxBytes));
     lastAddress = null;
     add(new Item({ name: each.webkitRelativePath || each.name, file, note }));
