@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from api import conditional, events, story
+from api import conditional, events, examples, story
 from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
@@ -102,6 +102,7 @@ def complete(spec: Any) -> Any:
     spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
+    examples.add(paths)
     return spec
 
 
@@ -130,7 +131,8 @@ def _schemas_of(model: type) -> Spec:
 def _complete_classify(path: Spec) -> None:
     operation = path["post"]
     operation["parameters"] = [*_query(ClassifyOptions), IDEMPOTENCY]
-    content = {"multipart/form-data": {"schema": FORM}, JSON: {"schema": JSON_BODY}}
+    # The first is what Swagger offers: the one whose example works without a file.
+    content = {JSON: {"schema": JSON_BODY}, "multipart/form-data": {"schema": FORM}}
     content["image/*"] = {"schema": BINARY}
     operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = {

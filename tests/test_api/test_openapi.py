@@ -30,6 +30,22 @@ def test_the_limits_are_the_configured_ones(client: FlaskClient, monkeypatch) ->
     assert ["7" in text and "30" not in text for text in said] == [True, True]
 
 
+def test_examples_work_as_they_stand(client: FlaskClient) -> None:
+    """On a new service, with nothing filled in; the id of a task cannot be known before."""
+    paths = client.get("/openapi.json").json["paths"]
+    classify, model = paths["/classify"]["post"], paths["/models/{name}"]["get"]
+    options = {p["name"]: p["example"] for p in classify["parameters"] if "example" in p}
+    body = classify["requestBody"]["content"]["application/json"]["example"]
+    answer = client.post("/classify", query_string=options, json=body)
+    (name,) = (p["example"] for p in model["parameters"])
+
+    assert (answer.status_code, len(answer.json["predictions"])) == (200, 3)
+    assert client.get(f"/models/{name}").status_code == 200
+    for path in ("/result/{task_id}", "/jobs/{task_id}"):
+        (one,) = (p for p in paths[path]["delete"]["parameters"] if p["name"] == "task_id")
+        assert "POST /classify" in one["description"]
+
+
 def test_the_api_keeps_its_specification(client: FlaskClient) -> None:
     """Generated requests get documented statuses, types and schemas."""
     schema = schemathesis.openapi.from_wsgi("/openapi.json", client.application)
