@@ -55,10 +55,18 @@ class ApiSettings(BaseSettings):
         ge=0,
         description="How long `GET /classify` and `POST /predict` wait before they answer 504.",
     )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Proxies that every request passes, one after the other, whose"
+        " `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` are believed; with 0 nobody's are.",
+    )
     show_jobs: bool | None = Field(
         default=None,
         description="Whether `/admin` and `/jobs` show everybody's jobs and the pictures in"
-        " quarantine; left out, only where the API listens on loopback.",
+        " quarantine; left out, only where the API listens on loopback, and to clients on this"
+        " machine.",
     )
     operator_hosts: str = Field(
         default="",
@@ -70,10 +78,8 @@ class ApiSettings(BaseSettings):
     )
 
     @property
-    def shows_jobs(self) -> bool:
-        """Whether `/admin` and `/jobs` are there."""
-        if self.show_jobs is not None:
-            return self.show_jobs
+    def is_on_loopback(self) -> bool:
+        """Whether the API listens where only this machine reaches it."""
         return self.host == "localhost" or is_loopback(self.host)
 
     @property
