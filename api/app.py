@@ -9,6 +9,7 @@ from api import (
     assets,
     classify,
     compatible,
+    cors,
     errors,
     events,
     forwarding,
@@ -70,6 +71,7 @@ def create_app() -> APIFlask:
     app.context_processor(lambda: {"shows_jobs": operators.is_shown()})
     app.spec_processor(openapi.complete)
     app.after_request(_forbid_sniffing)
+    cors.open_to_origins(app)
     errors.register(app)
     metrics.count_requests(app)
     app.wsgi_app = forwarding.behind_proxies(app.wsgi_app)  # type: ignore[method-assign,assignment]
