@@ -24,7 +24,7 @@ from api.errors import (
 )
 from model_store.headers import read_header
 from tasks.settings import settings
-from tasks.urls import base_name, check_url
+from tasks.urls import base_name, check_host, check_url, is_data, listed
 
 FIELD = "image"
 BASE64_GROWTH = 4 / 3
@@ -151,7 +151,7 @@ def _from_json(body: Any) -> tuple[Upload | ImageUrl, dict[str, Any]]:
 
 def _decoded(text: str) -> bytes:
     """Return the bytes of base64 text or of a `data:` URL."""
-    if text.startswith("data:"):
+    if is_data(text):
         header, comma, text = text.partition(",")
         if not comma or not header.endswith(";base64"):
             raise MalformedRequestError("the data: URL has no ;base64, part")
@@ -161,13 +161,21 @@ def _decoded(text: str) -> bytes:
         raise MalformedRequestError(f"the image is not base64: {exc}") from exc
 
 
-def checked_url(image_url: str) -> ImageUrl:
+def checked_url(image_url: str) -> Upload | ImageUrl:
     """Return the address of a picture that may be asked for, as far as its text tells.
+
+    One that begins with `data:` is the picture itself.
 
     Raises:
         DownloadRefusedError: it may not.
+        ApiError, ImageError: the picture cannot be taken.
     """
+    image_url = image_url.strip()
+    if is_data(image_url):
+        return checked(_decoded(image_url), filename="image")
     check_url(image_url)
+    allowed, denied = settings().download_allow_hosts, settings().download_deny_hosts
+    check_host(image_url, allowed=listed(allowed), denied=listed(denied))
     return ImageUrl(image_url)
 
 
