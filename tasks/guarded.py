@@ -87,7 +87,7 @@ def bounds(
 def is_public(address: Address) -> bool:
     """Tell whether an address is one of the public internet's hosts."""
     is_of_a_host = isinstance(address, IPv4Address) or address in GLOBAL_UNICAST
-    return is_of_a_host and address.is_global and not _is_in(address, SPECIAL)
+    return is_of_a_host and not _is_in(address, SPECIAL)
 
 
 def read_address(text: str) -> Address:

@@ -151,6 +151,19 @@ def test_what_a_trusted_proxy_says(client: FlaskClient, monkeypatch: pytest.Monk
     assert servers == [{"url": "http://localhost"}]
 
 
+def test_two_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the outer one says is believed: the inner one adds its own after it."""
+    client = behind(monkeypatch, proxies=2)
+    headers = {
+        "X-Forwarded-Proto": "https, http",
+        "X-Forwarded-Host": "photos.example, inner.example",
+        "X-Forwarded-Prefix": f"{PREFIX}, /inner",
+    }
+    servers = client.get("/openapi.json", headers=headers).json["servers"]
+
+    assert servers == [{"url": f"https://photos.example{PREFIX}"}]
+
+
 @pytest.mark.parametrize(
     "prefix", ["//evil.example", "https://evil.example", "/a//b", "a", "/a b", "/a?b", '/"><b>']
 )
@@ -175,6 +188,7 @@ def test_a_prefix_that_is_no_path(monkeypatch: pytest.MonkeyPatch, prefix: str) 
         (1, f"{NEIGHBOUR}, {STRANGER}", NEIGHBOUR, 404),
         (1, f"{STRANGER}, {NEIGHBOUR}", NEIGHBOUR, 200),
         (2, f"{NEIGHBOUR}, {STRANGER}, 10.0.0.1", NEIGHBOUR, 404),
+        (2, f"{STRANGER}, {NEIGHBOUR}, 10.0.0.1", NEIGHBOUR, 200),
         (2, NEIGHBOUR, NEIGHBOUR, 404),
     ],
 )

@@ -11,6 +11,7 @@ from tasks.errors import (
     DownloadStatusError,
     DownloadUnreachableError,
 )
+from tasks.urls import check_url
 from tests.conftest import picture
 from tests.origins import answer, name_hosts, origin
 
@@ -164,6 +165,7 @@ def test_the_agents_name(monkeypatch: pytest.MonkeyPatch) -> None:
         fetch.fetch(server.url())
 
     assert "User-Agent: museum/1.0 (+https://a.example)\r\n" in server.requests[0]
+    assert "Accept-Encoding: identity\r\n" in server.requests[0]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +193,12 @@ def test_hosts_with_other_letters(host: str) -> None:
         assert fetch.fetch(server.url(host=host)) == RED
 
     assert f"Host: xn--bcher-kva.example:{server.port}\r\n" in server.requests[0]
+
+
+def test_a_host_that_no_dns_has() -> None:
+    """Its text alone tells, as of a webhook, whose host is in no list."""
+    with pytest.raises(DownloadRefusedError, match="no name of the internet"):
+        check_url("http://-ü-.example/")
 
 
 @pytest.mark.parametrize(
