@@ -20,11 +20,11 @@ ADVICE = {
     "time-limit": "Make the picture smaller, and send it again.",
     # The address
     "download-failed": "Open the address in a browser; if that works, upload the picture instead.",
-    "download-refused": "Only public http(s) addresses may be asked: upload the picture instead.",
+    "download-refused": "Its detail says why it may not be asked; upload the picture instead.",
     "download-status": "Open the address in a browser: it may need a login. Else upload the file.",
     "download-too-large": "Upload a smaller version of the picture.",
     "download-timeout": "The server is slow: try again, or upload the picture instead.",
-    "download-unreachable": "Check the address for typing errors, or upload the picture instead.",
+    "download-unreachable": "Check the address, which must be public, or upload the picture.",
     # The model
     "unknown-model": "/models lists the models that are here.",
     "unknown-version": "/models lists the versions that are here.",

@@ -5,7 +5,7 @@ from typing import cast
 
 from flask import Response
 
-from api import bodies
+from api import bodies, links
 from api.errors import RETRY_AFTER_SECONDS, RETRY_LATER
 from tasks import documents
 from tasks.documents import AcceptedTask, FailedTask, OpenState
@@ -21,7 +21,7 @@ def of(answer: Answer) -> Response:
     """
     if answer.document is None:
         return accepted(answer)
-    return bodies.of_text(answer.document)
+    return bodies.of_text(links.in_finished(answer.document, links.prefix()))
 
 
 def of_submission(answer: Answer) -> Response:
@@ -31,7 +31,7 @@ def of_submission(answer: Answer) -> Response:
     """
     response = of(answer)
     if answer.document is not None:
-        response.headers["Content-Location"] = documents.result_url(answer.task_id)
+        response.headers["Content-Location"] = links.to(documents.result_url(answer.task_id))
     if isinstance(finished := answer.finished, FailedTask):
         response.status_code = finished.error.status
         if response.status_code in RETRY_LATER:
@@ -41,19 +41,19 @@ def of_submission(answer: Answer) -> Response:
 
 def accepted(answer: Answer) -> Response:
     """Return 202 with the state, the result's address, and how far it is from being over."""
-    task = task_of(answer)
+    task = task_of(answer, links.prefix())
     response = bodies.of(task, status=202)
     response.headers["Location"] = task.result_url
     response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
     return response
 
 
-def task_of(answer: Answer) -> AcceptedTask:
-    """Return what a client is told of a job that is not over."""
+def task_of(answer: Answer, before: str) -> AcceptedTask:
+    """Return what a client, to whom addresses begin with `before`, is told of an open job."""
     return AcceptedTask(
         answer.task_id,
         cast("OpenState", answer.state),  # it has no document
-        documents.result_url(answer.task_id),
+        before + documents.result_url(answer.task_id),
         progress=answer.progress,
         submitted_at=None if answer.submitted_at is None else _moment(answer.submitted_at),
         ahead=answer.place.ahead if answer.place else None,

@@ -9,13 +9,16 @@ from api import (
     assets,
     classify,
     compatible,
+    cors,
     errors,
     events,
+    forwarding,
     health,
     jobs,
     metrics,
     models,
     openapi,
+    operators,
     pages,
     results,
     uploads,
@@ -36,6 +39,7 @@ def create_app() -> APIFlask:
         title=TITLE,
         version=VERSION,
         docs_path=None,
+        spec_path=None,
         json_errors=False,
         static_folder=None,  # type: ignore[arg-type] # Flask's own annotation allows it
     )
@@ -43,6 +47,7 @@ def create_app() -> APIFlask:
         MAX_CONTENT_LENGTH=uploads.max_body_bytes(),
         AUTO_404_RESPONSE=False,
         AUTO_OPERATION_SUMMARY=True,
+        AUTO_SERVERS=False,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined] # predictions are in order of rank
     for module in (
@@ -51,6 +56,7 @@ def create_app() -> APIFlask:
         events,
         compatible,
         models,
+        openapi,
         jobs,
         health,
         metrics,
@@ -59,12 +65,16 @@ def create_app() -> APIFlask:
         admin,
     ):
         app.register_blueprint(module.blueprint)
-    docs = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": TITLE})
+    # Relative, so that they are below the prefix that a proxy puts before them.
+    docs = get_swaggerui_blueprint(".", "../openapi.json", config={"app_name": TITLE})
     app.register_blueprint(docs, url_prefix="/docs")
+    app.context_processor(lambda: {"shows_jobs": operators.is_shown()})
     app.spec_processor(openapi.complete)
     app.after_request(_forbid_sniffing)
+    cors.open_to_origins(app)
     errors.register(app)
     metrics.count_requests(app)
+    app.wsgi_app = forwarding.behind_proxies(app.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
 
 

@@ -175,7 +175,7 @@ def environ_of(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
     environ = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": scope["root_path"],
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "PATH_INFO": _path_of(scope),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": host,
         "SERVER_PORT": str(port),
@@ -198,6 +198,12 @@ def environ_of(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
         environ["CONTENT_LENGTH"] = str(size)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     return environ
+
+
+def _path_of(scope: Scope) -> str:
+    """Return the path below the root path, whether or not a proxy has taken that away."""
+    path, root = unquote_to_bytes(scope["raw_path"]).decode("latin-1"), scope["root_path"]
+    return path.removeprefix(root) if path.startswith(f"{root}/") else path
 
 
 def _variable(name: bytes) -> str:

@@ -9,8 +9,6 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from api.settings import settings
-
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -58,7 +56,6 @@ def lead_to(address: str) -> Response:
 
 def page(template: str, *, status: int = 200, **values: Any) -> Response:
     """Return a page; what it is made of depends on what the client accepts."""
-    values["shows_jobs"] = settings().shows_jobs
     response = make_response(render_template(template, **values), status)
     response.headers.update(HEADERS)
     response.vary.add("Accept")

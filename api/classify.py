@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response
 
-from api import answers, browsers, catalog, options, uploads, waiting
+from api import answers, browsers, catalog, links, options, uploads, waiting
 from tasks import documents, submission, views
 
 blueprint = APIBlueprint("classify", __name__, tag="Pictures")
@@ -28,7 +28,7 @@ def classify() -> Response:
     with waiting.place(options.bounded(chosen.wait)) as seconds:
         answer = submit(picture, asked, wait_seconds=seconds, key=key)
     response = browsers.either(
-        page=lambda: browsers.lead_to(documents.result_url(answer.task_id)),
+        page=lambda: browsers.lead_to(links.to(documents.result_url(answer.task_id))),
         data=lambda: answers.of_submission(answer),
     )
     options.say_applied(response, seconds)

@@ -10,7 +10,7 @@ from typing import Literal
 from apiflask import APIBlueprint
 from flask import Response, jsonify, request
 
-from api import catalog, options, uploads, waiting
+from api import catalog, links, options, uploads, waiting
 from api.classify import submit
 from api.errors import (
     ApiError,
@@ -117,6 +117,6 @@ def _ended(picture: uploads.Upload | uploads.ImageUrl) -> ClassifiedTask | Probl
 
 
 def _wait_over(task_id: str) -> ApiError:
-    url, limit = documents.result_url(task_id), settings().compatible_wait_seconds
+    url, limit = links.to(documents.result_url(task_id)), settings().compatible_wait_seconds
     message = f"not finished within {limit:g} seconds; ask {url} for it"
     return WaitOverError(message, task_id=task_id, result_url=url)

@@ -5,6 +5,7 @@ import binascii
 from urllib.parse import unquote
 
 from api.errors import MalformedRequestError
+from tasks.urls import is_data
 
 _URL_SAFE = str.maketrans("-_", "+/")
 
@@ -18,7 +19,7 @@ def decoded(text: str) -> bytes:
         MalformedRequestError: it is neither.
     """
     text = text.strip()
-    if text[:5].casefold() == "data:":
+    if is_data(text):
         header, comma, text = text.partition(",")
         if not comma or not header.casefold().endswith(";base64"):
             raise MalformedRequestError("the data: URL has no ;base64, part")

@@ -23,7 +23,7 @@ from apiflask import APIFlask
 from flask import Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from api import bodies, browsers
+from api import bodies, browsers, links
 from api.advice import ADVICE
 from model_store import ModelStoreError
 from tasks import documents, problems
@@ -139,7 +139,9 @@ def problem_response(document: ProblemDocument, **members: Any) -> Response:
     response = browsers.either(
         page=lambda: _page(document, members),
         data=lambda: bodies.of_members(
-            documents.as_dict(document) | members, status=document.status, mimetype=PROBLEM_TYPE
+            documents.as_dict(links.in_problem(document, links.prefix())) | members,
+            status=document.status,
+            mimetype=PROBLEM_TYPE,
         ),
     )
     if document.status in RETRY_LATER:

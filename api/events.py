@@ -15,7 +15,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 from prometheus_client import Counter, Gauge
 
-from api import options
+from api import links, options
 from api.errors import InvalidOptionError, TooManyStreamsError
 from api.settings import settings
 from api.story import Story, Told
@@ -54,7 +54,8 @@ def events() -> Response:
     result is no longer kept. Who was cut off sends the last event's id as `Last-Event-ID` and is
     told what came since; 204 says that nothing will come any more.
     """
-    story = Story(_task_ids(), request.headers.get(LAST_EVENT_ID, ""))
+    last_event_id = request.headers.get(LAST_EVENT_ID, "")
+    story = Story(_task_ids(), last_event_id, prefix=links.prefix())
     if story.is_over:
         return Response(status=204)
     stream = EventStream(story)

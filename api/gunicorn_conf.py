@@ -23,6 +23,7 @@ keepalive = 30
 limit_request_line = 8190  # gunicorn's most: `GET /events` names many tasks
 timeout = 60
 graceful_timeout = 10
+root_path = os.environ.get("SCRIPT_NAME", "").rstrip("/")  # as other WSGI servers take it
 control_socket_disable = True  # it would be made in $HOME, which a container may not have
 accesslog = None  # /metrics counts requests; a proxy logs them
 

@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from api import bodies, operators, options
+from api import bodies, links, operators, options
 from tasks import documents, ledger
 from tasks.documents import AcceptedTask
 
@@ -35,7 +35,7 @@ def job(task_id: str) -> Response:
 def retry(task_id: str) -> Response:
     """Classify a quarantined picture once more, as a new job."""
     again = ledger.retry(task_id)
-    url = documents.result_url(again)
+    url = links.to(documents.result_url(again))
     response = bodies.of(AcceptedTask(again, "PENDING", url), status=202)
     response.headers["Location"] = url
     return response

@@ -6,9 +6,11 @@ from those that check them.
 
 from typing import Any
 
+from apiflask import APIBlueprint
+from flask import Response, current_app, request
 from pydantic import BaseModel, TypeAdapter
 
-from api import conditional, events, examples, story
+from api import bodies, conditional, events, examples, story
 from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
@@ -27,6 +29,7 @@ from tasks.documents import (
     TrainedTask,
 )
 from tasks.ledger import Listed, Overview
+from tasks.once import once
 
 JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 Spec = dict[str, Any]
@@ -85,6 +88,22 @@ EVENT: Spec = {
         "data": {"type": "string", "contentMediaType": JSON},
     },
 }
+
+
+blueprint = APIBlueprint("openapi", __name__, enable_openapi=False)
+
+
+@blueprint.get("/openapi.json")
+def specification() -> Response:
+    """Return the specification; its server is the one that this client asks, prefix included."""
+    servers = [{"url": request.root_url.rstrip("/")}]
+    return bodies.of_members({**_specification(), "servers": servers})
+
+
+@once
+def _specification() -> Spec:
+    specification: Spec = current_app.spec  # type: ignore[attr-defined] # APIFlask's
+    return specification
 
 
 def complete(spec: Any) -> Any:

@@ -1,6 +1,6 @@
 """Who may see everybody's jobs, and do something about them: decided here, and nowhere else.
 
-They are there only where the API listens on loopback, or on request. Then it is the operator's own
+They are there only for clients on this machine, or on request. Then it is the operator's own
 browser that others could misuse: a page of another site that sends a form to this address (forged
 requests), or whose name is made to lead to it (DNS rebinding). Neither of them can write the
 headers that are looked at here.
@@ -12,12 +12,25 @@ from urllib.parse import urlsplit
 
 from flask import abort, request
 
+from api import forwarding
 from api.errors import CrossSiteError, UnknownHostError
 from api.settings import settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
 """What `Sec-Fetch-Site` says of this service's own page, and of an address that was typed."""
+
+
+def is_shown() -> bool:
+    """Tell whether `/admin` and `/jobs` are there for the client of the current request.
+
+    A proxy on this machine makes strangers reach what listens on loopback, so that it does is not
+    enough: see `forwarding.is_from_this_machine`.
+    """
+    said = settings().show_jobs
+    if said is not None:
+        return said
+    return settings().is_on_loopback and forwarding.is_from_this_machine()
 
 
 def admit() -> None:
@@ -28,7 +41,7 @@ def admit() -> None:
         UnknownHostError: it came under a name that is not known to be ours.
         CrossSiteError: a page of another site would change something.
     """
-    if not settings().shows_jobs:
+    if not is_shown():
         abort(404, "jobs are not shown here; see PETIOLE_API_SHOW_JOBS")
     _refuse_unknown_host()
     if request.method not in SAFE_METHODS:

@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response, url_for
 
-from api import bodies, browsers
+from api import bodies, browsers, links
 from api.advice import ADVICE
 from api.errors import API_ERRORS
 from api.health import NOT_READY
@@ -58,7 +58,7 @@ def all_problems() -> list[Problem]:
 
 def _as_json(problem: Problem, advice: str) -> dict[str, str | int]:
     return {
-        "type": f"{TYPE_PREFIX}{problem.slug}",
+        "type": links.to(f"{TYPE_PREFIX}{problem.slug}"),
         "title": problem.title,
         "status": problem.status,
         "advice": advice,

@@ -1,11 +1,35 @@
 """Settings of the HTTP room, read from `PETIOLE_API_*`."""
 
+import re
 from ipaddress import ip_address
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.once import once
+
+ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+
+
+def _checked_origins(text: str) -> str:
+    """Return origins as browsers write them.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    for each in _listed(text):
+        if each != "*" and not ORIGIN.fullmatch(each):
+            raise ValueError(
+                f"{each!r} is no origin, such as https://app.example.org or http://10.0.0.1:3000:"
+                " scheme, host in small letters, and the port if it is not the scheme's own"
+            )
+    return text
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """Return what is separated by commas."""
+    return tuple(filter(None, (each.strip() for each in text.split(","))))
 
 
 class ApiSettings(BaseSettings):
@@ -55,10 +79,23 @@ class ApiSettings(BaseSettings):
         ge=0,
         description="How long `GET /classify` and `POST /predict` wait before they answer 504.",
     )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Proxies that every request passes, one after the other, whose"
+        " `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` are believed; with 0 nobody's are.",
+    )
+    cors_origins: Annotated[str, AfterValidator(_checked_origins)] = Field(
+        default="",
+        description="Origins whose pages may use the API from a browser, such as"
+        " `https://app.example.org`, separated by commas; `*` is every page. Left out, none may.",
+    )
     show_jobs: bool | None = Field(
         default=None,
         description="Whether `/admin` and `/jobs` show everybody's jobs and the pictures in"
-        " quarantine; left out, only where the API listens on loopback.",
+        " quarantine; left out, only where the API listens on loopback, and to clients on this"
+        " machine.",
     )
     operator_hosts: str = Field(
         default="",
@@ -70,16 +107,19 @@ class ApiSettings(BaseSettings):
     )
 
     @property
-    def shows_jobs(self) -> bool:
-        """Whether `/admin` and `/jobs` are there."""
-        if self.show_jobs is not None:
-            return self.show_jobs
+    def is_on_loopback(self) -> bool:
+        """Whether the API listens where only this machine reaches it."""
         return self.host == "localhost" or is_loopback(self.host)
 
     @property
     def own_names(self) -> tuple[str, ...]:
         """The names in `operator_hosts`."""
-        return tuple(filter(None, (name.strip() for name in self.operator_hosts.split(","))))
+        return _listed(self.operator_hosts)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins in `cors_origins`."""
+        return _listed(self.cors_origins)
 
 
 def is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from time import monotonic
 
-from api import answers
+from api import answers, links
 from tasks import documents, problems
 from tasks.errors import ExpiredJobError, UnknownJobError
 from tasks.job_stores import PENDING, RETRY, STARTED
@@ -29,8 +29,14 @@ PLACE_SECONDS = 2.0
 class Story:
     """The tasks of one client in their order, and how far it was told of each."""
 
-    def __init__(self, task_ids: Sequence[str], last_event_id: str = "") -> None:
-        """Go on after the event with an id of this same story, or begin."""
+    def __init__(
+        self, task_ids: Sequence[str], last_event_id: str = "", *, prefix: str = ""
+    ) -> None:
+        """Go on after the event with an id of this same story, or begin.
+
+        Addresses begin with `prefix`: what is told is told when the request is long answered.
+        """
+        self._prefix = prefix
         self._name = sha256(" ".join(task_ids).encode()).hexdigest()[:8]
         self._told = dict(zip(task_ids, self._letters(last_event_id, len(task_ids)), strict=True))
         self._seen: dict[str, object] = {}
@@ -64,13 +70,14 @@ class Story:
             return self._open(task_id, said)
         self._told[task_id] = OVER
         if isinstance(said, Answer):
-            return self._event(END, said.document or "")
+            return self._event(END, links.in_finished(said.document or "", self._prefix))
         problem = problems.of(said).document(str(said), instance=documents.result_url(task_id))
+        problem = links.in_problem(problem, self._prefix)
         return self._event(PROBLEM, json.dumps({**documents.as_dict(problem), "task_id": task_id}))
 
     def _open(self, task_id: str, said: Answer) -> bytes:
         letter, before = LETTERS[said.state], self._told[task_id]
-        task = answers.task_of(said)
+        task = answers.task_of(said, self._prefix)
         now, seen = monotonic(), (task.state, task.ahead, task.progress)
         if letter == before and not self._is_news(task_id, seen, now):
             return b""

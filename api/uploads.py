@@ -24,7 +24,7 @@ from api.forms import Form
 from model_store.errors import NotAnImageError
 from model_store.headers import read_header
 from tasks.settings import settings
-from tasks.urls import base_name, check_url
+from tasks.urls import base_name, check_host, check_url, is_data, listed
 
 FIELD, URL = "image", "image_url"
 MULTIPART, URL_ENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
@@ -195,13 +195,21 @@ def _from_members(
     raise NoImageError(f"{what} needs one string: {URL}, or {FIELD} (base64)")
 
 
-def checked_url(image_url: str) -> ImageUrl:
+def checked_url(image_url: str) -> Upload | ImageUrl:
     """Return the address of a picture that may be asked for, as far as its text tells.
+
+    One that begins with `data:` is the picture itself.
 
     Raises:
         DownloadRefusedError: it may not.
+        ApiError, ImageError: the picture cannot be taken.
     """
+    image_url = image_url.strip()
+    if is_data(image_url):
+        return checked(encoded.decoded(image_url), filename=FIELD)
     check_url(image_url)
+    allowed, denied = settings().download_allow_hosts, settings().download_deny_hosts
+    check_host(image_url, allowed=listed(allowed), denied=listed(denied))
     return ImageUrl(image_url)
 
 

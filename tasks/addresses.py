@@ -1,10 +1,19 @@
-"""Addresses of Redis and of brokers: redis-py and Celery write a socket in the file system apart.
+"""Addresses in settings: of Redis and of brokers, of networks, ports and hosts.
+
+redis-py and Celery write a socket in the file system apart.
 
 For redis-py it is `unix:///path?db=1`, for Celery `redis+socket:///path?virtual_host=1`.
 """
 
+import re
+from ipaddress import ip_network
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from tasks.errors import DownloadRefusedError
+from tasks.urls import host_name, listed
+
+HOST = re.compile(r"(\*\.)?[^\s*/@]+")
+MAX_PORT = 65_535
 SOCKET, CELERYS_SOCKET = "unix", "redis+socket"
 OVER_TCP = ("redis", "rediss")
 EXAMPLES = "redis://127.0.0.1:6379/0, rediss://… or unix:///path/to/socket"
@@ -64,6 +73,45 @@ def is_complete(url: str) -> bool:
     if address.scheme in (SOCKET, CELERYS_SOCKET):
         return bool(address.path)
     return address.scheme in OVER_TCP and is_whole
+
+
+def checked_networks(text: str) -> str:
+    """Return networks that are listed with commas.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    for each in listed(text):
+        ip_network(each, strict=False)
+    return text
+
+
+def checked_ports(text: str) -> str:
+    """Return ports that are listed with commas.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    for each in listed(text):
+        if not (each.isdecimal() and 1 <= int(each) <= MAX_PORT):
+            raise ValueError(f"{each!r} is no port, a number from 1 to {MAX_PORT}")
+    return text
+
+
+def checked_hosts(text: str) -> str:
+    """Return hosts that are listed with commas.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    for each in listed(text):
+        if not HOST.fullmatch(each):
+            raise ValueError(f"{each!r} is no host, such as example.org or *.example.org")
+        try:
+            host_name(each.removeprefix("*."))
+        except DownloadRefusedError as exc:
+            raise ValueError(str(exc)) from exc
+    return text
 
 
 def checked_broker(url: str) -> str:

@@ -15,6 +15,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 
+from tasks import guarded
+
 
 class Deadline:
     """Shuts down the watched sockets once `seconds` have passed; a context manager."""
@@ -69,6 +71,7 @@ class Deadline:
         class Watched(connection_class):  # type: ignore[misc]
             def connect(self) -> None:
                 super().connect()
+                guarded.check_peer(self.sock, self.host)
                 deadline.watch(self.sock)
 
         return Watched

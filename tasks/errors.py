@@ -15,7 +15,7 @@ The tree::
     │       ├── DownloadStatusError     the server answered something else than 200
     │       ├── DownloadTooLargeError   more bytes than the limit
     │       ├── DownloadTimeoutError    not finished in time
-    │       └── DownloadUnreachableError  no connection; may heal, so it is tried again
+    │       └── DownloadUnreachableError  no answer; may heal, so it is tried again
     ├── ServiceUnavailableError         Redis, the broker or the image store cannot be reached
     ├── UnknownJobError                 no record of this task id
     ├── ExpiredJobError                 its result was kept for its time to live and is gone
@@ -81,7 +81,7 @@ class DownloadTimeoutError(DownloadError):
 
 
 class DownloadUnreachableError(DownloadError):
-    """The server could not be reached; another try may succeed."""
+    """No answer came, or not all of it; another try may succeed."""
 
 
 class ServiceUnavailableError(TasksError):

@@ -133,10 +133,36 @@ class TasksSettings(BaseSettings):
     download_max_retries: int = Field(
         default=2, ge=0, description="Further tries after a download error that can heal."
     )
-    download_allow_networks: str = Field(
+    download_allow_networks: Annotated[str, AfterValidator(addresses.checked_networks)] = Field(
         default="",
         description="CIDR networks that may be downloaded from although they are not public,"
         " separated by commas (an intranet's picture store).",
+    )
+    download_deny_networks: Annotated[str, AfterValidator(addresses.checked_networks)] = Field(
+        default="",
+        description="CIDR networks that may not be downloaded from although they are public,"
+        " separated by commas.",
+    )
+    download_allow_hosts: Annotated[str, AfterValidator(addresses.checked_hosts)] = Field(
+        default="",
+        description="Hosts that alone may be downloaded from, separated by commas; `*.example.org`"
+        " are all below `example.org`. Left out, every host may.",
+    )
+    download_deny_hosts: Annotated[str, AfterValidator(addresses.checked_hosts)] = Field(
+        default="",
+        description="Hosts that may not be downloaded from, separated by commas, as above.",
+    )
+    download_ports: Annotated[str, AfterValidator(addresses.checked_ports)] = Field(
+        default="80,443",
+        description="Ports at which public servers are asked for pictures, separated by commas;"
+        " empty for any. Networks that are allowed by name are asked at every port.",
+    )
+    download_user_agent: str = Field(
+        default="petiole",
+        min_length=1,
+        pattern=r"^[\x20-\x7e]+$",
+        description="What the service calls itself to pictures' servers; some refuse names that"
+        " they do not know, or want an address to write to.",
     )
     webhook_secret: SecretStr = Field(
         default=SecretStr(""),
@@ -144,7 +170,7 @@ class TasksSettings(BaseSettings):
         " separated by spaces, while one takes the place of another. Without it nobody may ask for"
         " webhooks.",
     )
-    webhook_allow_networks: str = Field(
+    webhook_allow_networks: Annotated[str, AfterValidator(addresses.checked_networks)] = Field(
         default="",
         description="CIDR networks that may be told although they are not public, separated by"
         " commas.",

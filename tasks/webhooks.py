@@ -17,7 +17,6 @@ from time import time
 from urllib.parse import urlsplit
 
 import requests
-from AntiSSRF import AntiSSRFError
 
 from tasks import guarded, signatures, stores
 from tasks.deadline import Deadline
@@ -25,7 +24,7 @@ from tasks.documents import EVENT_TYPES
 from tasks.errors import DownloadRefusedError, ServiceUnavailableError
 from tasks.job_stores.webhooks import NEVER, Webhook
 from tasks.once import once
-from tasks.settings import settings
+from tasks.settings import TasksSettings, settings
 from tasks.urls import check_url
 
 HANDS = 16
@@ -39,6 +38,7 @@ TURN_SECONDS = 0.5
 IN_HAND_SECONDS = 5.0
 """On top of the time that one delivery may take: then another process may try."""
 GONE = 410
+USER_AGENT = "petiole"
 NAME = "webhooks"
 
 logger = logging.getLogger(__name__)
@@ -77,17 +77,22 @@ def send(webhook: Webhook) -> Refusal | None:
     limits = settings()
     with (
         Deadline(limits.webhook_total_seconds) as deadline,
-        guarded.session(limits.webhook_allow_networks) as session,
+        guarded.session(_bounds(limits), user_agent=USER_AGENT) as session,
     ):
         deadline.guard(session)
         try:
             check_url(webhook.url)
             return _post(session, webhook)
-        except (AntiSSRFError, DownloadRefusedError):
+        except (guarded.ForbiddenAddressError, DownloadRefusedError):
             return Refusal("only public addresses may be told", NEVER)
         except (requests.RequestException, OSError, ValueError) as exc:
             took = f"within {limits.webhook_total_seconds:g} s"
             return Refusal(f"it did not answer {took} ({type(exc).__name__})")
+
+
+def _bounds(limits: TasksSettings) -> guarded.Bounds:
+    seconds = limits.download_connect_seconds
+    return guarded.bounds(allow=limits.webhook_allow_networks, look_up_seconds=seconds)
 
 
 def _post(session: requests.Session, webhook: Webhook) -> Refusal | None:

@@ -40,9 +40,9 @@ export class UnreachableError extends Error {
 export const isOver = (answer) => ["SUCCESS", "FAILURE", "REVOKED"].includes(answer.state);
 
 export class Client {
-  /** @param {string | URL} base The service's address, with a slash at its end. */
+  /** @param {string | URL} base The service's address, with the path that a proxy puts before it. */
   constructor(base) {
-    this.base = new URL(base);
+    this.base = new URL(String(base).replace(/\/?$/, "/"));
   }
 
   /**

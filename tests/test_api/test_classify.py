@@ -40,6 +40,7 @@ def ways_to_send() -> list:
         pytest.param({"json": {"image": text}}, id="base64"),
         pytest.param({"json": {"image": base64.encodebytes(green).decode()}}, id="base64 in lines"),
         pytest.param({"json": {"image": f"data:image/jpeg;base64,{text}"}}, id="data URL"),
+        pytest.param({"json": {"image_url": f" data:image/jpeg;base64,{text}"}}, id="as address"),
     ]
 
 

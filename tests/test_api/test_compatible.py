@@ -1,5 +1,6 @@
 """The two tutorials' interfaces: same shapes, honest statuses."""
 
+import base64
 from io import BytesIO
 from threading import Thread
 from time import sleep
@@ -119,3 +120,22 @@ def test_a_full_house_is_no_longer_full_when_they_leave(client: FlaskClient) -> 
 
     assert set(statuses) == {415}
     assert predict(client, picture()).status_code == 200
+
+
+def test_an_address_that_is_the_picture(client: FlaskClient) -> None:
+    """A `data:` URL is taken as it is, however its scheme is written."""
+    text = base64.b64encode(picture("green")).decode()
+    answer = client.get("/classify", query_string={"image_url": f"DATA:image/jpeg;base64,{text}"})
+
+    assert next(iter(answer.json["labels"])) == "green"
+
+
+def test_the_operators_hosts_are_known_before_there_is_a_job(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address that may not be asked is refused by its text."""
+    monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_ALLOW_HOSTS", "*.b.example")
+    once.begin_anew()
+    answer = client.post("/classify", json={"image_url": "http://a.example/b.jpg"})
+
+    assert (answer.status_code, answer.json["type"]) == (422, "/problems#download-refused")

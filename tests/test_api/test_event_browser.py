@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests import browser as real_browser
+from tests.api_server import Start
 from tests.test_api.test_event_server import post
-from tests.test_api.test_server import Start, children_of, start  # noqa: F401 - the fixture
+from tests.test_api.test_server import children_of
 from tests.test_docs.test_waiting import block
 from tests.test_end_to_end.conftest import wait_until
 
@@ -23,7 +24,7 @@ def said(page: Page, what: str) -> list[str]:
     return [task["task_id"] for told, task in page.evaluate("window.said") if told == what]
 
 
-def test_a_page_is_told_over_a_restart(browser: Browser, start: Start) -> None:  # noqa: F811
+def test_a_page_is_told_over_a_restart(browser: Browser, start: Start) -> None:
     """A new process goes on with its stream; each end is told once; then it asks no more."""
     server = start()
     ids = [post(server) for _ in range(3)]

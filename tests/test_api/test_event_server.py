@@ -9,9 +9,10 @@ from time import monotonic
 import pytest
 import requests
 
+from tests.api_server import Server, Start
 from tests.conftest import picture
 from tests.test_api.test_events import address, said, told
-from tests.test_api.test_server import CROWD, Server, Start, start  # noqa: F401 - the fixture
+from tests.test_api.test_server import CROWD
 from tests.test_end_to_end.conftest import wait_until
 from tests.test_tasks.test_notices import ENDED, store_of
 from tests.test_tasks.test_notices import Server as Redis
@@ -53,7 +54,7 @@ def post(server: Server) -> str:
     return str(server.post(picture()).json()["task_id"])
 
 
-def test_streams_hold_no_thread_and_all_hear_of_the_end(start: Start) -> None:  # noqa: F811
+def test_streams_hold_no_thread_and_all_hear_of_the_end(start: Start) -> None:
     """Far more clients may have one than threads answer, and each is told of all its tasks."""
     server = start()
     ids = [post(server) for _ in range(3)]
@@ -72,7 +73,7 @@ def test_streams_hold_no_thread_and_all_hear_of_the_end(start: Start) -> None:  
     assert wait_until(lambda: open_streams(server) == 0)
 
 
-def test_a_running_task_is_told(start: Start) -> None:  # noqa: F811
+def test_a_running_task_is_told(start: Start) -> None:
     """Nobody is told of a claim: it is looked up, at once and then every second."""
     server = start()
     task_id = post(server)
@@ -86,7 +87,7 @@ def test_a_running_task_is_told(start: Start) -> None:  # noqa: F811
     assert [said(each)[2] for each in seen] == ["PENDING", "STARTED", "SUCCESS"]
 
 
-def test_a_client_that_goes_away_leaves_its_place(start: Start) -> None:  # noqa: F811
+def test_a_client_that_goes_away_leaves_its_place(start: Start) -> None:
     """A stream too many is refused with 503; there is room again at once."""
     server = start(PETIOLE_API_MAX_STREAMS="2")
     task_id = post(server)
@@ -103,7 +104,7 @@ def test_a_client_that_goes_away_leaves_its_place(start: Start) -> None:  # noqa
     assert "Retry-After" in streams[2].headers
 
 
-def test_a_stop_ends_streams_that_go_on_elsewhere(start: Start) -> None:  # noqa: F811
+def test_a_stop_ends_streams_that_go_on_elsewhere(start: Start) -> None:
     """Promptly and whole; the next process tells what came since, and nothing twice."""
     server = start()
     ids = [post(server) for _ in range(2)]

@@ -40,6 +40,14 @@ def test_it_is_tried_again_as_a_new_job(client: FlaskClient, quarantined: str) -
     assert stored_uploads() == 0
 
 
+def test_the_new_job_is_below_a_proxys_path(client: FlaskClient, quarantined: str) -> None:
+    """`Location` and `result_url` lead through the proxy."""
+    again = client.post(f"/jobs/{quarantined}/retry", base_url="http://localhost/pictures")
+
+    assert again.headers["Location"] == again.json["result_url"]
+    assert again.json["result_url"] == f"/pictures/result/{again.json['task_id']}"
+
+
 def test_it_can_be_purged_once(client: FlaskClient, quarantined: str) -> None:
     """Picture and entry are gone; what is not in quarantine is not purged."""
     statuses = [client.delete(f"/jobs/{quarantined}").status_code for _ in range(2)]

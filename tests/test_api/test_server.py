@@ -29,6 +29,14 @@ def answer_of(connection: socket.socket) -> str:
         return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
 
 
+def test_a_prefix_of_the_environment_is_every_addresses(start: Start) -> None:
+    """`SCRIPT_NAME` is what other WSGI servers take; a proxy may hand on the whole path."""
+    server = start(SCRIPT_NAME="/pictures/")
+    instances = [server.get(f"{path}/result/x").json()["instance"] for path in ("", "/pictures")]
+
+    assert instances == ["/pictures/result/x"] * 2
+
+
 def test_slow_senders_hold_no_thread(start: Start) -> None:
     """Clients that stop in the head or in the body keep nobody else waiting."""
     server = start()

@@ -1,0 +1,49 @@
+"""Which pages of other origins may read the answers: none, unless the operator names them.
+
+The service knows no cookies and is given no credentials by a browser, so none are ever asked for;
+an operator's routes are read by its own pages alone, whoever is named.
+"""
+
+from flask import Flask, Response, request
+
+from api.settings import settings
+
+METHODS = "GET, POST, DELETE"
+REQUEST_HEADERS = (
+    "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer"
+)
+EXPOSED_HEADERS = "Content-Location, ETag, Location, Preference-Applied, Retry-After"
+"""What a script of another origin may read besides the few headers that it always may."""
+
+PREFLIGHT_SECONDS = "600"
+EVERY = "*"
+OPERATORS_BLUEPRINTS = frozenset({"admin", "jobs"})
+
+
+def open_to_origins(app: Flask) -> None:
+    """Let pages of the origins in PETIOLE_API_CORS_ORIGINS read what `app` answers."""
+    if settings().origins:
+        app.after_request(_open)
+
+
+def _open(response: Response) -> Response:
+    if request.blueprint in OPERATORS_BLUEPRINTS:
+        return response
+    origins = settings().origins
+    if EVERY not in origins:
+        # Also without an Origin: what a cache kept would else be another page's answer.
+        response.vary.add("Origin")
+    origin = request.headers.get("Origin")
+    if origin and (EVERY in origins or origin in origins):
+        response.headers["Access-Control-Allow-Origin"] = EVERY if EVERY in origins else origin
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            _answer_preflight(response)
+    return response
+
+
+def _answer_preflight(response: Response) -> None:
+    """Say what the browser asks before it sends anything but a plain request."""
+    response.headers["Access-Control-Allow-Methods"] = METHODS
+    response.headers["Access-Control-Allow-Headers"] = REQUEST_HEADERS
+    response.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS

@@ -1,0 +1,47 @@
+"""Addresses of this service as a client sees them: below the path that a proxy put before them.
+
+Workers and stores know no such path, so it is put on here, at the edge, where there is one.
+"""
+
+from dataclasses import replace
+
+from flask import request
+
+from tasks import documents
+from tasks.documents import FailedTask, ProblemDocument
+
+
+def prefix() -> str:
+    """Return the path before every address of this request, such as `/pictures`; mostly nothing."""
+    return request.root_path
+
+
+def to(path: str) -> str:
+    """Return the address of a path such as `/result/…` for the client of this request."""
+    return request.root_path + path
+
+
+def in_problem(document: ProblemDocument, before: str) -> ProblemDocument:
+    """Return a problem whose `type` and `instance` are addresses below the prefix `before`."""
+    if not before:
+        return document
+    return replace(
+        document,
+        type=_below(before, document.type),
+        instance=_below(before, document.instance) if document.instance else None,
+    )
+
+
+def in_finished(text: str, before: str) -> str:
+    """Return the JSON of a finished task, whose problem, if it has one, is below `before`."""
+    if not before:
+        return text
+    task = documents.finished(text)
+    if not isinstance(task, FailedTask):
+        return text
+    return documents.to_json(replace(task, error=in_problem(task.error, before)))
+
+
+def _below(before: str, address: str) -> str:
+    """Return an address of this service below the prefix; others, as `about:blank`, as they are."""
+    return before + address if address.startswith("/") else address
