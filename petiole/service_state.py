@@ -16,7 +16,10 @@ from petiole import parts, probes, running
 from petiole.probes import HTTP_SECONDS, Readiness
 from petiole.running import ServiceNote
 
-NO_DOWNLOADER = "no download worker runs; pictures that are sent by address wait for one"
+NO_DOWNLOADER = (
+    "no worker takes downloads: pictures sent by address wait, webhooks are not delivered;"
+    " start one: celery -A tasks worker -Q downloads --pool threads"
+)
 
 
 @dataclass(frozen=True)
