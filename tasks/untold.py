@@ -1,5 +1,6 @@
 """Whether somebody tells clients of the ends of their jobs: for `/readyz`, and for operators."""
 
+from model_store import command_line
 from tasks import readiness, stores
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores.webhooks import Webhooks
@@ -20,15 +21,20 @@ def warnings() -> tuple[str, ...]:
         return ()
 
 
+def to_do() -> str:
+    """Return what to do where no worker takes downloads."""
+    worker = command_line.of_celery("worker", "-Q", "downloads", "--pool", "threads")
+    return f"start one: {worker}"
+
+
 def _warnings(webhooks: Webhooks) -> tuple[str, ...]:
     late_seconds = webhooks.late_seconds()
     if late_seconds < NOBODY_SECONDS:
         return ()
     due = f"{webhooks.load().due} to be told, the first since {late_seconds:.0f} s"
     if not any(note.is_ready for note in readiness.downloaders(stores.prompt_job_store())):
-        to_do = "start one: celery -A tasks worker -Q downloads --pool threads"
-        return (f"webhooks: no worker takes downloads, so none is delivered ({due}); {to_do}",)
+        return (f"webhooks: no worker takes downloads, so none is delivered ({due}); {to_do()}",)
     if late_seconds < LATE_SECONDS:
         return ()
-    to_do = "see its log, and that it has PETIOLE_TASKS_WEBHOOK_SECRET"
-    return (f"webhooks: the worker that takes downloads delivers them late ({due}); {to_do}",)
+    look = "see its log, and that it has PETIOLE_TASKS_WEBHOOK_SECRET"
+    return (f"webhooks: the worker that takes downloads delivers them late ({due}); {look}",)

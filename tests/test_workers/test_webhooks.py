@@ -102,6 +102,6 @@ def test_where_nobody_takes_downloads_it_is_said(
 
     assert warning.startswith("webhooks: no worker takes downloads, so none is delivered (1 to be")
     assert "so none is delivered" in alone["says"] + nobody["says"]
-    assert "pictures sent by address wait" in alone["says"] + nobody["says"]
+    assert "pictures sent by address and webhooks wait" in alone["says"] + nobody["says"]
     assert "-Q downloads" in alone["to_do"]
     assert left == []
