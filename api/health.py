@@ -11,7 +11,7 @@ from flask import Response, jsonify
 
 from api import bodies
 from api.errors import problem_response
-from tasks import documents, publisher, readiness, redis_checks, stores
+from tasks import documents, publisher, readiness, redis_checks, stores, untold
 from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
 from tasks.readiness import Note
@@ -51,10 +51,10 @@ def livez() -> Response:
 def readyz() -> Response:
     """Say whether a picture sent now would be classified, or name what is missing."""
     # At once: a hung server costs each check its timeout, and the answer is due within 3 s.
-    with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
-        doubts = pool.submit(redis_checks.warnings)
+    with ThreadPoolExecutor(len(CHECKS) + len(DOUBTS)) as pool:
+        doubts = [pool.submit(doubt) for doubt in DOUBTS]
         checks = dict(zip(CHECKS, pool.map(_outcome, CHECKS.values()), strict=True))
-        warnings = doubts.result()
+        warnings = tuple(sentence for each in doubts for sentence in each.result())
     missing = [name for name, outcome in checks.items() if outcome != "ok"]
     if missing:
         detail = "missing: " + "; ".join(f"{name} ({checks[name]})" for name in missing)
@@ -131,3 +131,4 @@ CHECKS: dict[str, Callable[[], str]] = {
     "image store": _image_store,
     "worker": _worker,
 }
+DOUBTS: tuple[Callable[[], tuple[str, ...]], ...] = (redis_checks.warnings, untold.warnings)

@@ -36,6 +36,12 @@ def called_as() -> str:
     return _found(script)
 
 
+def of_celery(*words: str) -> str:
+    """Return a call of Celery, as it is installed beside this interpreter, for our workers."""
+    celery = _found(Path(sys.executable).with_name("celery"))
+    return " ".join([celery, "-A", "tasks", *map(shlex.quote, words)])
+
+
 def here(path: Path) -> str:
     """Return a path as it is best written in this directory."""
     place, folder = Path(os.path.normpath(path.absolute())), Path.cwd()

@@ -15,8 +15,9 @@ from api.settings import ApiSettings
 from petiole import parts, probes, running
 from petiole.probes import HTTP_SECONDS, Readiness
 from petiole.running import ServiceNote
+from tasks import untold
 
-NO_DOWNLOADER = "no download worker runs; pictures that are sent by address wait for one"
+NO_DOWNLOADER = "no worker takes downloads: pictures sent by address and webhooks wait"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def _missing(found: Readiness, starting: str, *, is_running: bool) -> str:
 
 def _warnings(found: Readiness) -> tuple[str, ...]:
     is_alone = found.answered and not found.missing and not found.downloaders
-    return (*found.warnings, *((NO_DOWNLOADER,) if is_alone else ()))
+    alone = f"{NO_DOWNLOADER}; {untold.to_do()}"
+    return (*found.warnings, *((alone,) if is_alone else ()))
 
 
 def _parts(note: ServiceNote | None) -> tuple[PartState, ...]:

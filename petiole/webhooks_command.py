@@ -1,6 +1,6 @@
 """`petiole webhooks`: who waits to be told of an end, who could not be, and telling them again.
 
-It speaks to the job store of the running service; the download worker delivers.
+It speaks to the job store of the running service; workers that take `downloads` deliver.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,7 @@
-"""One delivered task in the worker's main process: its end is written, or it is done again."""
+"""One delivered task in the worker's main process: its end is written, or it is done again.
+
+A job by address ends here for Flower as well, when it never becomes a `classify`.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -10,6 +13,8 @@ from billiard.einfo import ExceptionWithTraceback  # type: ignore[attr-defined] 
 from celery.exceptions import Reject
 from celery.worker.request import Request
 from redis.exceptions import RedisError
+
+from tasks import end_events
 
 _Request: Any = Request  # the stubs know few of its methods
 
@@ -36,6 +41,7 @@ class Delivery(_Request):  # type: ignore[misc]
             exception.requeue = True  # type: ignore[attr-defined] # stubs lack it
         with self._told(), self._put_back_if_refused():
             super().on_failure(exc_info, *args, **options)
+        self._show_end_of_download()
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Write that the time is over."""
@@ -45,6 +51,18 @@ class Delivery(_Request):  # type: ignore[misc]
     def _announce_revoked(self, *args: Any) -> None:
         with self._put_back_if_refused():
             super()._announce_revoked(*args)
+        self._show_end_of_download()
+
+    def _show_end_of_download(self) -> None:
+        """Let Flower show the end of a job by address under its client's id.
+
+        Celery tells of the download alone, which has an id of its own; the task of the client's id
+        will never be sent.
+        """
+        if self.task.name != "download" or not self.args or not self._eventer:
+            return
+        if event := end_events.of(str(self.args[0])):
+            self._eventer.send(**event)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

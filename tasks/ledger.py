@@ -87,14 +87,15 @@ def find(task_id: str) -> Listed:
 def retry(task_id: str) -> str:
     """Classify the picture of a quarantined job once more, as a new job; return its task id.
 
-    A terminal state never changes: the failed job stays failed.
+    A terminal state never changes: the failed job stays failed. Who was told of its end is told of
+    that of the new one.
 
     Raises:
         UnknownJobError: it is not in quarantine.
         ServiceUnavailableError: a part did not answer; the job stays in quarantine.
     """
     kept = _quarantined(task_id)
-    asked = Asked(kept.model, kept.top_k, kept.version)
+    asked = Asked(kept.model, kept.top_k, kept.version, webhook_url=kept.webhook_url)
     if kept.image_url and kept.stage == "download":
         again = submission.submit_url(kept.image_url, asked=asked)
     else:

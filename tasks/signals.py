@@ -56,6 +56,11 @@ def _of_downloader() -> Announcement:
     return Announcement("downloads")
 
 
+@once
+def _downloads_begun() -> Event:
+    return Event()
+
+
 signals.worker_ready.connect(stopping.take_over)
 
 
@@ -80,19 +85,25 @@ def _remember_children(sender: Any, **_: Any) -> None:
     if _consumes("classify"):
         from model_store import serving  # noqa: F401, PLC0415 - NumPy, for this worker only
     loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
-    if worker_start.pool_of(sender) == "thread":  # solo sends the children's signal itself
-        _load_models()
+    if worker_start.pool_of(sender) == "thread" and _consumes("classify"):
+        _load_models()  # solo sends the children's signal itself
 
 
 @signals.worker_process_init.connect
-def _load_models(**_: Any) -> None:
+def _begin_child(**_: Any) -> None:
+    """Begin what belongs to the queues of this worker, in the process that does their tasks."""
+    if _consumes("classify"):
+        _load_models()
+    if _consumes("downloads"):
+        _begin_downloads()
+
+
+def _load_models() -> None:
     """Load and warm the default model; until then this child takes no job.
 
     Celery would swallow an exception here and feed jobs to a child without a model, so a
     model that cannot be loaded is tried again, with the reason on `/readyz`.
     """
-    if not _consumes("classify"):
-        return
     announcement = _of_child()
     announcement.not_ready("the model is being loaded")
     warm = Event()
@@ -160,10 +171,33 @@ def _announce_models(announcement: Announcement) -> None:
     )
 
 
+def _begin_downloads() -> None:
+    """Say that this process downloads, and do what comes with that: sweep, watch, tell of ends.
+
+    It starts threads and touches the image store, so it is never done in a process that forks
+    children, but in each of them.
+    """
+    _downloads_begun().set()
+    _of_downloader().ready()
+    Thread(target=_sweep_forever, name="upload-sweep", daemon=True).start()
+    reconciler.watch()
+    webhooks.of_this_process().begin()
+
+
+@signals.worker_shutting_down.connect
+def _end_downloads(**_: Any) -> None:
+    """Take no more webhooks and withdraw, at once, in a process that began it."""
+    if _downloads_begun().is_set():
+        _downloads_begun().clear()
+        webhooks.of_this_process().end()
+        _of_downloader().withdraw()
+
+
 @signals.worker_process_shutdown.connect
 def _withdraw_child(**_: Any) -> None:
     if _consumes("classify"):
         _of_child().withdraw()
+    _end_downloads()
 
 
 @signals.worker_shutdown.connect
@@ -173,21 +207,9 @@ def _withdraw_in_main_process(sender: Any, **_: Any) -> None:
 
 
 @signals.worker_ready.connect
-def _announce_downloader(**_: Any) -> None:
-    # A worker of both queues has forked children already; the image store must then not be
-    # touched here, in their parent (see ImageStore).
-    if _consumes("downloads") and not _consumes("classify"):
-        _of_downloader().ready()
-        Thread(target=_sweep_forever, name="upload-sweep", daemon=True).start()
-        reconciler.watch()
-        webhooks.of_this_process().begin()
-
-
-@signals.worker_shutting_down.connect
-def _withdraw_downloader(**_: Any) -> None:
-    if _consumes("downloads") and not _consumes("classify"):
-        webhooks.of_this_process().end()
-        _of_downloader().withdraw()
+def _begin_downloads_in_threads(sender: Any, **_: Any) -> None:
+    if worker_start.pool_of(sender.controller) == "thread" and _consumes("downloads"):
+        _begin_downloads()
 
 
 def _sweep_forever() -> None:

@@ -1,6 +1,6 @@
 """Telling clients of the end of their jobs: signed, at least once, tried again for hours.
 
-The download worker does it, in threads of its own: it alone asks addresses that strangers named.
+Workers that take `downloads` do it, in threads: they alone ask addresses that strangers named.
 Nothing is sent through the broker; what is due is a sorted set in the job store, so that there is
 no message to be lost, and whoever dies with a delivery in hand only delays it.
 """

@@ -10,6 +10,7 @@ from model_store import command_line
 from petiole import parts, planning, service_state, variables
 from petiole.doctor.findings import Finding, error, warning, well
 from petiole.settings import FlowerSettings, UpSettings
+from tasks import redis_checks
 from tasks.settings import CelerySettings
 
 
@@ -40,6 +41,11 @@ def service() -> Iterator[Finding]:
         name = "worker" if "worker" in found.missing else "petiole"
         logs = command_line.command("logs", name)
         yield error("service", f"not ready; {found.missing}", f"see what it says: {logs}")
+    of_redis = redis_checks.doubts() if found.warnings else ()  # findings of another look
+    for sentence in found.warnings:
+        if sentence not in of_redis:
+            says, _, to_do = sentence.partition("; ")
+            yield warning("service", says, to_do)
     for part in found.parts:
         if part.restarts:
             says = f"{part.name} was started again {part.restarts} times"

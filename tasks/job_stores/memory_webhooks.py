@@ -101,3 +101,8 @@ class MemoryWebhooks:
     def load(self) -> Load:
         """Return how many there are."""
         return Load(len(self._due), len(self._dead))
+
+    def late_seconds(self) -> float:
+        """Return for how long the one that is due longest has been due."""
+        moments = [webhook.at for webhook in self._due.values()]
+        return max(0.0, time() - min(moments)) if moments else 0.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from tasks.job_stores import webhook_scripts as scripts
-from tasks.job_stores.connection import connect, translated
+from tasks.job_stores.connection import connect, time_of, translated
 from tasks.job_stores.redis_upkeep import COUNTS
 from tasks.job_stores.webhook_scripts import DEAD, DUE, WEBHOOK
 from tasks.settings import TasksSettings
@@ -85,6 +85,9 @@ class Webhooks(Protocol):
     def load(self) -> Load:
         """Return how many there are."""
 
+    def late_seconds(self) -> float:
+        """Return for how long the one that is due longest has been due; 0 when none is."""
+
 
 class RedisWebhooks:
     """Promises beside the job records, made by the script that ends a job."""
@@ -143,6 +146,12 @@ class RedisWebhooks:
             pipeline.zcard(DUE)
             pipeline.zcard(DEAD)
             return Load(*pipeline.execute())
+
+    @translated
+    def late_seconds(self) -> float:
+        """Return for how long the one that is due longest has been due."""
+        first = self._client.zrange(DUE, 0, 0, withscores=True)
+        return max(0.0, time_of(self._client) - float(first[0][1])) if first else 0.0
 
     def _listed(self, key: str) -> list[Webhook]:
         """Return what is in a set; what has expired leaves it."""

@@ -2,12 +2,14 @@
 
 import os
 import re
+from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
 
-from tasks import once
+from tasks import once, stores, untold
 from tasks.consumption import Notice
+from tasks.job_stores import SUCCESS, Job, Outcome
 from tasks.readiness import Announcement
 from tests.conftest import picture
 
@@ -63,6 +65,34 @@ def test_readyz_needs_a_worker_that_takes_pictures(client: FlaskClient) -> None:
 
     assert silent == "no worker takes pictures"
     assert said == "no worker takes pictures: the broker refuses writes"
+
+
+@pytest.mark.parametrize(
+    ("late_seconds", "is_there", "said"),
+    [
+        (untold.NOBODY_SECONDS, False, "no worker takes downloads, so none is delivered"),
+        (untold.NOBODY_SECONDS, True, ""),
+        (untold.LATE_SECONDS, True, "the worker that takes downloads delivers them late"),
+        (0.0, False, ""),
+    ],
+)
+def test_readyz_warns_of_webhooks_that_nobody_delivers(
+    client: FlaskClient, late_seconds: float, is_there: bool, said: str
+) -> None:
+    """With how many and for how long, once they wait longer than they should."""
+    downloader = Announcement("downloads")
+    if is_there:
+        downloader.ready()
+    url = "https://example.org/told"
+    job = Job(str(uuid4()), "m", 1, "f", accepted_at=1.0, queued_since=1.0, webhook_url=url)
+    stores.job_store().create(job)
+    stores.job_store().finish(job.task_id, Outcome(SUCCESS, "{}", {}))
+    (promise,) = stores.webhooks().take(1, seconds=1.0)
+    stores.webhooks().put_back(promise, seconds=-late_seconds)
+    warnings = client.get("/readyz").json["warnings"]
+    downloader.withdraw()
+
+    assert [said in each and "1 to be told" in each for each in warnings] == [True] * bool(said)
 
 
 def test_metrics_count_jobs_and_requests(client: FlaskClient) -> None:

@@ -12,7 +12,6 @@ from pytest_httpserver import HTTPServer
 
 from tests.conftest import ROOT
 from tests.test_end_to_end.conftest import (
-    FLOWER_AUTH,
     HTTP_SECONDS,
     SAMPLE,
     RunningService,
@@ -131,29 +130,6 @@ def test_celery_users_get_the_same_document(service: RunningService) -> None:
     )
 
     assert output.decode().strip() == service.get(f"/result/{document['task_id']}").text.strip()
-
-
-def test_flower_shows_the_task_without_the_picture(service: RunningService) -> None:
-    """State and runtime are there; the arguments are the task id and nothing else."""
-    task_id = service.classify(wait=20).json()["task_id"]
-    url = f"{service.flower}/api/task/info/{task_id}"
-    task = wait_until(
-        lambda: (
-            (r := requests.get(url, auth=FLOWER_AUTH, timeout=HTTP_SECONDS)).ok
-            and r.json()["state"] == "SUCCESS"
-            and r.json()
-        )
-    )
-
-    assert (task["name"], task["args"]) == ("classify", f"('{task_id}',)")
-    assert task["runtime"] > 0
-
-
-def test_flower_asks_for_the_password(service: RunningService) -> None:
-    """Basic auth comes from the environment."""
-    url = f"{service.flower}/api/workers"
-
-    assert requests.get(url, timeout=HTTP_SECONDS).status_code == 401
 
 
 def test_celery_finds_the_workers(service: RunningService) -> None:

@@ -1,5 +1,6 @@
 """Pictures in quarantine on the operator's page: retried, purged, and out of other sites' reach."""
 
+import json
 import os
 import re
 import signal
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.end_to_end
 
 MILLISECONDS = 30_000.0
 TRIES = 20
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of the tests
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,12 @@ def service(
     """A service in which a picture goes into quarantine as soon as it has lost its worker."""
     state = tmp_path_factory.mktemp("quarantine-state")
     with colour_service(
-        colour_store, state, original_environment, PETIOLE_TASKS_MAX_ATTEMPTS="1"
+        colour_store,
+        state,
+        original_environment,
+        PETIOLE_TASKS_MAX_ATTEMPTS="1",
+        PETIOLE_TASKS_WEBHOOK_SECRET=SECRET,
+        PETIOLE_TASKS_WEBHOOK_ALLOW_NETWORKS="127.0.0.1/32",
     ) as running:
         yield running
 
@@ -49,11 +56,12 @@ def page(browser: Browser, service: RunningService) -> Iterator[Page]:
         yield page
 
 
-def send(service: RunningService) -> str:
+def send(service: RunningService, **options: str) -> str:
     """POST a picture that takes long to decode, and return its task id."""
     upload = picture("red", size=(6300, 6300), kind="PNG")
     answer = requests.post(
         f"{service.api}/classify",
+        params=options,
         files={"image": ("<red>.jpg", upload)},
         timeout=HTTP_SECONDS,
     )
@@ -76,10 +84,10 @@ def quarantined(service: RunningService) -> Iterator[list[str]]:
         requests.delete(f"{service.api}/jobs/{task_id}", timeout=HTTP_SECONDS)
 
 
-def killed_over(service: RunningService) -> str:
+def killed_over(service: RunningService, **options: str) -> str:
     """Kill a child that is still at work on a picture; return that picture's id."""
     for _ in range(TRIES):
-        task_id = send(service)
+        task_id = send(service, **options)
         owner = wait_until(lambda task=task_id: service.get(f"/jobs/{task}").json()["owner"])
         child = int(owner.rpartition(":")[2])
         # On a quick machine it may be over before it is seen; what stands still will not be.
@@ -161,3 +169,21 @@ def test_another_sites_page_can_do_nothing(
 
     assert statuses == [403, 403, 403]
     assert kept(service) == quarantined
+
+
+def test_a_retried_picture_tells_whoever_was_told(
+    service: RunningService, httpserver: HTTPServer
+) -> None:
+    """Of its failure first, then of the end of the new run."""
+    httpserver.expect_request("/told", method="POST").respond_with_data("")
+    failed = killed_over(service, webhook_url=httpserver.url_for("/told"))
+    wait_until(lambda: kept(service) == [failed])
+    address = f"{service.api}/jobs/{failed}/retry"
+    again = requests.post(address, timeout=HTTP_SECONDS).json()["task_id"]
+
+    def told() -> dict[str, str]:
+        ends = [json.loads(request.get_data())["data"] for request, _ in httpserver.log]
+        return {end["task_id"]: end["state"] for end in ends}
+
+    wait_until(lambda: told().keys() >= {failed, again})
+    assert (told()[failed], told()[again]) == ("FAILURE", "SUCCESS")

@@ -120,6 +120,20 @@ def test_a_promise_is_put_off_until_its_time_is_over(store: JobStore, webhooks: 
     assert webhooks.load() == Load(0, 1)
 
 
+def test_what_nobody_takes_is_late(store: JobStore, webhooks: Webhooks) -> None:
+    """Since it is due; what somebody has, or will try again, is not."""
+    before = webhooks.late_seconds()
+    ended(store)
+    sleep(0.1)
+    late = webhooks.late_seconds()
+    (promise,) = webhooks.take(10, seconds=60.0)
+    in_hand = webhooks.late_seconds()
+    webhooks.put_off(promise, seconds=50.0, reason="it answered 500")
+
+    assert (before, in_hand, webhooks.late_seconds()) == (0.0, 0.0, 0.0)
+    assert late >= 0.1
+
+
 def test_a_dead_one_is_sent_again(store: JobStore, webhooks: Webhooks) -> None:
     """At once, and as patiently as the first time; only a dead one is."""
     task_id = ended(store)

@@ -1,14 +1,20 @@
 """Jobs that took their workers with them, kept for a while: in memory and on a real server."""
 
+import json
+from dataclasses import replace
 from time import sleep
 
 import pytest
 import redis
+from pytest_httpserver import HTTPServer
 
+from tasks import ledger, stores
 from tasks.job_stores import Job
 from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuarantine
 from tasks.settings import TasksSettings
+from tests.conftest import picture
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - of the tests
 JOB = Job("id", "colours", 1, "a.jpg", accepted_at=1.0, queued_since=1.0, attempts=3)
 
 
@@ -43,3 +49,26 @@ def test_nothing_is_kept_for_ever(brief: Quarantine, redis_url: str) -> None:
 
     assert (has, left) == (False, [])
     assert brief.all() == []
+
+
+@pytest.mark.parametrize("url", ["", "/picture.png"], ids=["upload", "address"])
+def test_who_wanted_to_be_told_is_told_of_the_new_run(
+    httpserver: HTTPServer, colour_store: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the id of the new job, with its end."""
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", colour_store)
+    monkeypatch.setenv("PETIOLE_TASKS_WEBHOOK_SECRET", SECRET)
+    for kind in ("WEBHOOK", "DOWNLOAD"):
+        monkeypatch.setenv(f"PETIOLE_TASKS_{kind}_ALLOW_NETWORKS", "127.0.0.1/32")
+    httpserver.expect_request("/picture.png").respond_with_data(picture("green"))
+    httpserver.expect_request("/told", method="POST").respond_with_data("")
+    kept = replace(JOB, webhook_url=httpserver.url_for("/told"))
+    stores.image_store().put(JOB.task_id, picture("green"))
+    if url:
+        kept = replace(kept, image_url=httpserver.url_for(url), stage="download")
+    stores.quarantine().put(kept)
+    again = ledger.retry(JOB.task_id)
+    told = [json.loads(r.get_data()) for r, _ in httpserver.log if r.path == "/told"]
+
+    assert [each["type"] for each in told] == ["task.succeeded"]
+    assert told[0]["data"]["task_id"] == again

@@ -122,6 +122,8 @@ def stage(
         "PETIOLE_MODELS_CACHE_DIRECTORY": str(directory / "cache"),
         "PETIOLE_TASKS_IMAGE_STORE_URL": str(directory / "uploads"),
         "PETIOLE_TASKS_READY_TTL_SECONDS": "6",
+        "PETIOLE_TASKS_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "PETIOLE_TASKS_WEBHOOK_ALLOW_NETWORKS": "127.0.0.1/32",
         "PETIOLE_API_PROCESSES": "1",
     }
     api_url = f"http://127.0.0.1:{environment['PETIOLE_API_PORT']}"
