@@ -206,8 +206,8 @@ def test_nothing_and_an_empty_folder_are_refused(
     ("text", "sentence"),
     [
         ("red\ngreen\n", "has 2 labels and the network gives 3 numbers"),
-        ("red\nred\nblue\n", "lines 1 and 2 are both 'red'"),
-        ("red\n\nblue\n", "line 2 is blank"),
+        ("red\nred\nblue\n", "line 1 and line 2 are both 'red'"),
+        ("red\n\nblue\n", "has 2 labels and the network gives 3 numbers"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(text: str, sentence: str, tmp_path: Path) -> None:
