@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from model_store import heavy
 from model_store.card import ChannelOrder, Channels, ModelCard, PreprocessingSpec, Resample
 from model_store.errors import ImportOptionError, ModelFormatError
+from model_store.importers import file_kinds
 from model_store.references import is_name
 from model_store.reports import Report
 
@@ -19,17 +20,9 @@ if TYPE_CHECKING:
 
 HUB_PREFIX = "hub:"
 ACCEPTED = (
-    "a SavedModel directory, a Keras file (.keras), a frozen graph (.pb), "
+    "a SavedModel directory, a Keras file (.keras or .h5), a frozen graph (.pb), "
     "or the handle or folder of a TF Hub module (https://… or hub:FOLDER)"
 )
-_REFUSED_ENDINGS = {
-    ".h5": "Keras' HDF5 format cannot be read in safe mode; save it again as .keras",
-    ".hdf5": "Keras' HDF5 format cannot be read in safe mode; save it again as .keras",
-    ".tflite": "a LiteRT file cannot be converted back; publish the SavedModel it was made from",
-    ".onnx": "ONNX is not read; publish the network it was exported from",
-    ".pt": "PyTorch files hold no network; export it to a SavedModel first",
-    ".pth": "PyTorch files hold no network; export it to a SavedModel first",
-}
 
 
 @dataclass(frozen=True)
@@ -138,11 +131,9 @@ def _importer_of_directory(path: Path) -> str:
 def _importer_of_file(path: Path) -> str:
     if path.name == "saved_model.pb":
         raise ModelFormatError(f"{path} is part of a SavedModel; publish its folder {path.parent}")
-    ending = path.suffix.lower()
-    if ending == ".keras":
-        return "keras_file"
-    if ending == ".pb":
-        return "frozen_graph"
-    raise ModelFormatError(
-        f"{path} cannot be published: {_REFUSED_ENDINGS.get(ending, f'expected {ACCEPTED}')}"
-    )
+    found = file_kinds.kind(path)
+    if found.importer is None:
+        raise ModelFormatError(
+            f"{path} cannot be published: {found.advice or f'expected {ACCEPTED}'}"
+        )
+    return found.importer

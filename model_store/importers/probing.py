@@ -30,20 +30,29 @@ def answers(predict: Predict, input_size: int) -> Rows:
 
     Raises:
         ModelFormatError: it takes only some sizes of a batch, mixes the pictures of one, does not
-            answer with finite rows, or with fewer than two numbers in each.
+            answer with finite rows, differently each time, or without a number.
     """
     images = pictures(input_size)
     single = np.concatenate([_rows(predict, images[i : i + 1]) for i in range(PICTURES)])
     together = _rows(predict, images)
     if not np.isfinite(together).all():
         raise ModelFormatError("the network answers with numbers that are not finite")
-    difference = float(np.abs(together - single).max() / max(1.0, np.abs(single).max()))
-    if difference > BATCH_TOLERANCE:
+    if (difference := _difference(together, _rows(predict, images))) > BATCH_TOLERANCE:
+        raise ModelFormatError(
+            f"the network's answer to the same pictures changes by {difference:.3f} from call to "
+            "call (is augmentation or dropout in training mode?); export it with training=False"
+        )
+    if (difference := _difference(together, single)) > BATCH_TOLERANCE:
         raise ModelFormatError(
             f"the network's answer changes by {difference:.3f} with the other pictures of a batch; "
             "expected each picture by itself (is batch normalisation in training mode?)"
         )
     return together
+
+
+def is_probability(rows: Rows) -> bool:
+    """Tell whether answers [N, 1] of one number are probabilities; else they need a sigmoid."""
+    return bool(rows.min() >= 0 and rows.max() <= 1)
 
 
 def are_logits(rows: Rows) -> bool:
@@ -65,6 +74,10 @@ def are_logits(rows: Rows) -> bool:
     return True
 
 
+def _difference(rows: Rows, others: Rows) -> float:
+    return float(np.abs(rows - others).max() / max(1.0, np.abs(others).max()))
+
+
 def _rows(predict: Predict, images: NDArray[np.uint8]) -> Rows:
     try:
         rows = predict(images)
@@ -74,9 +87,9 @@ def _rows(predict: Predict, images: NDArray[np.uint8]) -> Rows:
         raise ModelFormatError(
             f"the network fails on {len(images)} pictures at once ({reason}); expected any number"
         ) from exc
-    if rows.ndim != 2 or len(rows) != len(images) or rows.shape[1] < 2:  # noqa: PLR2004
+    if rows.ndim != 2 or len(rows) != len(images) or not rows.shape[1]:  # noqa: PLR2004
         raise ModelFormatError(
             f"the network answers {len(images)} pictures with shape {list(rows.shape)}; expected "
-            f"[{len(images)}, classes] with one number for each of at least two labels"
+            f"[{len(images)}, classes] with one number for each label"
         )
     return rows
