@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from model_store.importers.networks import Network
 
 HUB_PREFIX = "hub:"
+# The only one whose files become no SavedModel.
+OPENVINO_FILE = "openvino_file"
 ACCEPTED = (
     "a SavedModel directory, a Keras file (.keras or .h5), a frozen graph (.pb), "
+    "an ONNX (.onnx) or OpenVINO (.xml) file, "
     "or the handle or folder of a TF Hub module (https://… or hub:FOLDER)"
 )
 
@@ -100,6 +103,10 @@ def import_model(
         )
     importer = importer_of(source)
     report(f"Reading {source}")
+    if importer == OPENVINO_FILE:
+        from model_store.importers import openvino_file  # noqa: PLC0415 - NumPy and OpenVINO
+
+        return openvino_file.draft(source, options, directory, report=report)
     found = cast(Importer, heavy.load(f"model_store.importers.{importer}"))
     from model_store.importers import drafts  # noqa: PLC0415 - TensorFlow
 

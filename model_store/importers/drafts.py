@@ -32,7 +32,7 @@ def draft(
     report("Trying it on drawn pictures")
     rows = probing.answers(lambda images: graph.rows(tf.constant(images)).numpy(), spec.input_size)
     if rows.shape[1] == 1:
-        graph, rows = _of_two_labels(graph, rows, report)
+        graph, rows = _of_two_labels(graph, rows, network.last_operation, report)
     logits = probing.are_logits(rows)
     report(f"It gives {'logits, which get a softmax' if logits else 'probabilities'}")
     found = labels.find(options.labels, network.beside, classes=rows.shape[1])
@@ -48,9 +48,11 @@ def draft(
     )
 
 
-def _of_two_labels(graph: saving.Graph, rows: Rows, report: Report) -> tuple[saving.Graph, Rows]:
+def _of_two_labels(
+    graph: saving.Graph, rows: Rows, last_operation: str, report: Report
+) -> tuple[saving.Graph, Rows]:
     """Return a network of one number with two probabilities, and its answers: 1 - p and p."""
-    is_probability = probing.is_probability(rows)
+    is_probability = probing.is_probability(rows, last_operation)
     report(
         f"Its one number is a {'probability' if is_probability else 'logit, which gets a sigmoid'}:"
         " that of the second label"

@@ -21,6 +21,10 @@ class FileKind:
 
 KERAS = FileKind("keras_file")
 GRAPH = FileKind("frozen_graph")
+OPENVINO = FileKind("openvino_file")
+_IR_WEIGHTS = FileKind(
+    advice="it holds the weights of an OpenVINO network; publish the .xml file beside it"
+)
 _PICKLE = FileKind(
     advice="it is a Python pickle, whose code would run here when it is opened; where it was made "
     'export the network: torch.onnx.export(model, pictures, "model.onnx"), and publish that'
@@ -41,6 +45,9 @@ _BY_ENDING = {
     ".h5": KERAS,
     ".hdf5": KERAS,
     ".pb": GRAPH,
+    ".onnx": OPENVINO,
+    ".xml": OPENVINO,
+    ".bin": _IR_WEIGHTS,
     ".tflite": _TFLITE,
     ".pt": _PICKLE,
     ".pth": _PICKLE,

@@ -33,7 +33,7 @@ class Network:
         notes: What was done to it, in sentences for who publishes it.
     """
 
-    function: Callable[[tf.Tensor], Any]
+    function: Any
     dtype: tf.DType
     input_size: int
     origin: Origin
@@ -41,6 +41,14 @@ class Network:
     mean: Channels | None = None
     scale: Channels | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def last_operation(self) -> str:
+        """The type of the operation that gives the rows, before they are handed on or cast."""
+        operation = self.function.outputs[0].op
+        while operation.type in ("Identity", "Cast"):
+            operation = operation.inputs[0].op
+        return str(operation.type)
 
 
 def fed(dtype: tf.DType) -> tf.DType:

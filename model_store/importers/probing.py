@@ -13,6 +13,9 @@ SUM_TOLERANCE = 5e-3
 # A network that answers for each picture alone differs only by the order of its additions.
 BATCH_TOLERANCE = 1e-3
 
+# The last operations of a dense layer without an activation, in TensorFlow, ONNX and OpenVINO.
+_SUMS = {"MatMul", "BiasAdd", "Add", "AddV2", "Gemm"}
+
 Rows = NDArray[np.float32]
 Predict = Callable[[NDArray[np.uint8]], Rows]
 
@@ -50,9 +53,15 @@ def answers(predict: Predict, input_size: int) -> Rows:
     return together
 
 
-def is_probability(rows: Rows) -> bool:
-    """Tell whether answers [N, 1] of one number are probabilities; else they need a sigmoid."""
-    return bool(rows.min() >= 0 and rows.max() <= 1)
+def is_probability(rows: Rows, last_operation: str) -> bool:
+    """Tell whether answers [N, 1] of one number are probabilities; else they need a sigmoid.
+
+    Drawn pictures may leave a logit between 0 and 1 by chance, so the operation that gives the
+    number is asked first.
+    """
+    if last_operation in _SUMS:
+        return False
+    return last_operation == "Sigmoid" or bool(rows.min() >= 0 and rows.max() <= 1)
 
 
 def are_logits(rows: Rows) -> bool:
