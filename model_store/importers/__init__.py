@@ -88,7 +88,9 @@ class Importer(Protocol):
 def import_model(
     source: str, options: ImportOptions, directory: Path, *, report: Report
 ) -> ModelCard:
-    """Write the SavedModel of `source` into `directory` and return the draft of its card.
+    """Write the model of `source` into `directory`, in a child with limits; return its draft.
+
+    The directory then has a SavedModel, or what the draft's reference runtime loads.
 
     Raises:
         ImportOptionError: an option is missing, or does not fit the source.
@@ -96,13 +98,22 @@ def import_model(
             what was found and what was expected.
         WeightsUnavailableError: a handle cannot be fetched from here.
     """
-    if not is_name(options.name):
-        raise ImportOptionError(
-            f"--name is {options.name!r}; use at most 64 lower-case letters, digits, dots, "
-            "dashes and underscores"
-        )
-    importer = importer_of(source)
+    _check_name(options.name)
+    importer_of(source)
     report(f"Reading {source}")
+    from model_store.importers import confined  # noqa: PLC0415 - stands on this module
+
+    return confined.draft(source, options, directory, report=report)
+
+
+def draft(source: str, options: ImportOptions, directory: Path, *, report: Report) -> ModelCard:
+    """Do in this process what `import_model` has a child do; for sources that are trusted.
+
+    Raises:
+        ModelStoreError: see `import_model`.
+    """
+    _check_name(options.name)
+    importer = importer_of(source)
     if importer == OPENVINO_FILE:
         from model_store.importers import openvino_file  # noqa: PLC0415 - NumPy and OpenVINO
 
@@ -111,6 +122,14 @@ def import_model(
     from model_store.importers import drafts  # noqa: PLC0415 - TensorFlow
 
     return drafts.draft(found.read(source, options), options, directory, report=report)
+
+
+def _check_name(name: str) -> None:
+    if not is_name(name):
+        raise ImportOptionError(
+            f"--name is {name!r}; use at most 64 lower-case letters, digits, dots, "
+            "dashes and underscores"
+        )
 
 
 def importer_of(source: str) -> str:

@@ -34,7 +34,7 @@ def imported(tmp_path: Path, sources: ModuleType) -> Import:
         (tmp_path / "given.txt").write_text(labels)
         said: list[str] = []
         given = ImportOptions("x", str(tmp_path / "given.txt"), mean=ZERO, scale=UNIT, **options)
-        card = importers.import_model(str(source), given, tmp_path / "out", report=said.append)
+        card = importers.draft(str(source), given, tmp_path / "out", report=said.append)
         return card, _answers(tmp_path / "out"), said
 
     return run

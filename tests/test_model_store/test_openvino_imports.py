@@ -22,7 +22,7 @@ def _imported(source: Path, place: Path, **options: Any) -> ModelCard:
     (place / "given.txt").write_text("red\ngreen\nblue\n")
     options = {"labels": str(place / "given.txt"), "mean": ZERO, "scale": FULL} | options
     given = ImportOptions("colours", **options)
-    return importers.import_model(str(source), given, place / "out", report=lambda _: None)
+    return importers.draft(str(source), given, place / "out", report=lambda _: None)
 
 
 def _answers(place: Path, card: ModelCard) -> np.ndarray:

@@ -29,7 +29,7 @@ def refusal(tmp_path: Path, options: ImportOptions) -> Callable[..., str]:
     def refuse(source: Path, error: type[Exception] = ModelFormatError, **changes: Any) -> str:
         given = replace(options, **changes)
         with pytest.raises(error) as caught:
-            importers.import_model(str(source), given, tmp_path / "out", report=lambda _: None)
+            importers.draft(str(source), given, tmp_path / "out", report=lambda _: None)
         return str(caught.value)
 
     return refuse
