@@ -13,6 +13,9 @@ from model_store.importers.probing import Rows
 from model_store.reports import Report
 from model_store.runtimes.tensorflow import limit_threads
 
+# Of two labels that one number became.
+CONCATENATED = "ConcatV2"
+
 
 def draft(
     network: Network, options: ImportOptions, directory: Path, *, report: Report
@@ -31,9 +34,11 @@ def draft(
     graph = saving.Graph(lambda pixels: network.function(pixels)[0], network.dtype, spec)
     report("Trying it on drawn pictures")
     rows = probing.answers(lambda images: graph.rows(tf.constant(images)).numpy(), spec.input_size)
+    last_operation = network.last_operation
     if rows.shape[1] == 1:
-        graph, rows = _of_two_labels(graph, rows, network.last_operation, report)
-    logits = probing.are_logits(rows)
+        graph, rows = _of_two_labels(graph, rows, last_operation, report)
+        last_operation = CONCATENATED
+    logits = probing.are_logits(rows, last_operation)
     report(f"It gives {'logits, which get a softmax' if logits else 'probabilities'}")
     found = labels.find(options.labels, network.beside, classes=rows.shape[1])
     report("Writing the SavedModel")

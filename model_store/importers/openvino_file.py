@@ -47,7 +47,7 @@ def draft(source: str, options: ImportOptions, directory: Path, *, report: Repor
     if rows.shape[1] == 1:
         network = _of_two_labels(network, rows, report)
         rows = probing.answers(_predict(network), size)
-    if logits := probing.are_logits(rows):
+    if logits := probing.are_logits(rows, _last(network).get_node().get_type_name()):
         network = _ending(network, opset13.softmax(_last(network), 1))
     report(f"It gives {'logits, which get a softmax' if logits else 'probabilities'}")
     found = labels.find(options.labels, path.parent, classes=rows.shape[1])

@@ -64,12 +64,16 @@ def is_probability(rows: Rows, last_operation: str) -> bool:
     return last_operation == "Sigmoid" or bool(rows.min() >= 0 and rows.max() <= 1)
 
 
-def are_logits(rows: Rows) -> bool:
+def are_logits(rows: Rows, last_operation: str) -> bool:
     """Tell whether answers [N, classes] need a softmax; probabilities do not.
+
+    What a sum gives are logits, also where all of them lie between 0 and 1 on drawn pictures.
 
     Raises:
         ModelFormatError: they are neither: each number lies between 0 and 1, but not their sum.
     """
+    if last_operation in _SUMS:
+        return True
     sums = rows.sum(axis=1)
     in_range = bool(rows.min() >= -SUM_TOLERANCE and rows.max() <= 1 + SUM_TOLERANCE)
     if in_range and np.allclose(sums, 1, atol=SUM_TOLERANCE):

@@ -276,3 +276,20 @@ def test_a_graph_that_reaches_out_or_draws_is_refused(
         imported(source)
     assert sentence in str(caught.value)
     assert not (tmp_path / "written").exists()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+def test_small_logits_are_told_by_the_operation_that_gives_them(
+    imported: Import, sources: ModuleType, tmp_path: Path
+) -> None:
+    """All between 0 and 1 on drawn pictures, and yet no probabilities."""
+    import keras
+
+    network = _network(keras, keras.layers.Dense(3, activation=None))
+    network.set_weights([np.eye(3) / 6, np.zeros(3)])
+    network.save(tmp_path / "model.keras")
+    _, answers, said = imported(tmp_path / "model.keras")
+
+    # The softmax of (1, 0, 0): e / (e + 2).
+    assert answers.diagonal() == pytest.approx(0.576117, abs=1e-5)
+    assert "It gives logits, which get a softmax" in said
