@@ -42,7 +42,7 @@ def _node(op: str, taken: list[str], given: str, *, domain: str = "", **ints: li
     return _text(1, raw + (_text(7, domain) if domain else b""))
 
 
-def write(
+def write(  # noqa: PLR0913 - one for each thing that a file may have otherwise
     path: Path,
     *,
     last: str = "Softmax",
@@ -50,16 +50,21 @@ def write(
     shape: tuple[int | str, ...] = ("N", 3, 8, 8),
     inputs: tuple[str, ...] = ("image",),
     outputs: tuple[str, ...] = ("answer",),
+    one_number: bool = False,
 ) -> Path:
-    """Write a network of pixels from 0 to 1; `last` is its last operation."""
+    """Write a network of pixels from 0 to 1; `last` is its last operation.
+
+    With `one_number` it gives the mean of all channels.
+    """
     sharpness = _number(2, FLOAT) + _text(8, "sharpness") + _text(9, struct.pack("<f", SHARPNESS))
     axes = [2, 3] if shape[1] == 3 else [1, 2]
+    axes = [1, 2, 3] if one_number else axes
     graph = _node("ReduceMean", ["image"], "mean", axes=axes) + _node("Flatten", ["mean"], "flat")
     graph += _node("Mul", ["flat", "sharpness"], "logits")
     graph += b"".join(_node(last, ["logits"], name, domain=domain) for name in outputs)
     graph += _text(2, "tiny") + _text(5, sharpness)
     graph += b"".join(_value(11, name, shape) for name in inputs)
-    graph += b"".join(_value(12, name, ("N", 3)) for name in outputs)
+    graph += b"".join(_value(12, name, ("N", 1 if one_number else 3)) for name in outputs)
     opsets = _text(8, _number(2, 13)) + (
         _text(8, _text(1, domain) + _number(2, 1)) if domain else b""
     )

@@ -46,6 +46,19 @@ def test_an_onnx_file_is_imported(last: str, shape: tuple[int | str, ...], tmp_p
     assert card.origin.source == "ONNX file, run by OpenVINO"
 
 
+@pytest.mark.parametrize("last", ["Sigmoid", "Identity"])
+def test_one_number_becomes_two_labels(last: str, tmp_path: Path) -> None:
+    """A third of all pixels is 1: sigmoid(6 / 3) = 0.880797 is the second label's."""
+    (tmp_path / "two.txt").write_text("dark\nbright\n")
+    source = tiny_onnx.write(tmp_path / "m.onnx", last=last, one_number=True)
+    card = _imported(source, tmp_path, labels=str(tmp_path / "two.txt"))
+
+    assert _answers(tmp_path, card) == pytest.approx(
+        np.tile([0.119203, 0.880797], (3, 1)), abs=1e-5
+    )
+    assert card.labels == ("dark", "bright")
+
+
 def test_openvino_ir_is_imported(tmp_path: Path) -> None:
     """Its two files lie side by side."""
     import openvino
