@@ -99,7 +99,8 @@ class ModelCard:
 
     `version`, `created_at` (UTC, ISO 8601) and `files` (SHA-256 by path inside the version) are
     filled in by `ModelStore.publish`. Labels are in class order and differ from each other.
-    `golden` holds the paths of the golden pictures inside the version.
+    `golden` holds the paths of the golden pictures inside the version. `reference` is the runtime
+    that the others are measured against: TensorFlow, or the one of the file that was imported.
     """
 
     name: str
@@ -110,6 +111,7 @@ class ModelCard:
     origin: Origin
     metrics: dict[str, float] = field(default_factory=dict)
     golden: tuple[str, ...] = ()
+    reference: str = "tensorflow"
     version: int = UNPUBLISHED
     created_at: str = ""
     files: dict[str, str] = field(default_factory=dict)

@@ -27,7 +27,8 @@ def publish(
     Args:
         store: Where the model is published.
         directory: Holds a SavedModel whose `serving_default` takes uint8 `images` [N, H, W, 3] and
-            gives float32 `probabilities` [N, classes]; what is made is written beside it.
+            gives float32 `probabilities` [N, classes]; what is made is written beside it. Where the
+            draft's reference is another runtime: that one's artifact, of the same input and output.
         draft: The card without variants.
         sets: Pictures that variants are compared on and int8 ones are calibrated on; drawn ones by
             default, and int8 variants, made and recorded, may not serve then.
@@ -38,8 +39,9 @@ def publish(
         RuntimeUnavailableError: TensorFlow is not installed.
     """
     sets = sets or picture_sets.choose(draft, None, report)
-    report("Measuring the SavedModel")
-    saved_model = runtimes.find(runtimes.REFERENCE).load(directory, draft, threads=1)
+    report(f"Measuring it with {draft.reference}, its reference")
+    runtime = runtimes.find(draft.reference)
+    saved_model = runtime.load(variants.own_artifact(directory, draft), draft, threads=1)
     pictures = golden.write(directory, draft.preprocessing, saved_model.predict)
     draft = replace(draft, golden=pictures)
     made = variants.make(Bench.build(directory, draft, sets, saved_model), report=report)

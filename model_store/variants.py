@@ -94,10 +94,17 @@ def make(bench: Bench, *, report: Report) -> tuple[Variant, ...]:
         report: Called with a sentence at each step.
     """
     variants = [_reference(bench)]
+    if bench.draft.reference != REFERENCE:
+        return (*variants, *_variants(bench.draft.reference, (INT8,), bench, report))
     for name in runtimes.names():
         if name != REFERENCE:
-            variants += _variants(name, bench, report)
+            variants += _variants(name, (FLOAT32, INT8), bench, report)
     return tuple(variants)
+
+
+def own_artifact(directory: Path, draft: ModelCard) -> Path:
+    """Return what a version's reference loads: the SavedModel's directory, or another artifact."""
+    return directory / runtimes.OWN_ARTIFACTS.get(draft.reference, ".")
 
 
 def measure(artifact: LoadedArtifact, images: NDArray[np.uint8]) -> Measurement:
@@ -134,15 +141,20 @@ def judge(name: str, precision: str, path: str, *, measured: Measurement, bench:
 
 def _reference(bench: Bench) -> Variant:
     milliseconds_per_image = bench.reference.milliseconds_per_image
-    reason = "it is the SavedModel, which the others are measured against"
-    return Variant(REFERENCE, FLOAT32, ".", 1.0, 0.0, milliseconds_per_image, True, reason)
+    name = bench.draft.reference
+    path = own_artifact(bench.directory, bench.draft).relative_to(bench.directory).as_posix()
+    called = "SavedModel" if name == REFERENCE else f"imported file's own network in {name}"
+    reason = f"it is the {called}, which the others are measured against"
+    return Variant(name, FLOAT32, path, 1.0, 0.0, milliseconds_per_image, True, reason)
 
 
-def _variants(name: str, bench: Bench, report: Report) -> Iterator[Variant]:
+def _variants(
+    name: str, wanted: tuple[str, ...], bench: Bench, report: Report
+) -> Iterator[Variant]:
     try:
         runtime = runtimes.find(name)
         quantizes = isinstance(runtime, Quantizer) and len(bench.sets.calibration) > 0
-        precisions = (FLOAT32, INT8) if quantizes else (FLOAT32,)
+        precisions = [precision for precision in wanted if quantizes or precision == FLOAT32]
     except ModelStoreError as exc:
         report(f"Left out {name}: {exc}")
         return
@@ -157,7 +169,8 @@ def _variants(name: str, bench: Bench, report: Report) -> Iterator[Variant]:
 def _variant(name: str, precision: str, bench: Bench) -> Variant:
     runtime, place = runtimes.find(name), bench.directory / name / precision
     if precision == INT8 and isinstance(runtime, Quantizer):
-        artifact = runtime.quantize(bench.directory, place, bench.sets.calibration.images)
+        source = own_artifact(bench.directory, bench.draft)
+        artifact = runtime.quantize(source, place, bench.sets.calibration.images)
     else:
         artifact = runtime.convert(bench.directory, place)
     measured = measure(runtime.load(artifact, bench.draft, threads=1), bench.pictures.images)

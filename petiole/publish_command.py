@@ -30,12 +30,15 @@ CHANNELS = 3
 
 
 Source = Annotated[
-    str, typer.Argument(help="SavedModel folder, .keras file, frozen .pb, or hub handle.")
+    str,
+    typer.Argument(
+        help="SavedModel folder, Keras, ONNX or OpenVINO file, frozen .pb, or hub handle."
+    ),
 ]
 Name = Annotated[str, typer.Option(help="The model's name in the store.")]
 Labels = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="One label a line in class order; or the word imagenet."),
+    typer.Option(metavar="FILE", help="Text, JSON or CSV in class order; or the word imagenet."),
 ]
 Calibration = Annotated[
     Path | None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from model_store import heavy
 from model_store.card import ChannelOrder, Channels, ModelCard, PreprocessingSpec, Resample
 from model_store.errors import ImportOptionError, ModelFormatError
+from model_store.importers import file_kinds
 from model_store.references import is_name
 from model_store.reports import Report
 
@@ -18,18 +19,13 @@ if TYPE_CHECKING:
     from model_store.importers.networks import Network
 
 HUB_PREFIX = "hub:"
+# The only one whose files become no SavedModel.
+OPENVINO_FILE = "openvino_file"
 ACCEPTED = (
-    "a SavedModel directory, a Keras file (.keras), a frozen graph (.pb), "
+    "a SavedModel directory, a Keras file (.keras or .h5), a frozen graph (.pb), "
+    "an ONNX (.onnx) or OpenVINO (.xml) file, "
     "or the handle or folder of a TF Hub module (https://… or hub:FOLDER)"
 )
-_REFUSED_ENDINGS = {
-    ".h5": "Keras' HDF5 format cannot be read in safe mode; save it again as .keras",
-    ".hdf5": "Keras' HDF5 format cannot be read in safe mode; save it again as .keras",
-    ".tflite": "a LiteRT file cannot be converted back; publish the SavedModel it was made from",
-    ".onnx": "ONNX is not read; publish the network it was exported from",
-    ".pt": "PyTorch files hold no network; export it to a SavedModel first",
-    ".pth": "PyTorch files hold no network; export it to a SavedModel first",
-}
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,9 @@ class Importer(Protocol):
 def import_model(
     source: str, options: ImportOptions, directory: Path, *, report: Report
 ) -> ModelCard:
-    """Write the SavedModel of `source` into `directory` and return the draft of its card.
+    """Write the model of `source` into `directory`, in a child with limits; return its draft.
+
+    The directory then has a SavedModel, or what the draft's reference runtime loads.
 
     Raises:
         ImportOptionError: an option is missing, or does not fit the source.
@@ -100,17 +98,38 @@ def import_model(
             what was found and what was expected.
         WeightsUnavailableError: a handle cannot be fetched from here.
     """
-    if not is_name(options.name):
-        raise ImportOptionError(
-            f"--name is {options.name!r}; use at most 64 lower-case letters, digits, dots, "
-            "dashes and underscores"
-        )
-    importer = importer_of(source)
+    _check_name(options.name)
+    importer_of(source)
     report(f"Reading {source}")
+    from model_store.importers import confined  # noqa: PLC0415 - stands on this module
+
+    return confined.draft(source, options, directory, report=report)
+
+
+def draft(source: str, options: ImportOptions, directory: Path, *, report: Report) -> ModelCard:
+    """Do in this process what `import_model` has a child do; for sources that are trusted.
+
+    Raises:
+        ModelStoreError: see `import_model`.
+    """
+    _check_name(options.name)
+    importer = importer_of(source)
+    if importer == OPENVINO_FILE:
+        from model_store.importers import openvino_file  # noqa: PLC0415 - NumPy and OpenVINO
+
+        return openvino_file.draft(source, options, directory, report=report)
     found = cast(Importer, heavy.load(f"model_store.importers.{importer}"))
     from model_store.importers import drafts  # noqa: PLC0415 - TensorFlow
 
     return drafts.draft(found.read(source, options), options, directory, report=report)
+
+
+def _check_name(name: str) -> None:
+    if not is_name(name):
+        raise ImportOptionError(
+            f"--name is {name!r}; use at most 64 lower-case letters, digits, dots, "
+            "dashes and underscores"
+        )
 
 
 def importer_of(source: str) -> str:
@@ -138,11 +157,9 @@ def _importer_of_directory(path: Path) -> str:
 def _importer_of_file(path: Path) -> str:
     if path.name == "saved_model.pb":
         raise ModelFormatError(f"{path} is part of a SavedModel; publish its folder {path.parent}")
-    ending = path.suffix.lower()
-    if ending == ".keras":
-        return "keras_file"
-    if ending == ".pb":
-        return "frozen_graph"
-    raise ModelFormatError(
-        f"{path} cannot be published: {_REFUSED_ENDINGS.get(ending, f'expected {ACCEPTED}')}"
-    )
+    found = file_kinds.kind(path)
+    if found.importer is None:
+        raise ModelFormatError(
+            f"{path} cannot be published: {found.advice or f'expected {ACCEPTED}'}"
+        )
+    return found.importer

@@ -1,5 +1,6 @@
 """Puts an imported network behind its preprocessing, checks it, and writes it as a SavedModel."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import tensorflow as tf
@@ -8,8 +9,12 @@ from model_store.card import ModelCard, PreprocessingSpec
 from model_store.errors import ImportOptionError
 from model_store.importers import ImportOptions, labels, probing, saving
 from model_store.importers.networks import Network
+from model_store.importers.probing import Rows
 from model_store.reports import Report
 from model_store.runtimes.tensorflow import limit_threads
+
+# Of two labels that one number became.
+CONCATENATED = "ConcatV2"
 
 
 def draft(
@@ -24,10 +29,16 @@ def draft(
     # One thread, like a worker child, so that the times measured later are the ones it will see.
     limit_threads(1)
     spec = preprocessing(network, options)
+    for note in network.notes:
+        report(note)
     graph = saving.Graph(lambda pixels: network.function(pixels)[0], network.dtype, spec)
     report("Trying it on drawn pictures")
     rows = probing.answers(lambda images: graph.rows(tf.constant(images)).numpy(), spec.input_size)
-    logits = probing.are_logits(rows)
+    last_operation = network.last_operation
+    if rows.shape[1] == 1:
+        graph, rows = _of_two_labels(graph, rows, last_operation, report)
+        last_operation = CONCATENATED
+    logits = probing.are_logits(rows, last_operation)
     report(f"It gives {'logits, which get a softmax' if logits else 'probabilities'}")
     found = labels.find(options.labels, network.beside, classes=rows.shape[1])
     report("Writing the SavedModel")
@@ -40,6 +51,26 @@ def draft(
         licence=options.licence,
         origin=network.origin,
     )
+
+
+def _of_two_labels(
+    graph: saving.Graph, rows: Rows, last_operation: str, report: Report
+) -> tuple[saving.Graph, Rows]:
+    """Return a network of one number with two probabilities, and its answers: 1 - p and p."""
+    is_probability = probing.is_probability(rows, last_operation)
+    report(
+        f"Its one number is a {'probability' if is_probability else 'logit, which gets a sigmoid'}:"
+        " that of the second label"
+    )
+
+    def predict(pixels: tf.Tensor) -> tf.Tensor:
+        number = tf.cast(graph.predict(pixels), tf.float32)
+        second = number if is_probability else tf.sigmoid(number)
+        return tf.concat([1 - second, second], axis=1)
+
+    two = replace(graph, predict=predict)
+    images = tf.constant(probing.pictures(graph.spec.input_size))
+    return two, two.rows(images).numpy()
 
 
 def preprocessing(network: Network, options: ImportOptions) -> PreprocessingSpec:

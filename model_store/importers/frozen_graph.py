@@ -13,8 +13,8 @@ from google.protobuf.message import DecodeError
 from model_store import verification
 from model_store.card import Origin
 from model_store.errors import ModelFormatError
-from model_store.importers import ImportOptions
-from model_store.importers.networks import Network, freeze, side
+from model_store.importers import ImportOptions, operations
+from model_store.importers.networks import Network, fed, freeze, side
 
 INPUT_LAYER = "Placeholder"
 OUTPUT_LAYER = "final_result"
@@ -46,7 +46,7 @@ def read(source: str, options: ImportOptions) -> Network:
 
     function = freeze(_wrapped(call, size, dtype), input_size=size, dtype=dtype)
     where = Origin("file", "frozen graph", file=path.name, sha256=verification.file_digest(path))
-    return Network(function, dtype, size, where, path.parent, mean=MEAN, scale=SCALE)
+    return Network(function, fed(dtype), size, where, path.parent, mean=MEAN, scale=SCALE)
 
 
 def parse(path: Path) -> tf.compat.v1.GraphDef:
@@ -87,10 +87,12 @@ def _input(
         with graph.as_default():
             tf.import_graph_def(definition, name="")
     except (ValueError, tf.errors.OpError) as exc:
-        raise ModelFormatError(f"TensorFlow cannot read the graph: {exc}") from exc
-    operations = graph.get_operations()
-    _check_name(graph, taken, "--input_layer", _inputs(operations))
-    _check_name(graph, given, "--output_layer", _outputs(operations))
+        raise ModelFormatError(
+            f"TensorFlow cannot read the graph: {operations.explained(str(exc))}"
+        ) from exc
+    found = graph.get_operations()
+    _check_name(graph, taken, "--input_layer", _inputs(found))
+    _check_name(graph, given, "--output_layer", _outputs(found))
     tensor = graph.get_tensor_by_name(taken)
     return tensor.shape, tensor.dtype
 

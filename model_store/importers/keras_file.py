@@ -1,5 +1,8 @@
-"""Imports a Keras 3 `.keras` file in safe mode, in which no code of the file is run."""
+"""Imports a Keras file of either generation in safe mode, in which no code of the file is run."""
 
+import importlib
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,68 +11,122 @@ import tensorflow as tf
 
 from model_store import verification
 from model_store.card import Origin
-from model_store.errors import ModelFormatError
+from model_store.errors import ImportOptionError, ModelFormatError
 from model_store.importers import ImportOptions
-from model_store.importers.networks import Network, freeze, refuse_fixed_batch, side
+from model_store.importers.keras_archives import EXPORT, KERAS_3, KerasArchive, inspect
+from model_store.importers.networks import Network, fed, freeze, refuse_fixed_batch, side, text
+
+_AUGMENTING = ("Random", "AugMix", "CutMix", "MixUp", "RandAugment", "AutoAugment")
 
 
 def read(source: str, options: ImportOptions) -> Network:
-    """Return the classifier in a `.keras` file.
+    """Return the classifier in a Keras file.
 
     Raises:
         ModelFormatError: the file cannot be read, holds code or classes of its own, or is no
             network from one batch of pictures to one row of numbers each.
-        ImportOptionError: the input size is missing, or another one than the network has.
+        ImportOptionError: the input size is missing, or another one than the network has; or it
+            has several outputs and none was named.
     """
     path = Path(source)
-    where = Origin("keras", "Keras file", file=path.name, sha256=verification.file_digest(path))
-    return network(load(path), options, where, beside=path.parent)
+    archive = inspect(path)
+    called = f"Keras {archive.keras_version} file{' (HDF5)' if archive.is_hdf5 else ''}"
+    where = Origin("keras", called, file=path.name, sha256=verification.file_digest(path))
+    return network(load(archive), options, where, beside=path.parent)
 
 
-def load(path: Path) -> keras.Model:
+def load(archive: KerasArchive) -> Any:
     """Return the network of a file, without running any code that the file brings.
 
+    What Keras 1 and 2 wrote is read by tf_keras, which still is Keras 2.
+
     Raises:
-        ModelFormatError: it cannot be read, or cannot be read without such code.
+        ModelFormatError: it cannot be read.
     """
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as exc:
-        raise ModelFormatError(f"{path} cannot be published: {_reason(str(exc))}") from exc
+    library = keras if archive.generation >= KERAS_3 else importlib.import_module("tf_keras")
+    # Keras goes by the ending of a name.
+    ending = "h5" if archive.is_hdf5 else "keras"
+    with tempfile.TemporaryDirectory(prefix="petiole-keras-") as place:
+        named = Path(place) / f"model.{ending}"
+        named.symlink_to(archive.path.resolve())
+        try:
+            return library.saving.load_model(named, compile=False, safe_mode=True)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as exc:
+            raise ModelFormatError(
+                f"{archive.path} cannot be published: {_reason(archive, str(exc))}"
+            ) from exc
 
 
 def network(
-    model: keras.Model, options: ImportOptions, where: Origin, *, beside: Path | None = None
+    model: Any, options: ImportOptions, where: Origin, *, beside: Path | None = None
 ) -> Network:
     """Return a Keras network with its weights as constants.
 
     Raises:
         ModelFormatError: it does not go from one batch of pictures to one row of numbers each.
-        ImportOptionError: the input size is missing, or another one than the network has.
+        ImportOptionError: the input size is missing, or another one than the network has; or it
+            has several outputs and none was named.
     """
-    inputs, outputs = _tensors(model.inputs), _tensors(model.outputs)
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelFormatError(
-            f"the network has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each"
-        )
-    shape, dtype = tf.TensorShape(inputs[0].shape), tf.as_dtype(inputs[0].dtype)
-    what = f"input {inputs[0].name!r}"
+    taken, given = _input(model), _output(model, options.output_layer)
+    shape, dtype = tf.TensorShape(taken.shape), tf.as_dtype(taken.dtype)
+    what = f"input {taken.name!r}"
     size = side(shape, dtype, wanted=options.input_size, what=what)
     refuse_fixed_batch(shape, what=what)
-    function = freeze(lambda x: model(x, training=False), input_size=size, dtype=dtype)
-    return Network(function, dtype, size, where, beside)
+
+    def call(pixels: tf.Tensor) -> tf.Tensor:
+        return tf.nest.flatten(model(pixels, training=False))[given]
+
+    function = freeze(call, input_size=size, dtype=dtype)
+    return Network(function, fed(dtype), size, where, beside, notes=tuple(_notes(model)))
 
 
-def _tensors(found: Any) -> list[Any]:
-    return list(found or [])
-
-
-def _reason(message: str) -> str:
-    if "lambda" in message.lower():
-        return (
-            "it holds a Python function (a Lambda layer), which would run here with your rights; "
-            "replace it by a layer of Keras and save again"
+def _input(model: Any) -> Any:
+    inputs = list(model.inputs or [])
+    if len(inputs) != 1:
+        listed = _listed(inputs, [tensor.name for tensor in inputs])
+        raise ModelFormatError(
+            f"the network has {len(inputs)} inputs, {listed}; expected the pictures alone: make "
+            "the others constants where it was made, as in "
+            "keras.Model(pictures, model([pictures, constant])), and save that"
         )
-    if "locate class" in message or "custom object" in message:
-        return f"it needs a class that is no part of Keras: {message.partition(chr(10))[0]}"
-    return message.partition("\n")[0]
+    return inputs[0]
+
+
+def _output(model: Any, wanted: str | None) -> int:
+    """Return which of the outputs, in the order of the network, gives the answers."""
+    outputs = list(model.outputs or [])
+    # A Sequential of Keras 3 has no names.
+    names = list(getattr(model, "output_names", [tensor.name for tensor in outputs]))
+    if wanted in names:
+        return names.index(wanted)
+    if len(outputs) != 1 or wanted:
+        raise ImportOptionError(
+            f"the network has {len(outputs)} outputs, {_listed(outputs, names)}; say which gives "
+            f"the answers, as in --output-layer {names[0]}"
+        )
+    return 0
+
+
+def _listed(tensors: list[Any], names: list[str]) -> str:
+    pairs = zip(names, tensors, strict=False)
+    return ", ".join(f"{name!r} {text(tf.TensorShape(tensor.shape))}" for name, tensor in pairs)
+
+
+def _notes(model: Any) -> Iterator[str]:
+    augmenting = {type(layer).__name__ for layer in _layers(model)}
+    augmenting = {name for name in augmenting if name.startswith(_AUGMENTING)}
+    if augmenting:
+        yield f"Switched off its augmentation: {', '.join(sorted(augmenting))}"
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    for layer in getattr(model, "layers", ()):
+        yield layer
+        yield from _layers(layer)
+
+
+def _reason(archive: KerasArchive, message: str) -> str:
+    if any(sign in message for sign in ("locate class", "custom object", "Unknown layer")):
+        first = message.partition("\n")[0]
+        return f"it needs a class that is no part of Keras: {first}; {EXPORT}"
+    return f"Keras cannot read what Keras {archive.keras_version} wrote: {message.splitlines()[0]}"

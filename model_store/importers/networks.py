@@ -7,11 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from model_store import graphs
 from model_store.card import Channels, Origin
 from model_store.errors import ImportOptionError, ModelFormatError
+from model_store.importers import augmentation, operations
 
 CHANNELS = 3
+# What mixed precision takes; pixels are float32 and are cast to it.
+HALVES = (tf.float16, tf.bfloat16)
 EXPECTED = "expected one batch of pictures, uint8 or float32 [N, height, width, 3]"
 
 
@@ -28,30 +30,48 @@ class Network:
         beside: Directory where a `labels.txt` may lie; None for what was downloaded.
         mean: Usual mean of such networks, where there is one.
         scale: Usual scale of such networks, where there is one.
+        notes: What was done to it, in sentences for who publishes it.
     """
 
-    function: Callable[[tf.Tensor], Any]
+    function: Any
     dtype: tf.DType
     input_size: int
     origin: Origin
     beside: Path | None = None
     mean: Channels | None = None
     scale: Channels | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def last_operation(self) -> str:
+        """The type of the operation that gives the rows, before they are handed on or cast."""
+        operation = self.function.outputs[0].op
+        while operation.type in ("Identity", "Cast"):
+            operation = operation.inputs[0].op
+        return str(operation.type)
+
+
+def fed(dtype: tf.DType) -> tf.DType:
+    """Return the type of the pixels that a network of this input type is given."""
+    return tf.float32 if dtype in HALVES else dtype
 
 
 def freeze(call: Callable[[tf.Tensor], tf.Tensor], *, input_size: int, dtype: tf.DType) -> Any:
     """Return `call` as a function of a batch of any size, its variables being constants.
 
     Raises:
-        ModelFormatError: it cannot take such a batch.
+        ModelFormatError: it cannot take such a batch, or reaches out of its graph.
     """
-    batch = tf.TensorSpec((None, input_size, input_size, CHANNELS), dtype)
+    batch = tf.TensorSpec((None, input_size, input_size, CHANNELS), fed(dtype))
     try:
-        return graphs.frozen(tf.function(call).get_concrete_function(batch))
+        traced = tf.function(lambda pixels: call(tf.cast(pixels, dtype)))
+        function = augmentation.frozen(traced.get_concrete_function(batch))
     except (TypeError, ValueError, tf.errors.OpError) as exc:
         raise ModelFormatError(
             f"the network does not take pictures {batch.shape} of {dtype.name}: {_short(exc)}"
         ) from exc
+    operations.refuse(function.graph)
+    return function
 
 
 def side(shape: tf.TensorShape, dtype: tf.DType, *, wanted: int | None, what: str) -> int:
@@ -67,9 +87,9 @@ def side(shape: tf.TensorShape, dtype: tf.DType, *, wanted: int | None, what: st
         ModelFormatError: the input is no batch of square RGB pictures, channels last.
         ImportOptionError: the size is missing, or another one than the shape has.
     """
-    found = f"{what} is {dtype.name} {_text(shape)}"
+    found = f"{what} is {dtype.name} {text(shape)}"
     height, width, channels = _picture(shape, found)
-    if dtype not in (tf.uint8, tf.float32) or channels not in (None, CHANNELS):
+    if dtype not in (tf.uint8, tf.float32, *HALVES) or channels not in (None, CHANNELS):
         raise ModelFormatError(f"{found}; {EXPECTED}")
     if height != width:
         raise ModelFormatError(f"{found}; expected square pictures, as the card has one input size")
@@ -84,7 +104,7 @@ def refuse_fixed_batch(shape: tf.TensorShape, *, what: str) -> None:
     """Raise `ModelFormatError` for a shape whose first dimension is a number."""
     if shape.rank and shape[0] is not None:
         raise ModelFormatError(
-            f"{what} takes exactly {shape[0]} pictures at a time {_text(shape)}; expected any "
+            f"{what} takes exactly {shape[0]} pictures at a time {text(shape)}; expected any "
             "number: export it with None as the first dimension"
         )
 
@@ -97,7 +117,8 @@ def _picture(shape: tf.TensorShape, found: str) -> tuple[int | None, int | None,
     return shape[1], shape[2], shape[3]
 
 
-def _text(shape: tf.TensorShape) -> str:
+def text(shape: tf.TensorShape) -> str:
+    """Return a shape as messages write it, as in `[N, 224, 224, 3]`."""
     if shape.rank is None:
         return "of any shape"
     return "[" + ", ".join("N" if size is None else str(size) for size in shape) + "]"

@@ -13,6 +13,9 @@ SUM_TOLERANCE = 5e-3
 # A network that answers for each picture alone differs only by the order of its additions.
 BATCH_TOLERANCE = 1e-3
 
+# The last operations of a dense layer without an activation, in TensorFlow, ONNX and OpenVINO.
+_SUMS = {"MatMul", "BiasAdd", "Add", "AddV2", "Gemm"}
+
 Rows = NDArray[np.float32]
 Predict = Callable[[NDArray[np.uint8]], Rows]
 
@@ -30,15 +33,19 @@ def answers(predict: Predict, input_size: int) -> Rows:
 
     Raises:
         ModelFormatError: it takes only some sizes of a batch, mixes the pictures of one, does not
-            answer with finite rows, or with fewer than two numbers in each.
+            answer with finite rows, differently each time, or without a number.
     """
     images = pictures(input_size)
     single = np.concatenate([_rows(predict, images[i : i + 1]) for i in range(PICTURES)])
     together = _rows(predict, images)
     if not np.isfinite(together).all():
         raise ModelFormatError("the network answers with numbers that are not finite")
-    difference = float(np.abs(together - single).max() / max(1.0, np.abs(single).max()))
-    if difference > BATCH_TOLERANCE:
+    if (difference := _difference(together, _rows(predict, images))) > BATCH_TOLERANCE:
+        raise ModelFormatError(
+            f"the network's answer to the same pictures changes by {difference:.3f} from call to "
+            "call (is augmentation or dropout in training mode?); export it with training=False"
+        )
+    if (difference := _difference(together, single)) > BATCH_TOLERANCE:
         raise ModelFormatError(
             f"the network's answer changes by {difference:.3f} with the other pictures of a batch; "
             "expected each picture by itself (is batch normalisation in training mode?)"
@@ -46,12 +53,27 @@ def answers(predict: Predict, input_size: int) -> Rows:
     return together
 
 
-def are_logits(rows: Rows) -> bool:
+def is_probability(rows: Rows, last_operation: str) -> bool:
+    """Tell whether answers [N, 1] of one number are probabilities; else they need a sigmoid.
+
+    Drawn pictures may leave a logit between 0 and 1 by chance, so the operation that gives the
+    number is asked first.
+    """
+    if last_operation in _SUMS:
+        return False
+    return last_operation == "Sigmoid" or bool(rows.min() >= 0 and rows.max() <= 1)
+
+
+def are_logits(rows: Rows, last_operation: str) -> bool:
     """Tell whether answers [N, classes] need a softmax; probabilities do not.
+
+    What a sum gives are logits, also where all of them lie between 0 and 1 on drawn pictures.
 
     Raises:
         ModelFormatError: they are neither: each number lies between 0 and 1, but not their sum.
     """
+    if last_operation in _SUMS:
+        return True
     sums = rows.sum(axis=1)
     in_range = bool(rows.min() >= -SUM_TOLERANCE and rows.max() <= 1 + SUM_TOLERANCE)
     if in_range and np.allclose(sums, 1, atol=SUM_TOLERANCE):
@@ -65,6 +87,10 @@ def are_logits(rows: Rows) -> bool:
     return True
 
 
+def _difference(rows: Rows, others: Rows) -> float:
+    return float(np.abs(rows - others).max() / max(1.0, np.abs(others).max()))
+
+
 def _rows(predict: Predict, images: NDArray[np.uint8]) -> Rows:
     try:
         rows = predict(images)
@@ -74,9 +100,9 @@ def _rows(predict: Predict, images: NDArray[np.uint8]) -> Rows:
         raise ModelFormatError(
             f"the network fails on {len(images)} pictures at once ({reason}); expected any number"
         ) from exc
-    if rows.ndim != 2 or len(rows) != len(images) or rows.shape[1] < 2:  # noqa: PLR2004
+    if rows.ndim != 2 or len(rows) != len(images) or not rows.shape[1]:  # noqa: PLR2004
         raise ModelFormatError(
             f"the network answers {len(images)} pictures with shape {list(rows.shape)}; expected "
-            f"[{len(images)}, classes] with one number for each of at least two labels"
+            f"[{len(images)}, classes] with one number for each label"
         )
     return rows

@@ -9,8 +9,8 @@ import tensorflow as tf
 from model_store import graphs, verification
 from model_store.card import Channels, Origin
 from model_store.errors import ModelFormatError
-from model_store.importers import ImportOptions
-from model_store.importers.networks import Network, freeze, refuse_fixed_batch, side
+from model_store.importers import ImportOptions, augmentation, operations
+from model_store.importers.networks import Network, fed, freeze, refuse_fixed_batch, side
 
 ROWS_RANK = 2
 
@@ -26,7 +26,9 @@ def read(source: str, options: ImportOptions) -> Network:
     try:
         loaded = tf.saved_model.load(source)
     except (OSError, ValueError, KeyError, tf.errors.OpError) as exc:
-        raise ModelFormatError(f"TensorFlow cannot load the SavedModel {source}: {exc}") from exc
+        raise ModelFormatError(
+            f"TensorFlow cannot load the SavedModel {source}: {operations.explained(str(exc))}"
+        ) from exc
     return network(
         loaded.signatures, options, origin(path, "file", f"SavedModel {path.name}"), beside=path
     )
@@ -64,7 +66,17 @@ def network(
 
     call = _call(signature, taken, given)
     function = freeze(call, input_size=size, dtype=spec.dtype)
-    return Network(function, spec.dtype, size, where, beside, mean=usual[0], scale=usual[1])
+    found = augmentation.found(signature.graph)
+    return Network(
+        function,
+        fed(spec.dtype),
+        size,
+        where,
+        beside,
+        mean=usual[0],
+        scale=usual[1],
+        notes=(f"Switched off its augmentation: {', '.join(found)}",) if found else (),
+    )
 
 
 def _call(signature: Any, taken: str, given: str) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -100,11 +112,10 @@ def _inputs(signature: Any) -> dict[str, tf.TensorSpec]:
 
 def _input(name: str, signature: Any, options: ImportOptions) -> str:
     inputs = _inputs(signature)
-    if options.input_layer in inputs:
-        return str(options.input_layer)
-    if len(inputs) != 1 or options.input_layer:
+    if len(inputs) != 1 or options.input_layer not in (None, *inputs):
         raise ModelFormatError(
-            f"signature {name!r} takes {_listed(inputs)}; expected one input, the pictures"
+            f"signature {name!r} takes {_listed(inputs)}; expected one input, the pictures: make "
+            "others constants where it was made, and export that"
             + _not_there("--input-layer", options.input_layer)
         )
     return next(iter(inputs))

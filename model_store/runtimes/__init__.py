@@ -17,6 +17,8 @@ from model_store.errors import RuntimeUnavailableError
 
 GROUP = "petiole.runtimes"
 REFERENCE = "tensorflow"
+# Where the artifact of a version lies that is no SavedModel, by the runtime that is its reference.
+OWN_ARTIFACTS = {"openvino": "openvino/float32/model.xml"}
 
 # Our own runtimes are all in one package, so their libraries' versions tell them apart.
 _LIBRARIES = {"litert": "ai-edge-litert", "openvino": "openvino", "tensorflow": "tensorflow"}

@@ -54,7 +54,7 @@ class OpenVINORuntime:
             ModelFormatError: the artifact cannot be read or compiled.
         """
         try:
-            compiled = openvino.Core().compile_model(artifact, "CPU", _options(threads))
+            compiled = openvino.Core().compile_model(artifact, "CPU", options(threads))
         except RuntimeError as exc:
             raise ModelFormatError(f"{card.ref}: OpenVINO cannot load {artifact}: {exc}") from exc
         return OpenVINOArtifact(compiled)
@@ -130,7 +130,8 @@ def _write(model: openvino.Model, destination: Path) -> Path:
     return artifact
 
 
-def _options(threads: int) -> dict[str, object]:
+def options(threads: int) -> dict[str, object]:
+    """Return how a network is compiled, wherever it predicts."""
     return {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": "1",

@@ -31,7 +31,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def _imported(source: str | Path, options: ImportOptions, place: Path) -> ModelCard:
-    return importers.import_model(str(source), options, place, report=lambda _: None)
+    return importers.draft(str(source), options, place, report=lambda _: None)
 
 
 def _answers(directory: Path) -> np.ndarray:

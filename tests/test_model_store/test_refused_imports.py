@@ -29,7 +29,7 @@ def refusal(tmp_path: Path, options: ImportOptions) -> Callable[..., str]:
     def refuse(source: Path, error: type[Exception] = ModelFormatError, **changes: Any) -> str:
         given = replace(options, **changes)
         with pytest.raises(error) as caught:
-            importers.import_model(str(source), given, tmp_path / "out", report=lambda _: None)
+            importers.draft(str(source), given, tmp_path / "out", report=lambda _: None)
         return str(caught.value)
 
     return refuse
@@ -56,7 +56,7 @@ def _answers(name: str) -> Callable[[Any], Any]:
     ("name", "sentence"),
     [
         ("sigmoid", "lie between 0 and 1 and sum to 1.500 to"),
-        ("one number", "expected [1, classes] with one number for each of at least two labels"),
+        ("one number", "has 3 labels and the network gives 2 numbers"),
         ("a picture", "gives 'mask' (float32 (None, 8, 8, 3)); expected one output [N, classes]"),
         ("two outputs", "or its name with --output-layer"),
         ("not finite", "numbers that are not finite"),
@@ -176,9 +176,12 @@ def test_a_keras_file_with_code_of_its_own_is_refused(
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("model.h5", "cannot be read in safe mode; save it again as .keras"),
-        ("model.onnx", "ONNX is not read"),
-        ("model.zip", "expected a SavedModel directory, a Keras file (.keras), a frozen graph"),
+        ("model.h5", "it is no Keras file, neither a zip with config.json"),
+        ("model.pkl", "it is a Python pickle, whose code would run here"),
+        (
+            "model.zip",
+            "expected a SavedModel directory, a Keras file (.keras or .h5), a frozen graph",
+        ),
         ("saved_model.pb", "is part of a SavedModel; publish its folder"),
         ("graph.pb", "is no frozen TensorFlow graph"),
         ("model.keras", "model.keras cannot be published"),
@@ -206,8 +209,8 @@ def test_nothing_and_an_empty_folder_are_refused(
     ("text", "sentence"),
     [
         ("red\ngreen\n", "has 2 labels and the network gives 3 numbers"),
-        ("red\nred\nblue\n", "lines 1 and 2 are both 'red'"),
-        ("red\n\nblue\n", "line 2 is blank"),
+        ("red\nred\nblue\n", "line 1 and line 2 are both 'red'"),
+        ("red\n\nblue\n", "has 2 labels and the network gives 3 numbers"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(text: str, sentence: str, tmp_path: Path) -> None:

@@ -1,0 +1,140 @@
+"""ONNX and OpenVINO files become versions of their own, which OpenVINO runs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_store import ModelCard, ModelStore, exporting, importers
+from model_store.errors import ImportOptionError, ModelFormatError
+from model_store.importers import ImportOptions
+from tests import tiny_onnx
+from tests.conftest import picture
+
+ZERO, FULL = (0.0, 0.0, 0.0), (255.0, 255.0, 255.0)
+# The softmax of (6, 0, 0), by hand; see test_importers.
+BEST, OTHER = 0.995067, 0.002467
+EXPECTED = np.full((3, 3), OTHER) + np.eye(3) * (BEST - OTHER)
+
+
+def _imported(source: Path, place: Path, **options: Any) -> ModelCard:
+    (place / "given.txt").write_text("red\ngreen\nblue\n")
+    options = {"labels": str(place / "given.txt"), "mean": ZERO, "scale": FULL} | options
+    given = ImportOptions("colours", **options)
+    return importers.draft(str(source), given, place / "out", report=lambda _: None)
+
+
+def _answers(place: Path, card: ModelCard) -> np.ndarray:
+    from model_store import runtimes, variants
+
+    images = np.zeros((3, 8, 8, 3), np.uint8)
+    for i in range(3):
+        images[i, ..., i] = 255
+    artifact = variants.own_artifact(place / "out", card)
+    return runtimes.find("openvino").load(artifact, card, threads=1).predict(images)
+
+
+@pytest.mark.parametrize("last", ["Softmax", "Identity"])
+@pytest.mark.parametrize("shape", [("N", 3, 8, 8), (1, 3, 8, 8), ("N", 8, 8, 3)])
+def test_an_onnx_file_is_imported(last: str, shape: tuple[int | str, ...], tmp_path: Path) -> None:
+    """Channels first or last, probabilities or logits; a fixed batch becomes any."""
+    card = _imported(tiny_onnx.write(tmp_path / "m.onnx", last=last, shape=shape), tmp_path)
+
+    assert _answers(tmp_path, card) == pytest.approx(EXPECTED, abs=1e-5)
+    assert card.reference == "openvino"
+    assert card.origin.source == "ONNX file, run by OpenVINO"
+
+
+@pytest.mark.parametrize("last", ["Sigmoid", "Identity"])
+def test_one_number_becomes_two_labels(last: str, tmp_path: Path) -> None:
+    """A third of all pixels is 1: sigmoid(6 / 3) = 0.880797 is the second label's."""
+    (tmp_path / "two.txt").write_text("dark\nbright\n")
+    source = tiny_onnx.write(tmp_path / "m.onnx", last=last, one_number=True)
+    card = _imported(source, tmp_path, labels=str(tmp_path / "two.txt"))
+
+    assert _answers(tmp_path, card) == pytest.approx(
+        np.tile([0.119203, 0.880797], (3, 1)), abs=1e-5
+    )
+    assert card.labels == ("dark", "bright")
+
+
+def test_openvino_ir_is_imported(tmp_path: Path) -> None:
+    """Its two files lie side by side."""
+    import openvino
+
+    onnx = tiny_onnx.write(tmp_path / "m.onnx")
+    openvino.save_model(openvino.Core().read_model(onnx), tmp_path / "ir.xml")
+    card = _imported(tmp_path / "ir.xml", tmp_path)
+
+    assert _answers(tmp_path, card) == pytest.approx(EXPECTED, abs=1e-3)  # saved in float16
+    assert card.origin.source.startswith("OpenVINO IR")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "sentence"),
+    [
+        (
+            {"last": "Swirl", "domain": "my.own"},
+            ModelFormatError,
+            "operations that OpenVINO does not",
+        ),
+        ({"inputs": ("image", "age")}, ModelFormatError, "the network has 2 inputs, 'image'"),
+        ({"outputs": ("kind", "size")}, ImportOptionError, "2 outputs, 'kind' [?,3], 'size' [?,3]"),
+        ({"shape": ("N", 4, 8, 8)}, ModelFormatError, "expected one batch of pictures, [N, 3,"),
+        ({"shape": ("N", 3, 8, 6)}, ModelFormatError, "expected square pictures"),
+        ({"shape": ("N", 3, "H", "W")}, ImportOptionError, "in pixels with --input-size"),
+    ],
+)
+def test_an_onnx_file_that_cannot_be_served_says_why(
+    changes: dict[str, Any], error: type[Exception], sentence: str, tmp_path: Path
+) -> None:
+    """What was found, and what mends it."""
+    with pytest.raises(error) as caught:
+        _imported(tiny_onnx.write(tmp_path / "m.onnx", **changes), tmp_path)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("m.onnx", "OpenVINO cannot read"),
+        ("ir.xml", "has no ir.bin beside it"),
+        ("ir.bin", "publish the .xml file beside it"),
+    ],
+)
+def test_a_damaged_file_is_refused(name: str, sentence: str, tmp_path: Path) -> None:
+    """In a sentence, not with OpenVINO's list of source files."""
+    (tmp_path / name).write_bytes(b"no network")
+
+    with pytest.raises(ModelFormatError) as caught:
+        _imported(tmp_path / name, tmp_path)
+    assert sentence in str(caught.value)
+    assert "Exception from" not in str(caught.value)
+
+
+def test_one_output_of_several_and_missing_options(tmp_path: Path) -> None:
+    """The name that the refusal lists is taken; how pixels are made has no usual value."""
+    source = tiny_onnx.write(tmp_path / "m.onnx", outputs=("kind", "size"))
+    card = _imported(source, tmp_path, output_layer="size")
+
+    assert _answers(tmp_path, card) == pytest.approx(EXPECTED, abs=1e-5)
+    with pytest.raises(ImportOptionError, match="say with --mean and --std"):
+        _imported(source, tmp_path, output_layer="size", mean=None)
+
+
+def test_an_onnx_file_is_published_and_served_without_a_saved_model(tmp_path: Path) -> None:
+    """Its own runtime is the reference, and the card says so; there is nothing to export."""
+    from model_store import pipeline, serving
+
+    store = ModelStore.open(str(tmp_path / "store"), cache_directory=tmp_path / "cache")
+    draft = _imported(tiny_onnx.write(tmp_path / "m.onnx"), tmp_path)
+    card = pipeline.publish(store, tmp_path / "out", draft, report=lambda _: None)
+    served = serving.load(store, "colours")
+    served.warm_up()
+
+    assert served.classify(picture("red"), k=1)[0].label == "red"
+    assert (store.card("colours", 1).reference, served.runtime) == ("openvino", "openvino")
+    assert card.variants[0].path == "openvino/float32/model.xml"
+    with pytest.raises(ModelFormatError, match="only SavedModels are exported"):
+        exporting.export(store, card, tmp_path / "exported")
