@@ -70,7 +70,7 @@ def quarantine(as_json: AsJson = False) -> None:
 
 @app.command()
 def retry(task_id: TaskId, as_json: AsJson = False) -> None:
-    """Classify a quarantined picture once more, as a new job, and print its id."""
+    """Classify a quarantined picture, or a failed one with an address, once more as a new job."""
     with _errors_as_lines():
         from tasks import ledger  # noqa: PLC0415 - as above
 

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks import jobs, stores, submission
-from tasks.errors import UnknownJobError
-from tasks.job_stores import OVER, STARTED, Job
+from tasks.errors import ExpiredJobError, UnknownJobError
+from tasks.job_stores import FAILURE, OVER, REVOKED, STARTED, Job
 from tasks.job_stores.quarantine import Quarantined
 from tasks.reconciler import LANES
 from tasks.submission import Asked
 
 Place = Literal["waiting", "started", "quarantined", "over"]
 MOST_LISTED = 1000
+NOT_DONE = frozenset({FAILURE, REVOKED})
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Listed:
         postponed: How often it was put off for what was not its fault.
         resent: How often its message was sent again.
         cause: Why it failed, if it did.
+        can_retry: Whether its picture can be had once more: it is kept, or has an address.
     """
 
     task_id: str
@@ -38,6 +40,7 @@ class Listed:
     resent: int
     owner: str
     cause: str = ""
+    can_retry: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,24 +88,47 @@ def find(task_id: str) -> Listed:
 
 
 def retry(task_id: str) -> str:
-    """Classify the picture of a quarantined job once more, as a new job; return its task id.
+    """Classify the picture of a job that failed once more, as a new job; return its task id.
 
     A terminal state never changes: the failed job stays failed. Who was told of its end is told of
     that of the new one.
 
     Raises:
-        UnknownJobError: it is not in quarantine.
+        UnknownJobError: there is no such job, or it has not failed.
+        ExpiredJobError: its picture is deleted; its client has to send it again.
         ServiceUnavailableError: a part did not answer; the job stays in quarantine.
     """
+    if not stores.quarantine().has(task_id):
+        return _fetch_again(task_id)
     kept = _quarantined(task_id)
-    asked = Asked(kept.model, kept.top_k, kept.version, webhook_url=kept.webhook_url)
     if kept.image_url and kept.stage == "download":
-        again = submission.submit_url(kept.image_url, asked=asked)
+        again = submission.submit_url(kept.image_url, asked=_asked(kept))
     else:
         upload = stores.image_store().get(task_id)
-        again = submission.submit_upload(upload, filename=kept.filename, asked=asked)
+        again = submission.submit_upload(upload, filename=kept.filename, asked=_asked(kept))
     purge(task_id)
     return again.task_id
+
+
+def _fetch_again(task_id: str) -> str:
+    job = stores.prompt_job_store().get(task_id)
+    if job is None or job.state not in NOT_DONE:
+        raise UnknownJobError(f"there is no task {task_id!r} that failed")
+    if not _has_address(job):
+        raise ExpiredJobError(
+            f"the picture of {task_id} was deleted when it failed; its client has to send it again"
+        )
+    return submission.submit_url(job.image_url, asked=_asked(job)).task_id
+
+
+def _asked(job: Job) -> Asked:
+    return Asked(
+        job.model, job.top_k, job.version, priority=job.priority, webhook_url=job.webhook_url
+    )
+
+
+def _has_address(job: Job) -> bool:
+    return job.state in NOT_DONE and bool(job.image_url)
 
 
 def purge(task_id: str) -> None:
@@ -148,4 +174,5 @@ def listed(job: Job, place: Place, *, since: float, cause: str = "") -> Listed:
         resent=job.resent,
         owner=job.owner,
         cause=cause,
+        can_retry=place == "quarantined" or _has_address(job),
     )

@@ -8,7 +8,8 @@ import pytest
 import redis
 from pytest_httpserver import HTTPServer
 
-from tasks import ledger, stores
+from tasks import jobs, ledger, stores
+from tasks.errors import ExpiredJobError, UnknownJobError
 from tasks.job_stores import Job
 from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuarantine
 from tasks.settings import TasksSettings
@@ -72,3 +73,40 @@ def test_who_wanted_to_be_told_is_told_of_the_new_run(
 
     assert [each["type"] for each in told] == ["task.succeeded"]
     assert told[0]["data"]["task_id"] == again
+
+
+@pytest.fixture
+def failed(httpserver: HTTPServer, colour_store: str, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job by address that failed, of a server that answers by now."""
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", colour_store)
+    monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_ALLOW_NETWORKS", "127.0.0.1/32")
+    httpserver.expect_request("/picture.png").respond_with_data(picture("green"))
+    job = replace(JOB, image_url=httpserver.url_for("/picture.png"), priority="low")
+    stores.job_store().create(job)
+    jobs.fail(JOB.task_id, ExpiredJobError("gone"))
+    return job
+
+
+def test_a_failed_address_is_fetched_again(failed: Job) -> None:
+    """As a new job of the same kind; the failed one stays failed."""
+    shown = ledger.find(failed.task_id)
+    again = stores.job_store().get(ledger.retry(failed.task_id))
+
+    assert (shown.place, shown.can_retry) == ("over", True)
+    assert (again.state, again.image_url, again.priority) == ("SUCCESS", failed.image_url, "low")
+    assert stores.job_store().get(failed.task_id).state == "FAILURE"
+    assert not ledger.find(again.task_id).can_retry
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1/gone.png"])
+def test_what_cannot_be_tried_again_is_said(url: str) -> None:
+    """An upload is deleted when it fails; what did not fail needs no second try."""
+    stores.job_store().create(replace(JOB, image_url=url))
+    with pytest.raises(UnknownJobError, match="that failed"):
+        ledger.retry(JOB.task_id)
+    jobs.fail(JOB.task_id, ExpiredJobError("gone"))
+
+    assert ledger.find(JOB.task_id).can_retry == bool(url)
+    if not url:
+        with pytest.raises(ExpiredJobError, match="has to send it again"):
+            ledger.retry(JOB.task_id)

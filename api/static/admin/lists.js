@@ -25,7 +25,7 @@ export function lists(done) {
       key: byId,
       cells: [picture, cause, starts, since, (job) => quarantineActs(job, done)],
     }),
-    failed: new List("failed", { key: byId, cells: [picture, cause, model, since] }),
+    failed: new List("failed", { key: byId, cells: [picture, cause, model, since, (job) => (job.can_retry ? acts(retryButton(job, done, AGAIN)) : NONE)] }),
     started: new List("started", { key: byId, cells: [picture, model, starts, since, (job) => place(job.owner) || NONE] }),
     waiting: new List("waiting", {
       key: byId,
@@ -75,14 +75,20 @@ function acts(...buttons) {
   return cell;
 }
 
-function quarantineActs(job, done) {
-  const again = () => ({
+const AGAIN = "It is fetched and classified once more, as a new job. The failed one stays failed.";
+const GRAVE = "It is classified once more, as a new job. The failed one stays failed. It may take its worker with it again.";
+
+function retryButton(job, done, words) {
+  return button("Retry", name(job), () => ({
     title: `Retry ${name(job)}`,
-    words: "It is classified once more, as a new job. The failed one stays failed. It may take its worker with it again.",
+    words,
     commands: [`petiole jobs retry ${job.task_id}`],
     verb: "Retry",
     work: async () => done(`${name(job)} is tried again`, (await service.retry(job.task_id)).task_id),
-  });
+  }));
+}
+
+function quarantineActs(job, done) {
   const away = () => ({
     title: `Purge ${name(job)}`,
     words: "The picture is deleted for ever. Nobody can find out any more what was wrong with it.",
@@ -94,7 +100,7 @@ function quarantineActs(job, done) {
       done(`${name(job)} is deleted`);
     },
   });
-  return acts(button("Retry", name(job), again), button("Purge", name(job), away));
+  return acts(retryButton(job, done, GRAVE), button("Purge", name(job), away));
 }
 
 const modelOf = (version) => version.replace(/@\d+$/, "");
