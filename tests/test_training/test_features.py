@@ -24,9 +24,9 @@ SLOW_PROGRAM = """
 import sys, time
 from pathlib import Path
 from tests.test_training import test_features as tests
-from training.pictures import sources
+from training.pictures.folders import FolderFiles
 
-class Slow(sources.FolderSource):
+class Slow(FolderFiles):
     def read(self, path):
         time.sleep(0.02)
         return super().read(path)

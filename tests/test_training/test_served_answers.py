@@ -16,7 +16,7 @@ from training.journal import Journal
 from training.learning import backbones, extractors, features
 from training.learning.backbone import Backbone, Request
 from training.pictures.data import Picture
-from training.pictures.sources import FolderSource
+from training.pictures.folders import FolderFiles
 from training.settings import TrainingSettings
 
 
@@ -78,7 +78,7 @@ def _features(settings: TrainingSettings, backbone: Backbone, folder: Path) -> n
         pictures.append(Picture(kind, "", digest, ""))
     place = settings.bottleneck_dir / "backbones"
     return features.compute(
-        FolderSource(folder),
+        FolderFiles(folder),
         pictures,
         extractors.prepare(backbone, place, report=lambda text: None),
         features.cache(backbone, folder / "features"),
