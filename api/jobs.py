@@ -33,7 +33,7 @@ def job(task_id: str) -> Response:
 @blueprint.post("/jobs/<task_id>/retry")
 @blueprint.doc(operation_id="retryJob", responses={})
 def retry(task_id: str) -> Response:
-    """Classify a quarantined picture once more, as a new job."""
+    """Classify a quarantined picture, or a failed one with an address, once more as a new job."""
     again = ledger.retry(task_id)
     url = links.to(documents.result_url(again))
     response = bodies.of(AcceptedTask(again, "PENDING", url), status=202)

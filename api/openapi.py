@@ -253,7 +253,8 @@ def _complete_jobs(paths: Spec) -> None:
     one, again = paths["/jobs/{task_id}"], paths["/jobs/{task_id}/retry"]
     one["get"]["responses"] = {"200": _answer("The job", Listed), **failures}
     one["delete"]["responses"] = {"204": {"description": "Deleted"}, **failures}
-    again["post"]["responses"] = {"202": _answer("Accepted", AcceptedTask), **failures}
+    gone = _problems({410: "Its picture is deleted; its client has to send it again"})
+    again["post"]["responses"] = {"202": _answer("Accepted", AcceptedTask), **failures, **gone}
 
 
 def _complete_compatible(classify_url: Spec, predict: Spec) -> None:

@@ -5,14 +5,13 @@ from typing import Literal
 
 from tasks import jobs, stores, submission
 from tasks.errors import ExpiredJobError, UnknownJobError
-from tasks.job_stores import FAILURE, OVER, REVOKED, STARTED, Job
+from tasks.job_stores import FAILURE, OVER, STARTED, Job
 from tasks.job_stores.quarantine import Quarantined
 from tasks.reconciler import LANES
 from tasks.submission import Asked
 
 Place = Literal["waiting", "started", "quarantined", "over"]
 MOST_LISTED = 1000
-NOT_DONE = frozenset({FAILURE, REVOKED})
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def retry(task_id: str) -> str:
 
 def _fetch_again(task_id: str) -> str:
     job = stores.prompt_job_store().get(task_id)
-    if job is None or job.state not in NOT_DONE:
+    if job is None or job.state != FAILURE:
         raise UnknownJobError(f"there is no task {task_id!r} that failed")
     if not _has_address(job):
         raise ExpiredJobError(
@@ -128,7 +127,7 @@ def _asked(job: Job) -> Asked:
 
 
 def _has_address(job: Job) -> bool:
-    return job.state in NOT_DONE and bool(job.image_url)
+    return job.state == FAILURE and bool(job.image_url)
 
 
 def purge(task_id: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
+from model_store.errors import NotAnImageError
 from tasks import jobs, once, stores
 from tasks.errors import PoisonedJobError
 from tests.conftest import picture, stored_uploads
@@ -46,6 +47,25 @@ def test_the_new_job_is_below_a_proxys_path(client: FlaskClient, quarantined: st
 
     assert again.headers["Location"] == again.json["result_url"]
     assert again.json["result_url"] == f"/pictures/result/{again.json['task_id']}"
+
+
+def test_a_failed_upload_cannot_be_tried_again(client: FlaskClient) -> None:
+    """Its bytes are deleted: 410, as the specification says, and what to do."""
+    task_id = waiting_job()
+    jobs.fail(task_id, NotAnImageError("not a picture"))
+    refused = client.post(f"/jobs/{task_id}/retry")
+    operation = client.get("/openapi.json").json["paths"]["/jobs/{task_id}/retry"]["post"]
+
+    assert (refused.status_code, "410" in operation["responses"]) == (410, True)
+    assert "its client has to send it again" in refused.json["detail"]
+
+
+def test_what_a_client_cancelled_is_not_fetched_again(client: FlaskClient) -> None:
+    """It has not failed: nobody wants it."""
+    task_id = waiting_job()
+    client.delete(f"/result/{task_id}")
+
+    assert client.post(f"/jobs/{task_id}/retry").status_code == 404
 
 
 def test_it_can_be_purged_once(client: FlaskClient, quarantined: str) -> None:
