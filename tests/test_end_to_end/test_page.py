@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 
 from tests import browser as real_browser
 from tests.doorway import doorway
-from tests.test_end_to_end.conftest import SAMPLE, RunningService
+from tests.test_end_to_end.conftest import SAMPLE, RunningService, frozen_children
 
 pytestmark = pytest.mark.end_to_end
 
@@ -322,3 +322,14 @@ def test_nothing_scrolls_sideways_on_the_smallest_screen(
             if path:
                 page.goto(service.api + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_a_cancelled_picture_can_be_sent_again(page: Page, service: RunningService) -> None:
+    """As a new task of the same file; the card goes on."""
+    with frozen_children(service):
+        page.locator("#files").set_input_files(SAMPLE)
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.locator(".card")).to_contain_text("Cancelled", timeout=SECONDS)
+    page.get_by_role("button", name="Retry").click()
+
+    card(page)

@@ -67,6 +67,9 @@ export class Sender extends EventTarget {
     if (!run.taskId) {
       run.state = "REVOKED";
       run.upload?.abort();
+      // Sent again, it would stand in the queue twice.
+      const place = this.#queue.indexOf(run);
+      if (place >= 0) this.#queue.splice(place, 1);
     } else {
       const document = await this.client.end(run.taskId);
       if (document) run.take(document);
