@@ -21,7 +21,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench bench-against swap-bench train-bench screenshots chaos chaos-peers lock clean
+.PHONY: help setup run demo test check format bench bench-against swap-bench train-bench pictures screenshots chaos chaos-peers lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ swap-bench: setup ## measure the latency while a version takes over
 
 train-bench: setup ## measure training: make train-bench IMAGES=folder-of-folders
 	@$(BIN)/python -m benchmarks.training $(IMAGES)
+
+pictures: setup ## write docs/pictures.md anew: make pictures [IMAGES=folder of photographs]
+	@$(BIN)/python -m tests.pictures.table --write
+	@$(BIN)/python -m tests.pictures.gamuts --write $(if $(IMAGES),--images $(IMAGES))
 
 screenshots: setup ## take the documents' pictures of the page anew; needs Chromium
 	@$(BIN)/python -m benchmarks.screenshots

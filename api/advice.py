@@ -11,7 +11,7 @@ ADVICE = {
     "unknown-host": "Ask by address; or, as operator, add the name to PETIOLE_API_OPERATOR_HOSTS.",
     "cross-site-request": "Open /admin itself, and do it there.",
     # The picture
-    "not-an-image": "Send a photograph: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF.",
+    "not-an-image": "Send a photograph: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC.",
     "unsupported-image-format": "Save the picture as a JPEG or PNG, and send that.",
     "truncated-image": "The file is not whole: save or copy it once more, and send that.",
     "too-many-pixels": "Make the picture smaller; a model looks at a few hundred pixels a side.",

@@ -22,7 +22,7 @@ from api.errors import (
 )
 from api.forms import Form
 from model_store.errors import NotAnImageError
-from model_store.headers import read_header
+from model_store.pictures.headers import read_header
 from tasks.settings import settings
 from tasks.urls import base_name, check_host, check_url, is_data, listed
 

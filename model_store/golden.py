@@ -17,6 +17,7 @@ from PIL import Image
 from model_store import arrays, drawings, preprocessing
 from model_store.card import ModelCard, PreprocessingSpec, Variant
 from model_store.errors import GoldenMismatchError
+from model_store.pictures.orientation import ORIENTATION_TAG
 
 FOLDER = "golden"
 PIXELS = f"{FOLDER}/pixels.npy"
@@ -42,7 +43,7 @@ class Form:
 
 def _turned() -> Image.Exif:
     exif = Image.Exif()
-    exif[preprocessing.ORIENTATION_TAG] = 6
+    exif[ORIENTATION_TAG] = 6
     return exif
 
 

@@ -17,8 +17,9 @@ from model_store import choosing, golden, preprocessing, ranking, runtimes
 from model_store.card import ModelCard, Variant
 from model_store.choosing import AUTO
 from model_store.errors import ModelFormatError, RuntimeUnavailableError
-from model_store.headers import DEFAULT_MAX_PIXELS
+from model_store.pictures.headers import DEFAULT_MAX_PIXELS
 from model_store.predictions import Prediction
+from model_store.preprocessing import Prepared
 from model_store.references import ModelReference
 from model_store.runtimes import REFERENCE, LoadedArtifact
 from model_store.store import ModelStore
@@ -53,6 +54,19 @@ class ServedModel:
             ImageError: the upload cannot be classified; the class says why.
         """
         return preprocessing.prepare(upload, self.card.preprocessing, max_pixels=max_pixels)
+
+    def prepared(self, upload: bytes, *, max_pixels: int, show_cut_off: bool) -> Prepared:
+        """Return the same pixels as `prepare`, and what the upload's client should know.
+
+        With `show_cut_off`, a JPEG that is cut off gives the part that there is.
+
+        Raises:
+            ImageError: the upload cannot be classified; the class says why.
+        """
+        if not show_cut_off:
+            return Prepared(self.prepare(upload, max_pixels=max_pixels))
+        spec = self.card.preprocessing
+        return preprocessing.prepare_what_is_there(upload, spec, max_pixels=max_pixels)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities [N, classes] of images [N, H, W, 3], row for row."""

@@ -43,6 +43,8 @@ class OnePicture:
         task = outcome.task
         footer = f"{task.model}@{task.model_version}, {task.timings_ms.total:.0f} ms"
         _print(typer.style(footer, dim=True))
+        for warning in task.warnings or ():
+            _print(typer.style(f"mind that {warning}", fg="yellow"))
 
     def end(self) -> None:
         """Write nothing more."""
@@ -64,7 +66,8 @@ class ManyPictures:
             f",  {share(each.probability).strip()} {printable(each.label)}" for each in others
         )
         label = typer.style(printable(best.label), bold=True)
-        _print(f"{printable(name):{self._width}}  {share(best.probability)}  {label}{more}")
+        mind = "".join(f"  ({warning})" for warning in outcome.task.warnings or ())
+        _print(f"{printable(name):{self._width}}  {share(best.probability)}  {label}{more}{mind}")
 
     def end(self) -> None:
         """Write nothing more."""

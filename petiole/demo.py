@@ -16,8 +16,8 @@ from rich.console import Console as RichConsole
 from rich.markup import escape
 from rich.table import Table
 
-from model_store import headers
 from model_store.errors import ImageError
+from model_store.pictures import headers
 from petiole import planning, probes, service
 from petiole.console import SAMPLE, next_step, why_no_file
 from petiole.settings import UpSettings

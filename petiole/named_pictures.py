@@ -12,7 +12,7 @@ STANDARD_INPUT = "-"
 SUFFIXES = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp"),
-        *(".tif", ".tiff", ".avif", ".avifs"),
+        *(".tif", ".tiff", ".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"),
     }
 )
 """What a folder is searched for; a file that is named itself may be called anything."""

@@ -18,9 +18,9 @@ compile() { # compile LOCK ARGUMENT…
 compile requirements/dev.lock "$@" --all-extras --group dev pyproject.toml
 # The others follow it: what the tests ran with is what the images hold.
 follow=(--constraints requirements/dev.lock)
-compile requirements/api.lock "${follow[@]}" --extra api --extra flower pyproject.toml
+compile requirements/api.lock "${follow[@]}" --extra api --extra flower --extra heic pyproject.toml
 compile requirements/worker.lock "${follow[@]}" --extra worker --extra tensorflow \
-    --extra training pyproject.toml
+    --extra training --extra heic pyproject.toml
 compile requirements/bootstrap.lock "${follow[@]}" requirements/bootstrap.in
 compile chaos/peers/relier/requirements.lock "${follow[@]}" \
     chaos/peers/relier/requirements.in

@@ -16,7 +16,7 @@ from tasks.celery import app
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import CAN_HEAL, PictureTimeLimitError, UploadMissingError
 from tasks.job_stores import SUCCESS, Job
-from tasks.settings import settings
+from tasks.prepared import prepared
 from tasks.trials import CANARY, Trial
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ def _classified_or_failed(job: Job, upload: bytes, model: ServedModel) -> Classi
 def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
     started = perf_counter()
     try:
-        image = model.prepare(upload, max_pixels=settings().max_pixels)
+        image = prepared(model, upload)
         decoded = perf_counter()
         if decoded - started > LOOK_AFTER_SECONDS and not jobs.is_wanted(job.task_id):
             raise jobs.ignored(job.task_id)
-        predictions = model.rank(model.predict(image[None])[0], k=job.top_k)
+        predictions = model.rank(model.predict(image.pixels[None])[0], k=job.top_k)
     except SoftTimeLimitExceeded as exc:
         raise PictureTimeLimitError("the picture took too long to decode and predict") from exc
     predicted = perf_counter()
@@ -122,4 +122,5 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
             predict=round((predicted - decoded) * 1000, 2),
             total=round(max(0.0, time() - job.accepted_at) * 1000, 2),
         ),
+        warnings=image.warnings or None,
     )

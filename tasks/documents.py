@@ -75,7 +75,10 @@ class AcceptedTask:
 
 @dataclass(frozen=True)
 class ClassifiedTask:
-    """A picture with its labels, best first, and the version that gave them."""
+    """A picture with its labels, best first, and the version that gave them.
+
+    `warnings` say what may make the answer less than it could be, such as a file that is cut off.
+    """
 
     task_id: str
     state: Literal["SUCCESS"]
@@ -85,6 +88,7 @@ class ClassifiedTask:
     filename: str
     predictions: tuple[Prediction, ...]
     timings_ms: Timings
+    warnings: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

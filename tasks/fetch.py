@@ -12,7 +12,7 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from model_store.errors import ImageError, NotAnImageError
-from model_store.headers import read_header
+from model_store.pictures.headers import read_header
 from tasks import guarded
 from tasks.deadline import Deadline
 from tasks.errors import (

@@ -115,6 +115,11 @@ class TasksSettings(BaseSettings):
     max_pixels: int = Field(
         default=40_000_000, ge=1, description="Largest width times height of a picture, in pixels."
     )
+    cut_off_jpegs: Literal["refuse", "show"] = Field(
+        default="refuse",
+        description="A JPEG that is cut off is refused, or what there is of it is classified and"
+        " the answer has a warning.",
+    )
     max_upload_bytes: int = Field(
         default=10_000_000, ge=1, description="Largest picture, uploaded or downloaded, in bytes."
     )

@@ -19,7 +19,7 @@ from model_store.references import PRODUCTION
 from tasks import loaded_models, statistics, stores
 from tasks.loaded_models import LoadedModels
 from tasks.once import once
-from tasks.settings import settings
+from tasks.prepared import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,7 +170,7 @@ def _counts(trial: Trial, upload: bytes) -> dict[str, float]:
 
 def _timed(model: ServedModel, upload: bytes) -> tuple[str, float]:
     """Return the best label, and the seconds that predicting and ranking took."""
-    image = model.prepare(upload, max_pixels=settings().max_pixels)
+    image = prepared(model, upload).pixels
     started = perf_counter()
     (best,) = model.rank(model.predict(image[None])[0], k=1)
     return best.label, perf_counter() - started

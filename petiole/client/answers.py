@@ -73,7 +73,10 @@ class AcceptedTask:
 
 @dataclass(frozen=True)
 class ClassifiedTask:
-    """A picture with its labels, best first, and the version that gave them."""
+    """A picture with its labels, best first, and the version that gave them.
+
+    `warnings` say what may make the answer less than it could be.
+    """
 
     task_id: str
     state: Literal["SUCCESS"]
@@ -83,6 +86,7 @@ class ClassifiedTask:
     filename: str
     predictions: tuple[Prediction, ...]
     timings_ms: Timings
+    warnings: tuple[str, ...] | None = None
 
     @property
     def best(self) -> Prediction:
@@ -143,6 +147,8 @@ def task_of(document: Mapping[str, Any]) -> Task:
             members[name] = _made(kind, members[name])
     if "predictions" in members:
         members["predictions"] = tuple(_made(Prediction, each) for each in members["predictions"])
+    if "warnings" in members:
+        members["warnings"] = tuple(members["warnings"])
     task: Task = _made(_kind_of(members), members)
     return task
 

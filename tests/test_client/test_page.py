@@ -37,7 +37,7 @@ def test_the_pages_program_runs(
     assert lines[2:4] == [
         f"photos/snail.jpg green {lines[2].split()[-1]}",
         "photos/unfinished.jpg the upload of 7 bytes is not a picture; accepted are JPEG, PNG,"
-        " WEBP, GIF, BMP, TIFF, AVIF",
+        " WEBP, GIF, BMP, TIFF, AVIF, HEIC",
     ]
     assert lines[-2] == "1 green"
     assert lines[-1].startswith("not-an-image - the upload of 10 bytes is not a picture; ")

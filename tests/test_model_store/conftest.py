@@ -1,6 +1,5 @@
 """Fixtures of the model store's tests: pictures drawn in code, stores, a tiny network."""
 
-import io
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from model_store import ModelCard, ModelStore, Origin, PreprocessingSpec, Variant
+from tests.pictures import files as picture_files
 
 ROOT = Path(__file__).parents[2]
 TINY_CLASSES = 5
@@ -27,9 +27,9 @@ def encoded() -> Encoded:
     """A function that returns a Pillow image as the bytes of a file."""
 
     def encode(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
-        stream = io.BytesIO()
-        image.save(stream, format, **options)
-        return stream.getvalue()
+        if format == "HEIC":
+            return picture_files.heic(image)
+        return picture_files.encoded(image, format, **options)
 
     return encode
 

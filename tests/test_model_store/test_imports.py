@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"numpy", "tensorflow", "keras", "openvino", "ai_edge_litert"}
-LIGHT_MODULES = ("model_store", "model_store.headers", "model_store.settings")
+LIGHT_MODULES = ("model_store", "model_store.pictures.headers", "model_store.settings")
 
 
 def _loaded(program: str, **environment: str) -> set[str]:

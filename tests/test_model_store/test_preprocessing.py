@@ -13,7 +13,7 @@ from model_store.errors import (
     TruncatedImageError,
     UnsupportedImageFormatError,
 )
-from model_store.headers import ACCEPTED_FORMATS
+from model_store.pictures.headers import ACCEPTED_FORMATS
 from model_store.preprocessing import decode, pixels, prepare
 
 Encoded = Callable[..., bytes]
@@ -133,7 +133,7 @@ def test_an_animation_is_its_first_frame(encoded: Encoded, format: str) -> None:
 
 def test_floating_point_pixels_are_refused(encoded: Encoded) -> None:
     """Their range is not fixed, so any scaling would be a guess."""
-    with pytest.raises(UnsupportedImageFormatError, match="8 or 16 bits"):
+    with pytest.raises(UnsupportedImageFormatError, match="grey pixels of 32 bits, floating point"):
         decode(encoded(Image.new("F", (8, 8), 0.5), "TIFF"))
 
 

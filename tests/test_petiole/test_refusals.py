@@ -85,7 +85,7 @@ def test_a_demo_of_what_is_no_file_starts_nothing(run: Run, tmp_path: Path) -> N
     assert ended.stderr.splitlines() == [
         "petiole demo: nope.jpg does not exist",
         "petiole demo: bad.jpg cannot be classified: the upload of 10 bytes is not a picture;"
-        " accepted are JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF",
+        " accepted are JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIC",
         f"petiole demo: {tmp_path} is a folder; name the pictures in it",
     ]
 

@@ -117,7 +117,7 @@ def test_a_second_check_decodes_nothing(folder: Path) -> None:
     cache = inspection.findings_cache(folder.parent / "fingerprints")
     digests = [picture.digest for picture in check(folder).pictures]
     cache.add(digests, np.zeros((len(digests), 200), np.uint8))
-    for file in (folder.parent / "fingerprints").iterdir():
+    for file in (folder.parent / "fingerprints").rglob("*.npy"):
         if file.stat().st_mtime_ns < max(f.stat().st_mtime_ns for f in file.parent.iterdir()):
             file.unlink()
 

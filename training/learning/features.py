@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from model_store import preprocessing
 from model_store.card import PreprocessingSpec
 from model_store.errors import ImageError
+from model_store.pictures import decoding
 from model_store.runtimes import LoadedArtifact
 from model_store.settings import available_cores
 from training.errors import DataError
@@ -31,9 +32,6 @@ from training.pictures.sources import Source
 
 # A kill loses at most this many pictures on each core.
 PICTURES_PER_FILE = 32
-
-# Counts up when the same upload and spec would give other pixels than before.
-_CACHE_VERSION = 1
 
 Pixels = NDArray[np.uint8]
 
@@ -54,7 +52,7 @@ def cache(backbone: Backbone, directory: Path, view: View | None = None) -> RowC
         directory: Holds the features of all backbones.
         view: Which view of the pictures.
     """
-    facts = [_CACHE_VERSION, backbone.identity, asdict(backbone.spec), view and asdict(view)]
+    facts = [decoding.VERSION, backbone.identity, asdict(backbone.spec), view and asdict(view)]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     return RowCache(directory / key, width=backbone.width, dtype=np.float32)
 
@@ -104,7 +102,7 @@ class _Worker:
         self._source = source
         self._extractor = extractor
         self._known = known
-        self._pixels = _pixels(extractor.card.preprocessing, view)
+        self._pixels = pixels_of(extractor.card.preprocessing, view)
         self._thread = threading.local()
 
     def __call__(self, part: Sequence[tuple[str, str]]) -> int:
@@ -129,7 +127,8 @@ class _Worker:
             raise DataError(f"{path} could be read before and cannot now: {exc}") from exc
 
 
-def _pixels(spec: PreprocessingSpec, view: View | None) -> Callable[[bytes], Pixels]:
+def pixels_of(spec: PreprocessingSpec, view: View | None) -> Callable[[bytes], Pixels]:
+    """Return what makes the pixels of one view from an upload."""
     if view is None:
         return lambda upload: preprocessing.prepare(upload, spec)
     return lambda upload: augmentation.view(upload, spec, view.augmentation, view.number)

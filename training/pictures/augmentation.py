@@ -14,6 +14,7 @@ from PIL import Image
 
 from model_store import preprocessing
 from model_store.card import PreprocessingSpec
+from model_store.pictures.decoding import decode
 
 PERCENT = 100
 
@@ -68,7 +69,7 @@ def view(
     margin = 1 + augmentation.random_crop / PERCENT
     zoom = margin * generator.uniform(1, 1 + augmentation.random_scale / PERCENT)
     shorter_side = math.ceil(spec.input_size / spec.crop_fraction * zoom)
-    image = _cropped(preprocessing.decode(upload, shorter_side=shorter_side), zoom, generator)
+    image = _cropped(decode(upload, shorter_side=shorter_side), zoom, generator)
     if augmentation.flip_left_right and generator.random() < 1 / 2:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return _brightened(preprocessing.pixels(image, spec), augmentation, generator)
@@ -82,7 +83,7 @@ def piece(upload: bytes, spec: PreprocessingSpec, pieces: Pieces, number: int) -
     """
     generator = _generator(upload, pieces.seed, number)
     shorter_side = math.ceil(spec.input_size / math.sqrt(pieces.least_area))
-    image = preprocessing.decode(upload, shorter_side=shorter_side)
+    image = decode(upload, shorter_side=shorter_side)
     pixels = preprocessing.stretched(image, _box(image, pieces.least_area, generator), spec)
     is_mirrored = pieces.flip_left_right and generator.random() < 1 / 2
     return pixels[:, ::-1] if is_mirrored else pixels

@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import preprocessing
 from model_store.errors import ImageError
-from model_store.headers import read_header
+from model_store.pictures import decoding
+from model_store.pictures.decoding import decode
+from model_store.pictures.headers import read_header
 from model_store.settings import available_cores
 from training.journal import Advance
 from training.pictures import fingerprints
@@ -33,6 +34,7 @@ _SUFFIXES = {
     "BMP": {".bmp", ".dib"},
     "TIFF": {".tif", ".tiff"},
     "AVIF": {".avif"},
+    "HEIC": {".heic", ".heif", ".hif"},
 }
 
 
@@ -61,7 +63,8 @@ class Inspected:
 
 def findings_cache(directory: Path) -> RowCache:
     """Return the fingerprints that earlier checks left in a folder."""
-    return RowCache(directory, width=fingerprints.FINGERPRINT_BYTES, dtype=np.uint8)
+    place = directory / f"decoded-{decoding.VERSION}"
+    return RowCache(place, width=fingerprints.FINGERPRINT_BYTES, dtype=np.uint8)
 
 
 def inspect_all(
@@ -98,7 +101,7 @@ def _fingerprint(upload: bytes, digest: str, cache: RowCache) -> NDArray[np.uint
     if not cache.missing([digest]):
         known: NDArray[np.uint8] = cache.rows([digest])[0].astype(np.uint8, copy=False)
         return known
-    image = preprocessing.decode(upload, shorter_side=_FINGERPRINT_SIDE_PIXELS)
+    image = decode(upload, shorter_side=_FINGERPRINT_SIDE_PIXELS)
     if min(image.size) < MIN_SIDE_PIXELS:
         raise _UnusableError(
             f"it has {image.width} x {image.height} pixels; each side needs {MIN_SIDE_PIXELS}"

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_store import graphs as model_graphs
-from model_store import preprocessing
 from model_store.errors import ModelFormatError
 from model_store.importers.frozen_graph import INPUT_LAYER, parse
+from model_store.pictures.decoding import decode
 from training import whole
 from training.errors import SettingsError
 from training.learning import graphs
@@ -102,7 +102,7 @@ def classify(upload: bytes, function: Any, conventions: Conventions) -> NDArray[
         ImageError: the upload cannot be decoded.
         SettingsError: the graph does not say which size it takes, and it is another one.
     """
-    image = preprocessing.decode(upload).resize(
+    image = decode(upload).resize(
         (conventions.input_width, conventions.input_height), Image.Resampling.BILINEAR
     )
     pixels = np.asarray(image, np.float32)

@@ -6,8 +6,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from model_store import preprocessing
 from model_store.errors import ImageError
+from model_store.pictures.decoding import decode
 
 LONGER_SIDE_PIXELS = 160
 _JPEG_QUALITY = 80
@@ -19,7 +19,7 @@ def data_uri(picture: Callable[[str], bytes], path: str) -> str | None:
     It is upright. None when it can no longer be read or decoded: a report is worth having without.
     """
     try:
-        image = preprocessing.decode(picture(path), shorter_side=LONGER_SIDE_PIXELS)
+        image = decode(picture(path), shorter_side=LONGER_SIDE_PIXELS)
     except (OSError, ImageError):
         return None
     image.thumbnail((LONGER_SIDE_PIXELS, LONGER_SIDE_PIXELS))

@@ -39,9 +39,10 @@ function place({ ahead, estimate_seconds: seconds }) {
   return parts.length ? `: ${parts.join(", ")}` : "";
 }
 
-/** Returns which version answered, on what, and how long each stage took. */
-export function facts({ model, model_version: version, runtime, timings_ms: timings }) {
+/** Returns which version answered, on what, how long each stage took, and what to mind. */
+export function facts({ model, model_version: version, runtime, timings_ms: timings, warnings }) {
   const stages = ["queued", "download", "decode", "predict"].filter((stage) => timings[stage] > 0);
   const times = stages.map((stage) => `${stage} ${milliseconds(timings[stage])}`).join(", ");
-  return `${model}@${version} on ${runtime} · ${milliseconds(timings.total)} ms (${times})`;
+  const mind = warnings ? ` · ${warnings.join("; ")}` : "";
+  return `${model}@${version} on ${runtime} · ${milliseconds(timings.total)} ms (${times})${mind}`;
 }

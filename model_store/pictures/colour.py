@@ -1,0 +1,75 @@
+"""From the colours that a file means to sRGB, which every network here was trained on.
+
+Phones write Display P3, cameras Adobe RGB; the same numbers taken for sRGB are paler.
+"""
+
+import io
+from functools import lru_cache
+
+from PIL import Image, ImageChops, ImageCms
+
+_SRGB = ImageCms.createProfile("sRGB")
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+# What the header of a profile calls the modes that it can be for. Source: ICC.1:2022, table 19.
+_SPACES = {"RGB": "RGB ", "RGBA": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
+_OUTPUTS = {"RGBA": "RGBA"}
+# Rounding alone moves the colours of a profile that is sRGB by one level.
+_ALIKE_LEVELS = 1
+_STEPS = range(0, 256, 32)
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """Return the picture in sRGB if its profile says that it is in something else.
+
+    A profile that is broken, or is for pixels of another kind, says nothing.
+    """
+    profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes) or image.mode not in _SPACES:
+        return image
+    transform = _transform(profile, image.mode)
+    return image if transform is None else ImageCms.applyTransform(image, transform) or image
+
+
+def from_lab(image: Image.Image) -> Image.Image:
+    """Return a picture of the mode LAB, which is under D50, as RGB."""
+    return ImageCms.applyTransform(image, _from_lab()) or image
+
+
+@lru_cache(maxsize=32)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return what takes pixels to sRGB; None where they are in it, or nobody can tell."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if opened.profile.xcolor_space != _SPACES[mode]:
+            return None
+        transform = ImageCms.buildTransform(
+            opened, _SRGB, mode, _OUTPUTS.get(mode, "RGB"), _INTENT, _FLAGS
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    return None if _changes_nothing(transform, mode) else transform
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    if mode == "CMYK":
+        return False
+    tried = _every_colour().convert(mode)
+    changed = ImageCms.applyTransform(tried, transform)
+    if changed is None:
+        return True
+    difference = ImageChops.difference(changed.convert("RGB"), tried.convert("RGB"))
+    return max(high for _, high in difference.getextrema()) <= _ALIKE_LEVELS  # type: ignore[misc]
+
+
+def _every_colour() -> Image.Image:
+    """Return a picture of one pixel for each of 8 x 8 x 8 colours."""
+    colours = bytes(c for r in _STEPS for g in _STEPS for b in _STEPS for c in (r, g, b))
+    return Image.frombytes("RGB", (len(_STEPS) ** 2, len(_STEPS)), colours)
+
+
+@lru_cache(maxsize=1)
+def _from_lab() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), _SRGB, "LAB", "RGB", _INTENT, ImageCms.Flags.NOOPTIMIZE
+    )

@@ -1,0 +1,138 @@
+"""Small files that would make a decoder work for minutes are refused before it sees them."""
+
+import struct
+
+import pytest
+
+from model_store.errors import TooManyPixelsError, TruncatedImageError, UnsupportedImageFormatError
+from model_store.pictures import bounds
+from model_store.pictures.decoding import decode
+from model_store.pictures.headers import read_header
+from tests.pictures import bmp, png, tiff
+from tests.pictures.files import blocks, encoded, jpeg, picture
+from tests.pictures.layouts import ramp
+
+# A scan of one component that has no coefficients: its header, and nothing after it.
+EMPTY_SCAN = b"\xff\xda\0\x08\x01\x01\0\x01\x01\0"
+
+
+def _with_scans(n: int) -> bytes:
+    upload = jpeg(picture(blocks()), progressive=True)
+    return upload[:-2] + EMPTY_SCAN * n + upload[-2:]
+
+
+def test_scans_without_end_are_refused() -> None:
+    """10,000 that change nothing took 20 s of a worker."""
+    assert read_header(_with_scans(50)).format == "JPEG"
+    with pytest.raises(UnsupportedImageFormatError, match="more than 100 scans"):
+        read_header(_with_scans(bounds.MOST_SCANS))
+
+
+def test_scans_are_counted_behind_a_false_end() -> None:
+    """The bytes of an end inside another segment do not hide what comes after it."""
+    upload = jpeg(picture(blocks()), progressive=True)
+    comment = b"\xff\xfe\0\x06\xff\xd9\xff\xd9"
+
+    with pytest.raises(UnsupportedImageFormatError, match="scans"):
+        read_header(upload[:-2] + comment + EMPTY_SCAN * bounds.MOST_SCANS + upload[-2:])
+
+
+def test_scans_of_what_lies_behind_the_picture_do_not_count() -> None:
+    """A film behind a motion photo has such bytes by chance."""
+    upload = jpeg(picture(blocks()))
+
+    assert read_header(upload + EMPTY_SCAN * 1000).format == "JPEG"
+
+
+@pytest.mark.parametrize("piece", [b"\xff\xe1\0\x08Exif\0\0", b"\xff\xe7\0\x02", b"\xff"])
+def test_segments_without_end_are_refused(piece: bytes) -> None:
+    """EXIF data in small pieces took the API a minute, filling bytes three seconds."""
+    upload = jpeg(picture(blocks()))
+
+    with pytest.raises(UnsupportedImageFormatError, match="more than 2000 segments"):
+        read_header(upload[:2] + piece * bounds.MOST_SEGMENTS + upload[2:])
+
+
+def test_chunks_without_end_are_refused() -> None:
+    """830,000 empty ones took the API 97 MiB."""
+    many = [(b"prVt", b"")] * bounds.MOST_CHUNKS
+    samples = ramp(1, 8)
+
+    assert read_header(png.write(samples, png.GREY, 8, chunks=many[:1000])).format == "PNG"
+    with pytest.raises(UnsupportedImageFormatError, match="more than 2000 chunks"):
+        read_header(png.write(samples, png.GREY, 8, chunks=many))
+
+
+@pytest.mark.parametrize(
+    "comments", [b"!\xfe" + b"\x01-" * 20_001 + b"\0", (b"!\xfe\x01-\0") * 20_001]
+)
+def test_comments_without_end_are_refused(comments: bytes) -> None:
+    """One of 10 MB in pieces of a byte took the API 430 MiB."""
+    upload = encoded(picture(blocks()), "GIF")
+    colours = 13 + (3 << (upload[10] & 7) + 1)
+
+    with pytest.raises(UnsupportedImageFormatError, match="more than 20000 blocks"):
+        read_header(upload[:colours] + comments + upload[colours:])
+
+
+def test_a_large_bitmap_of_run_lengths_is_refused() -> None:
+    """They are unpacked a byte at a time: 40 megapixels took four seconds in 26 kB."""
+    upload = bytearray(
+        bmp.Bmp(8, ((0, 0, 0),) * 256, compression=bmp.RLE8).write(ramp(1, 8)[..., 0])
+    )
+    assert read_header(bytes(upload)).format == "BMP"
+
+    upload[18:26] = struct.pack("<ii", 2001, 2000)
+    with pytest.raises(TooManyPixelsError, match="4002000 pixels in run lengths"):
+        read_header(bytes(upload))
+
+
+def test_a_frame_that_is_wiped_takes_no_memory() -> None:
+    """Pillow makes room for what is under such a frame before it tells its size: 4 GiB."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6)
+    wiped = b"!\xf9\x04\x08\0\0\0\0"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 65_535, 65_535, 0) + b"\x02\x02\x44\x01\0;"
+
+    with pytest.raises(TooManyPixelsError):
+        read_header(screen + wiped + frame)
+
+
+def _box(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body) + 8) + name + body
+
+
+@pytest.mark.parametrize(
+    ("meta", "said"),
+    [
+        (_box(b"iloc", bytes(bounds.MOST_LIST_BYTES + 1)), "bytes of lists"),
+        (_box(b"free", b"") * (bounds.MOST_BOXES + 1), "boxes"),
+        (_box(b"iprp", _box(b"ipco", _box(b"free", b"") * bounds.MOST_BOXES + bytes(8))), "boxes"),
+        (_box(b"iprp", bytes(bounds.MOST_PROPERTY_BYTES + 1)), "bytes of properties"),
+    ],
+)
+@pytest.mark.parametrize("brand", [b"avif", b"heic"])
+def test_lists_without_end_are_refused(meta: bytes, said: str, brand: bytes) -> None:
+    """A million places of items took the API a minute."""
+    upload = _box(b"ftyp", brand + bytes(4) + brand) + _box(b"meta", bytes(4) + meta)
+
+    with pytest.raises(UnsupportedImageFormatError, match=f"more than .* {said}"):
+        read_header(upload)
+
+
+def test_a_film_of_too_many_pictures_is_refused() -> None:
+    """The tables of an animation are lists as well."""
+    moov = _box(b"moov", bytes(bounds.MOST_LIST_BYTES + 1))
+
+    with pytest.raises(UnsupportedImageFormatError, match="bytes of lists"):
+        read_header(_box(b"ftyp", b"avis" + bytes(4) + b"avis") + moov)
+
+
+def test_nothing_is_written_beside_the_error(capfd: pytest.CaptureFixture[str]) -> None:
+    """What libtiff thinks of a broken file belongs into the refusal, not into the log."""
+    upload = bytearray(tiff.Tiff(deflated=True).write(ramp(1, 8)))
+    upload[40:60] = bytes(20)
+
+    with pytest.raises(TruncatedImageError):
+        decode(bytes(upload))
+
+    assert capfd.readouterr() == ("", "")
