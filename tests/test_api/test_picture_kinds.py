@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from api import create_app
 from tests.conftest import picture as drawn
 from tests.pictures import other_files, table, tiff
 from tests.pictures.files import heic
@@ -60,10 +61,12 @@ def test_a_jpeg_that_is_cut_off_fails(client: FlaskClient) -> None:
 
 
 def test_a_setting_shows_a_jpeg_that_is_cut_off(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    colour_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer has a warning, on the page for people too."""
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", colour_store)
     monkeypatch.setenv("PETIOLE_TASKS_CUT_OFF_JPEGS", "show")
+    client = create_app().test_client()
     upload = drawn(size=(400, 300))
     cut = upload[: len(upload) // 2]
 
