@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model_store import agreement, choosing, golden, runtimes
 from model_store.agreement import FLOAT32, INT8, Agreement
 from model_store.card import ModelCard, Variant
-from model_store.errors import ModelStoreError
+from model_store.errors import ModelStoreError, RuntimeUnavailableError
 from model_store.picture_sets import Pictures, PictureSets
 from model_store.reports import Report
 from model_store.runtimes import REFERENCE, LoadedArtifact, Quantizer
@@ -166,13 +166,30 @@ def _variants(
             report(f"Left out {name} {precision}: {exc}")
 
 
+def quantized(name: str, source: Path, bench: Bench) -> Variant:
+    """Return the int8 variant of a SavedModel, or of another artifact of the same runtime.
+
+    Raises:
+        ModelFormatError: it cannot be quantized.
+        RuntimeUnavailableError: the runtime, or the library that quantizes, is not installed.
+    """
+    runtime, place = runtimes.find(name), bench.directory / name / INT8
+    if not isinstance(runtime, Quantizer):
+        raise RuntimeUnavailableError(f"runtime {name} makes no int8 artifacts")
+    artifact = runtime.quantize(source, place, bench.sets.calibration.images)
+    return _judged(name, INT8, artifact, bench)
+
+
 def _variant(name: str, precision: str, bench: Bench) -> Variant:
+    if precision == INT8:
+        return quantized(name, own_artifact(bench.directory, bench.draft), bench)
+    artifact = runtimes.find(name).convert(bench.directory, bench.directory / name / precision)
+    return _judged(name, precision, artifact, bench)
+
+
+def _judged(name: str, precision: str, artifact: Path, bench: Bench) -> Variant:
+    """Return the variant of an artifact, whose files are deleted if it may not serve."""
     runtime, place = runtimes.find(name), bench.directory / name / precision
-    if precision == INT8 and isinstance(runtime, Quantizer):
-        source = own_artifact(bench.directory, bench.draft)
-        artifact = runtime.quantize(source, place, bench.sets.calibration.images)
-    else:
-        artifact = runtime.convert(bench.directory, place)
     measured = measure(runtime.load(artifact, bench.draft, threads=1), bench.pictures.images)
     path = artifact.relative_to(bench.directory).as_posix()
     variant = judge(name, precision, path, measured=measured, bench=bench)

@@ -14,7 +14,13 @@ from rich.console import Console
 from model_store import ModelCard, ModelReference, ModelStore, exporting
 from model_store.errors import BadModelReferenceError
 from model_store.references import PREVIOUS, PRODUCTION, is_name
-from petiole import compare_command, judge_command, models_tables, publish_command
+from petiole import (
+    compare_command,
+    judge_command,
+    models_tables,
+    publish_command,
+    quantize_command,
+)
 from petiole.console import (
     AsJson,
     Reference,
@@ -30,6 +36,7 @@ from petiole.models_tables import ModelSummary
 app = typer.Typer(no_args_is_help=True, help="Publish, compare, promote and look after models.")
 app.command()(publish_command.publish)
 app.command()(publish_command.install)
+app.command()(quantize_command.quantize)
 app.command()(compare_command.compare)
 app.command()(judge_command.judge)
 

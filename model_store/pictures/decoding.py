@@ -9,6 +9,7 @@ from model_store.pictures import colour, depth, jpeg, orientation, transparency
 from model_store.pictures.headers import (
     BROKEN_BYTES,
     DEFAULT_MAX_PIXELS,
+    TOO_MANY_PIXELS,
     format_of,
     open_image,
 )
@@ -54,7 +55,7 @@ def decode(
             image.draft("RGB", (DRAFT_MARGIN * shorter_side,) * 2)
         image.load()
         return _rgb(orientation.upright(image), upload)
-    except Image.DecompressionBombError as exc:
+    except TOO_MANY_PIXELS as exc:
         raise TooManyPixelsError(f"the {format_of(image)} has a part that is too large") from exc
     except BROKEN_BYTES as exc:
         raise TruncatedImageError(

@@ -37,11 +37,12 @@ BROKEN_BYTES = (
     struct.error,
 )
 
-# Pillow raises at twice a limit that is one for the whole process, and warns at once. Ours is an
+# Pillow warns at a limit that is one for the whole process, and raises at twice as much. Ours is an
 # argument and is checked below; Pillow's stays for what it makes room for before it tells the size,
 # such as the frame of a GIF: 43 bytes took 4 GiB.
 Image.MAX_IMAGE_PIXELS = DEFAULT_MAX_PIXELS
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+TOO_MANY_PIXELS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 # Pillow warns about broken metadata, which it then leaves out; clients must not fill the log.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -92,9 +93,10 @@ def open_image(upload: bytes, max_pixels: int) -> Image.Image:
         image = Image.open(io.BytesIO(bmp.mended(upload)), formats=_decoders())
     except (UnidentifiedImageError, *BROKEN_BYTES) as exc:
         raise _refusal(upload) from exc
-    except Image.DecompressionBombError as exc:
+    except TOO_MANY_PIXELS as exc:
         raise TooManyPixelsError(
-            f"a part of the picture has more than {Image.MAX_IMAGE_PIXELS} pixels, the limit"
+            f"the picture, or a part of it, has more than {Image.MAX_IMAGE_PIXELS} pixels, the"
+            " limit; send a smaller one"
         ) from exc
     if image.width * image.height > max_pixels:
         raise TooManyPixelsError(

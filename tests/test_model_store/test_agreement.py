@@ -43,7 +43,10 @@ def test_float32_has_to_be_the_same(found: Agreement, serves: bool) -> None:
 @pytest.mark.parametrize(
     ("found", "real", "serves"),
     [
-        (Agreement(50, 0.98, 0.2), True, True),
+        (Agreement(50, 1.0, 0.2), True, True),
+        (Agreement(50, 0.98, 0.2), True, False),
+        (Agreement(100, 0.98, 0.2), True, True),
+        (Agreement(100, 0.97, 0.2), True, False),
         (Agreement(50, 0.96, 0.2), True, False),
         (Agreement(49, 1.0, 0.0), True, False),
         (Agreement(500, 1.0, 0.0), False, False),
@@ -53,7 +56,7 @@ def test_float32_has_to_be_the_same(found: Agreement, serves: bool) -> None:
     ],
 )
 def test_int8_has_to_be_nearly_the_same(found: Agreement, real: bool, serves: bool) -> None:
-    """At least fifty real pictures, 0.97 of the best labels, at most 0.5 points of accuracy."""
+    """Fifty real pictures, 0.97 of the best labels, surely 0.93, at most 0.5 points of accuracy."""
     assert agreement.int8_verdict(found, real=real)[0] is serves
 
 
@@ -66,3 +69,11 @@ def test_the_tolerance_follows_what_was_measured(
 ) -> None:
     """Float32 has one; int8 twice its own difference, within limits."""
     assert tolerance == agreement.tolerance(precision, Agreement(5, 1.0, difference))
+
+
+@pytest.mark.parametrize(
+    ("share", "n", "least"), [(1.0, 50, 0.9487), (0.97, 100, 0.9273), (0.5, 10, 0.2693)]
+)
+def test_the_bound_is_that_of_wilson(share: float, n: int, least: float) -> None:
+    """The figures are those of `scipy.stats.binomtest`; for all of n it is n / (n + z²)."""
+    assert agreement.lower_bound(share, n) == pytest.approx(least, abs=5e-4)

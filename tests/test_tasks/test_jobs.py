@@ -75,7 +75,7 @@ class SlowModel:
 
     card = SimpleNamespace(ref="colours@1")
 
-    def prepare(self, upload: bytes, *, max_pixels: int) -> None:
+    def prepared(self, upload: bytes, *, max_pixels: int, show_cut_off: bool) -> None:
         """Raise what Celery raises then."""
         raise SoftTimeLimitExceeded
 

@@ -1,0 +1,119 @@
+"""Int8 from the user's own pictures, for a version that is in the store already."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model_store import ModelStore, agreement, quantizing, serving
+from model_store.errors import CalibrationError
+from model_store.quantizing import Quantized
+from tests.conftest import ROOT
+
+
+def _store(tiny_store: ModelStore, place: Path) -> ModelStore:
+    """Return a store of its own with `tiny@1` and `tiny@2`, which has no int8 that serves."""
+    shutil.copytree(tiny_store.fetch("tiny", 2).parents[1], place / "store")
+    return ModelStore.open(str(place / "store"), cache_directory=place / "cache")
+
+
+@pytest.fixture
+def store(tiny_store: ModelStore, tmp_path: Path) -> ModelStore:
+    """A store that the test may write to."""
+    return _store(tiny_store, tmp_path)
+
+
+@pytest.fixture
+def quantized(
+    store: ModelStore, pictures_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> Quantized:
+    """What became of `tiny@2`; a network this small is as fast in float32, so nobody asks that."""
+    monkeypatch.setattr(quantizing, "is_faster", lambda *_: True)
+    return quantizing.quantize(store, "tiny@2", pictures_directory, report=lambda _: None)
+
+
+def test_the_next_version_has_the_variant(quantized: Quantized, store: ModelStore) -> None:
+    """All else is as it was, and the card says on how many pictures it agreed, and how surely."""
+    card = quantized.card
+    assert card is not None
+    assert store.card("tiny", 3) == card
+    before = {variant.choice: variant for variant in store.card("tiny", 2).variants}
+    after = {variant.choice: variant for variant in card.variants}
+    assert after.pop("openvino:int8").serves
+    before.pop("openvino:int8")
+    assert after == before
+    assert "on 60 pictures that it was not calibrated on: same top-1 on" in quantized.variant.reason
+    assert "with 95 % certainty on" in quantized.variant.reason
+
+
+def test_the_variant_is_served(quantized: Quantized, store: ModelStore) -> None:
+    """It answers the golden pictures within its tolerance, as every version must."""
+    served = serving.load(store, quantized.card.ref, runtime="openvino:int8")
+
+    served.warm_up()
+
+
+def test_what_does_not_agree_is_not_published(
+    store: ModelStore, pictures_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is as it was, and the reason is told."""
+    monkeypatch.setattr(agreement, "INT8_SURE_TOP1", 0.999)
+
+    found = quantizing.quantize(store, "tiny@2", pictures_directory, report=lambda _: None)
+
+    assert (found.card, found.variant.serves) == (None, False)
+    assert "does not agree" in found.variant.reason
+    assert store.versions("tiny") == (1, 2)
+
+
+def test_what_is_slower_is_not_published(
+    store: ModelStore, pictures_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Int8 that takes longer has nothing to offer."""
+    monkeypatch.setattr(quantizing, "is_faster", lambda *_: False)
+
+    found = quantizing.quantize(store, "tiny@2", pictures_directory, report=lambda _: None)
+
+    assert (found.card, found.variant.serves) == (None, False)
+    assert "it agrees, but takes" in found.variant.reason
+
+
+def test_few_pictures_prove_nothing(
+    store: ModelStore, pictures_directory: Path, tmp_path: Path
+) -> None:
+    """Fewer than fifty are refused before anything is measured."""
+    some = tmp_path / "some"
+    shutil.copytree(pictures_directory, some)
+    for path in sorted(some.rglob("*.png"))[-15:]:
+        path.unlink()
+
+    with pytest.raises(CalibrationError, match="has 45 pictures; int8 is judged on at least 50"):
+        quantizing.quantize(store, "tiny@2", some, report=lambda _: None)
+
+
+def test_tensorflow_is_not_loaded(
+    store: ModelStore, pictures_directory: Path, tmp_path: Path
+) -> None:
+    """An image without it can quantize; what came of it is told as a document."""
+    program = "import sys\nsys.modules['tensorflow'] = None\nfrom petiole.cli import main\nmain()\n"
+    words = ["models", "quantize", "tiny@2", "--images", str(pictures_directory), "--json"]
+    places = {
+        "PETIOLE_MODELS_STORE_URL": str(tmp_path / "store"),
+        "PETIOLE_MODELS_CACHE_DIRECTORY": str(tmp_path / "cache"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        env=os.environ | places,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    document = json.loads(done.stdout)
+    assert document["variant"]["runtime"] == "openvino"
+    assert (document["version"] is None) == (done.returncode == 1), done.stderr
