@@ -75,7 +75,7 @@ class Bridge:
         except (DisconnectedError, TimeoutError) as exc:
             body.close()
             if isinstance(exc, TimeoutError):
-                await send_whole(send, refusals.too_slow(self._request_seconds))
+                await self._refuse_slow(scope, receive, send)
             return
         answer, stream = await self._answer(environ_of(scope, body, size))
         if stream is not None:
@@ -111,6 +111,13 @@ class Bridge:
             more_body = message["more_body"]
         body.seek(0)
         return size
+
+    async def _refuse_slow(self, scope: Scope, receive: Receive, send: Send) -> None:
+        origin = next(
+            (v.decode("latin-1") for name, v in scope["headers"] if name == b"origin"), ""
+        )
+        await send_whole(send, refusals.too_slow(self._request_seconds, origin=origin))
+        await _discard_rest(receive)
 
     async def _answer(self, environ: dict[str, Any]) -> Answered:
         await self._turns.acquire()

@@ -26,17 +26,30 @@ def open_to_origins(app: Flask) -> None:
         app.after_request(_open)
 
 
+def headers_for(origin: str) -> dict[str, str]:
+    """Return what lets a page of `origin` read an answer; empty where it may not, or is none."""
+    origins = settings().origins
+    if not origin or not (EVERY in origins or origin in origins):
+        return {}
+    return {
+        "Access-Control-Allow-Origin": EVERY if EVERY in origins else origin,
+        "Access-Control-Expose-Headers": EXPOSED_HEADERS,
+    }
+
+
+def depends_on_origin() -> bool:
+    """Tell whether answers differ by who asks, which caches have to know."""
+    return bool(settings().origins) and EVERY not in settings().origins
+
+
 def _open(response: Response) -> Response:
     if request.blueprint in OPERATORS_BLUEPRINTS:
         return response
-    origins = settings().origins
-    if EVERY not in origins:
+    if depends_on_origin():
         # Also without an Origin: what a cache kept would else be another page's answer.
         response.vary.add("Origin")
-    origin = request.headers.get("Origin")
-    if origin and (EVERY in origins or origin in origins):
-        response.headers["Access-Control-Allow-Origin"] = EVERY if EVERY in origins else origin
-        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+    if opening := headers_for(request.headers.get("Origin", "")):
+        response.headers.update(opening)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             _answer_preflight(response)
     return response

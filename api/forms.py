@@ -5,6 +5,8 @@ and tells everything that is too much as if it were the picture.
 """
 
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from typing import IO
 from urllib.parse import parse_qsl
 
@@ -144,9 +146,20 @@ class _Reader:
         if data.more_data:
             return
         if isinstance(part, File):
-            self.form.files.add(part.name, SentFile(part.filename, bytes(self._content)))
+            name = _as_written(part.filename)
+            self.form.files.add(part.name, SentFile(name, bytes(self._content)))
         else:
             self.form.texts.add(part.name, self._content.decode("utf-8", "replace"))
+
+
+def _as_written(filename: str) -> str:
+    """Return a file name as its client knows it; .NET encodes it as mail does (RFC 2047)."""
+    if not (filename.startswith("=?") and filename.endswith("?=")):
+        return filename
+    try:
+        return str(make_header(decode_header(filename)))
+    except (HeaderParseError, LookupError, UnicodeError):
+        return filename  # it only looked so
 
 
 def _refuse_long(name: str, n_bytes: int, long_text: str) -> None:

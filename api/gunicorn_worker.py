@@ -1,19 +1,18 @@
 """gunicorn's event-loop worker, with Petiole's threads behind it.
 
-gunicorn listens, forks, restarts and reads requests; what it refuses is a problem document, too.
+gunicorn listens, forks, restarts and reads requests, one `Connection` for each client.
 """
 
 import asyncio
 import os
-import socket
 from contextlib import suppress
 from typing import Any
 
-from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
-from api import refusals, uploads
+from api import uploads
 from api.bridge import Bridge
+from api.connection import Connection
 from api.settings import settings
 from tasks.job_stores import notices
 
@@ -24,70 +23,6 @@ LAST_REQUEST_SECONDS = 1.0
 says `Connection: close`. One that is closed in the moment of its next request fails its client."""
 
 
-UNHEARD_MS = 60_000
-"""How long what was sent may stay unacknowledged: then a client is gone that could not say so."""
-
-
-def _notice_silence(transport: Any) -> None:
-    """Let the kernel end a connection whose other end is gone; else that takes it a quarter hour.
-
-    A stream of events would hold its place so long, though it sends heartbeats.
-    """
-    peer = transport.get_extra_info("socket")
-    if hasattr(socket, "TCP_USER_TIMEOUT") and peer.family in {socket.AF_INET, socket.AF_INET6}:
-        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MS)
-
-
-class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotations
-    """One client's connection: counted, not for ever without a request, refused in JSON."""
-
-    def connection_made(self, transport: Any) -> None:
-        """Take the connection, unless all are taken."""
-        super().connection_made(transport)
-        self.worker.connections.add(self)
-        _notice_silence(transport)
-        seconds = settings().request_seconds
-        self._first_request = self.worker.loop.call_later(seconds, self._end_silent, seconds)
-        if len(self.worker.connections) > settings().max_connections:
-            self._refuse(refusals.of(503, refusals.FULL))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
-        super().connection_lost(exc)
-        self._first_request.cancel()
-        self.worker.connections.discard(self)
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether no request is being answered."""
-        return bool(self._awaiting_request)
-
-    def end(self) -> None:
-        """Close the connection, and let its task end."""
-        self._close_transport()
-        self._request_ready.set()
-
-    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        """Say `Connection: close` in what is answered during a stop."""
-        will_close: bool = super()._will_close(request, response_requires_close)
-        return will_close or self.worker.is_stopping
-
-    def _end_silent(self, seconds: float) -> None:
-        if self.req_count <= 1 and self.is_idle:
-            self._refuse(refusals.too_slow(seconds))
-
-    def _refuse(self, answer: refusals.Answer) -> None:
-        self._safe_write(refusals.as_bytes(answer))
-        self.end()
-
-    def _send_error_response(
-        self, status: int, message: str, extra_headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        """Send what gunicorn refuses as a problem document."""
-        detail = f"{refusals.UNREADABLE}: {message}" if message else refusals.UNREADABLE
-        self._safe_write(refusals.as_bytes(refusals.of(status, detail)))
-
-
 class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
     """Reads requests in one loop, answers them in threads, and ends without losing one."""
 
@@ -95,6 +30,7 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
         """Begin without connections."""
         super().__init__(*arguments, **options)
         self.connections: set[Connection] = set()
+        self.refused: set[Connection] = set()
         self._stopping = asyncio.Event()
 
     def load_wsgi(self) -> None:
@@ -168,7 +104,9 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
             server.close()
 
     def _is_needed(self) -> bool:
-        return not self._quick_shutdown and bool(self.connections or self.asgi.is_busy)
+        return not self._quick_shutdown and bool(
+            self.connections or self.refused or self.asgi.is_busy
+        )
 
     def _end_idle(self) -> None:
         for connection in [each for each in self.connections if each.is_idle]:

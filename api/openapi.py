@@ -1,4 +1,4 @@
-"""What the routes' decorators cannot say in OpenAPI: three kinds of body, problem answers.
+"""What the routes' decorators cannot say in OpenAPI: four kinds of body, problem answers.
 
 The schemas come from the pydantic models that describe the answers; the option parameters
 from those that check them.
@@ -17,7 +17,7 @@ from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
 from api.settings import settings
-from api.uploads import FIELD
+from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
 from tasks import signatures
 from tasks.documents import (
     EVENT_TYPES,
@@ -43,18 +43,13 @@ SCHEMAS = (
 FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
 BINARY: Spec = {"type": "string", "format": "binary"}
 FORM: Spec = {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY}}
-JSON_BODY: Spec = {
-    "oneOf": [
-        {
-            "type": "object",
-            "required": [name],
-            "properties": {name: {"type": "string", "description": description}},
-        }
-        for name, description in (
-            ("image_url", "http or https; the service downloads it"),
-            (FIELD, "base64, or a data: URL"),
-        )
-    ]
+TEXTS: Spec = {
+    "type": "object",
+    "properties": {
+        URL: {"type": "string", "description": "http or https; the service downloads it"},
+        FIELD: {"type": "string", "description": "base64, or a data: URL"},
+    },
+    "oneOf": [{"required": [URL]}, {"required": [FIELD]}],
 }
 
 
@@ -151,8 +146,8 @@ def _complete_classify(path: Spec) -> None:
     operation = path["post"]
     operation["parameters"] = [*_query(ClassifyOptions), IDEMPOTENCY]
     # The first is what Swagger offers: the one whose example works without a file.
-    content = {JSON: {"schema": JSON_BODY}, "multipart/form-data": {"schema": FORM}}
-    content["image/*"] = {"schema": BINARY}
+    content = {JSON: {"schema": TEXTS}, MULTIPART: {"schema": FORM}}
+    content |= {URL_ENCODED: {"schema": TEXTS}, "image/*": {"schema": BINARY}}
     operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = {
         "202": _answer("Accepted; ask at result_url", AcceptedTask),
@@ -270,7 +265,7 @@ def _complete_compatible(classify_url: Spec, predict: Spec) -> None:
     url = {"name": "image_url", "in": "query", "required": True, "schema": {"type": "string"}}
     classify_url["parameters"] = [url]
     classify_url["responses"] = {"200": _answer("Classified", UrlAnswer), **_problems(failures)}
-    predict["requestBody"] = {"content": {"multipart/form-data": {"schema": FORM}}}
+    predict["requestBody"] = {"content": {MULTIPART: {"schema": FORM}}}
     predict["responses"] = {
         "200": _answer("Classified", PredictAnswer),
         **_problems(failures | {413: "Too many bytes"}),

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from api import cors
+
 PROBLEM_TYPE = "application/problem+json"
 UNREADABLE = "the request could not be read"
 FULL = "all connections are taken; try again shortly"
@@ -18,8 +20,8 @@ class Answer:
     content: bytes
 
 
-def of(status: int, detail: str) -> Answer:
-    """Return a refusal that closes the connection."""
+def of(status: int, detail: str, *, origin: str = "") -> Answer:
+    """Return a refusal that closes the connection, readable by a page of an allowed `origin`."""
     title = HTTPStatus(status).phrase
     problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     content = f"{json.dumps(problem)}\n".encode()
@@ -30,12 +32,15 @@ def of(status: int, detail: str) -> Answer:
     ]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("Retry-After", "2"))
+    if cors.depends_on_origin():
+        headers.append(("Vary", "Origin"))
+    headers += cors.headers_for(origin).items()
     return Answer(status, headers, content)
 
 
-def too_slow(seconds: float) -> Answer:
+def too_slow(seconds: float, *, origin: str = "") -> Answer:
     """Return the refusal of a request that was not whole in time."""
-    return of(408, f"the request was not whole after {seconds:g} s")
+    return of(408, f"the request was not whole after {seconds:g} s", origin=origin)
 
 
 def as_bytes(answer: Answer) -> bytes:

@@ -2,6 +2,7 @@
 
 import platform
 import statistics
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from benchmarks.measurements import Measurements
 from model_store.settings import available_cores
 from petiole.markdown import table
 
+DOCUMENT_WIDTH = 125
 PACKAGES = (
     "celery",
     "redis",
@@ -37,11 +39,12 @@ def markdown(found: Measurements, images: Sequence[Path], *, seconds: float) -> 
 
 
 def heading(what: str) -> str:
-    """Return when and on what machine something was measured, and on the next line what."""
-    return (
+    """Return when and on what machine something was measured, and from a new line on what."""
+    machine = (
         f"Measured on {datetime.now(UTC):%Y-%m-%d}: {_processor()}, {available_cores()} cores,"
-        f" Python {platform.python_version()}, {_versions()}.\n{what}"
+        f" Python {platform.python_version()}, {_versions()}."
     )
+    return f"{textwrap.fill(machine, DOCUMENT_WIDTH, break_on_hyphens=False)}\n{what}"
 
 
 def write(document: Path, text: str, *, mark: str) -> None:

@@ -17,6 +17,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
 
+from model_store import bucket_keys
 from model_store.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Parts of 5 MiB that are sent at once: all of them together have `silence_seconds` to get through.
 PARTS_AT_ONCE = 4
 MEMORY = "memory"
+# What obstore says of a key that it cannot hand on; one refuses the whole listing.
+_NO_PATH = "invalid path"
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
@@ -68,11 +71,17 @@ class Objects:
     """
 
     def __init__(
-        self, store: "ObjectStore | None", *, called: str, place: str, directory: Path | None = None
+        self,
+        store: "ObjectStore | None",
+        *,
+        called: str,
+        place: str,
+        directory: Path | None = None,
+        limits: Limits = PATIENT,
     ) -> None:
         """Use an obstore store, or `directory` once it is there; see `open` for URLs."""
         self.place, self.directory = place, directory
-        self._store, self._called = store, called
+        self._store, self._called, self._limits = store, called, limits
 
     @classmethod
     def open(cls, url: str, *, called: str, limits: Limits = PATIENT) -> Self:
@@ -90,7 +99,7 @@ class Objects:
             if url.startswith("memory:"):
                 return cls(MemoryStore(), called=called, place=MEMORY)
             if "://" in url:
-                return cls(_bucket(url, limits), called=called, place=url)
+                return cls(_bucket(url, limits), called=called, place=url, limits=limits)
             directory = Path(url).absolute()
             if directory.exists() and not directory.is_dir():
                 raise NotADirectoryError(ENOTDIR, "it is no directory")
@@ -193,6 +202,24 @@ class Objects:
                 for entry in page
                 if before is None or entry["last_modified"] < before
             ]
+
+    def tree_and_odd_keys(self) -> tuple[list[str], list[str]]:
+        """Return the full paths of all objects, and the keys of those that cannot be asked for.
+
+        A bucket may have keys that are no paths, such as `a//b`; a directory has none.
+        """
+        try:
+            return self.tree(), []
+        except StoreUnavailableError as exc:
+            if self.directory is not None or _NO_PATH not in str(exc).lower():
+                raise
+        seconds = self._limits.silence_seconds
+        with self._translated("/"):
+            keys = list(
+                bucket_keys.below(self.place, endpoint=_endpoint(), timeout_seconds=seconds)
+            )
+        paths = [key.removesuffix("/") for key in keys if bucket_keys.is_path(key)]
+        return paths, [key for key in keys if not bucket_keys.is_path(key)]
 
     def _to_read(self) -> "ObjectStore":
         # A look must not make the directory: a mistyped one would be there ever after.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Resolves pyproject.toml again and writes the five locks; versions that still fit are kept
-# (say `requirements/compile.sh --upgrade` to take the newest ones).
+# (say `requirements/compile.sh --upgrade` to take the newest ones). tests/programs has its own,
+# `package-lock.json`, which npm writes.
 #
 # No lock names a package index, so that every mirror can serve it.
 set -euo pipefail

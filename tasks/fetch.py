@@ -1,8 +1,8 @@
 """Downloading one picture within limits: public addresses, bounded bytes, bounded time.
 
-Which addresses may be asked say `urls` and `guarded`; the limits on bytes and total time are ours,
-no library has them. Whatever keeps a server from answering, its client is told the same: else this
-service could be used to find out which names and ports there are.
+Which addresses may be asked say `urls` and `guarded`; the limits on bytes, rate and total time are
+ours, no library has them. Whatever keeps a server from answering, its client is told the same: else
+this service could be used to find out which names and ports there are.
 """
 
 from contextlib import suppress
@@ -24,6 +24,7 @@ from tasks.errors import (
     DownloadUnreachableError,
 )
 from tasks.guarded import ForbiddenAddressError, ForbiddenPortError
+from tasks.pace import Pace
 from tasks.settings import TasksSettings, settings
 from tasks.urls import check_host, check_url, listed
 
@@ -121,10 +122,13 @@ def _read(response: requests.Response, deadline: Deadline, limits: TasksSettings
 
 def _whole(response: requests.Response, limits: TasksSettings) -> bytes:
     upload = bytearray()
+    pace = Pace(limits.download_min_bytes_per_second, seconds=limits.download_read_seconds)
     try:
-        for piece in response.raw.stream(PIECE_BYTES, decode_content=False):
+        # What has come, and not pieces of a size: those of a server that trickles never do.
+        while piece := response.raw.read1(PIECE_BYTES, decode_content=False):
             upload += piece
             _check_size(len(upload), limits)
+            pace.count(len(piece))
     except ReadTimeoutError as exc:
         raise DownloadTimeoutError("the picture's server stopped sending") from exc
     except (HTTPError, OSError) as exc:

@@ -132,6 +132,12 @@ class TasksSettings(BaseSettings):
     download_total_seconds: float = Field(
         default=15.0, gt=0, description="Time allowed for one whole download, redirects included."
     )
+    download_min_bytes_per_second: float = Field(
+        default=1000.0,
+        ge=0,
+        description="Fewest bytes a second that a picture's server has to send, over each span of"
+        " the longest silence; 0 for any.",
+    )
     download_max_redirects: int = Field(
         default=3, ge=0, description="Redirects followed; each target is checked like the first."
     )

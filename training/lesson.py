@@ -107,7 +107,7 @@ class _Lesson:
         pictures = self.prepared.split.training
         with self.journal.phase("Fine-tuning the backbone"):
             tuned = fine_tuning.tuned(
-                self.settings,
+                self.settings.model_copy(update={"image_dir": self.prepared.source.place}),
                 frozen.backbone,
                 pictures,
                 self.prepared.truth(pictures),

@@ -166,7 +166,15 @@ def test_a_body_above_the_limit_is_no_form_that_is_broken(client: FlaskClient) -
 
 @pytest.mark.parametrize(
     ("sent", "kept"),
-    [(b"caf\xe9.jpg", "café.jpg"), ("玫瑰.jpg".encode(), "玫瑰.jpg")],
+    [
+        (b"caf\xe9.jpg", "café.jpg"),
+        ("玫瑰.jpg".encode(), "玫瑰.jpg"),
+        (b"=?utf-8?B?csO2c2UuanBn?=", "röse.jpg"),
+        (b"=?utf-8?B?Li4vcsO2c2UuanBn?=", "röse.jpg"),
+        (b"=?utf-8?B?a?=", "=?utf-8?B?a?="),
+        (b"=?no-such?B?csO2c2UuanBn?=", "=?no-such?B?csO2c2UuanBn?="),
+        (b"=?utf-8?B?/w==?=", "w==?="),
+    ],
 )
 def test_a_file_name_is_kept_in_its_letters(client: FlaskClient, sent: bytes, kept: str) -> None:
     """What is no UTF-8 is most often Windows' Western letters."""

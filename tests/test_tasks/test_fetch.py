@@ -2,7 +2,9 @@
 
 import socket
 import threading
-from time import monotonic, sleep
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import sleep
 
 import pytest
 import requests
@@ -27,6 +29,7 @@ def loopback_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PETIOLE_TASKS_MAX_UPLOAD_BYTES", "1000")
     monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_READ_SECONDS", "1")
     monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_TOTAL_SECONDS", "2")
+    monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_MIN_BYTES_PER_SECOND", "0")
 
 
 def test_the_bytes_arrive_and_the_host_keeps_its_port(httpserver: HTTPServer) -> None:
@@ -114,37 +117,67 @@ def test_nobody_listening_can_heal() -> None:
         fetch.fetch(f"http://127.0.0.1:{free_port()}/a")
 
 
-@pytest.mark.parametrize(
-    "opening",
-    [
-        b"HTTP/1.1 200 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX-Slow: ",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n",
-    ],
-    ids=["body", "header", "body of known length"],
-)
-def test_a_server_that_drips_meets_the_total_limit(opening: bytes) -> None:
-    """A byte now and then keeps a read timeout from ever passing; the deadline ends it."""
+@contextmanager
+def dripping(opening: bytes, n_bytes: int = 100) -> Iterator[str]:
+    """Give the URL of a picture that comes byte by byte, five of them a second."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_drip, args=(listener, opening), daemon=True).start()
-        started = monotonic()
-        with pytest.raises(DownloadTimeoutError, match="more than 2 seconds"):
-            fetch.fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/a")
-
-        assert monotonic() - started < 10
+        threading.Thread(target=_drip, args=(listener, opening, n_bytes), daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/a"
 
 
-def _drip(listener: socket.socket, opening: bytes) -> None:
+def _drip(listener: socket.socket, opening: bytes, n_bytes: int) -> None:
     connection, _ = listener.accept()
     with connection:
         connection.recv(4096)
         connection.sendall(opening)
         try:
-            for _ in range(100):
+            for _ in range(n_bytes):
                 connection.sendall(b"x")
                 sleep(0.2)
         except OSError:
             return
+
+
+OF_NO_LENGTH = b"HTTP/1.1 200 OK\r\n\r\n"
+OF_A_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [OF_NO_LENGTH, b"HTTP/1.1 200 OK\r\nX-Slow: ", OF_A_LENGTH],
+    ids=["body", "header", "body of known length"],
+)
+def test_a_server_that_drips_meets_the_total_limit(opening: bytes) -> None:
+    """A byte now and then keeps a read timeout from ever passing; the deadline ends it."""
+    with (
+        dripping(opening) as url,
+        pytest.raises(DownloadTimeoutError, match="more than 2 seconds"),
+    ):
+        fetch.fetch(url)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [OF_NO_LENGTH, OF_A_LENGTH, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n384\r\n"],
+    ids=["of no length", "of a length", "chunked"],
+)
+def test_a_server_that_trickles_is_given_up_before(
+    opening: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold a place until the total time is over; the rate and the limit are told."""
+    monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_MIN_BYTES_PER_SECOND", "1000")
+    monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_TOTAL_SECONDS", "60")
+    told = r"sent \S+ bytes a second over \S+ s; the limit is 1000 bytes a second"
+    with dripping(opening) as url, pytest.raises(DownloadTimeoutError, match=told):
+        fetch.fetch(url)
+
+
+def test_a_server_that_is_slow_enough_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For longer than the span over which its rate is taken."""
+    monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_MIN_BYTES_PER_SECOND", "0.1")
+    monkeypatch.setenv("PETIOLE_TASKS_DOWNLOAD_TOTAL_SECONDS", "60")
+    with dripping(OF_NO_LENGTH, n_bytes=8) as url:
+        assert fetch.fetch(url) == b"x" * 8
 
 
 def test_a_silent_server_meets_the_read_limit() -> None:

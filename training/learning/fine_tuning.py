@@ -42,7 +42,7 @@ class Recipe:
     """All that decides the result of fine-tuning; equal ones end with equal weights.
 
     Attributes:
-        image_dir: Where the pictures are; the only field that does not matter to the result.
+        image_dir: The place of their source; the only field that does not matter to the result.
         reference: The backbone.
         input_size: As in `backbones.Request`.
         weights: As in `backbones.Request`; empty for none.
@@ -113,7 +113,7 @@ def tuned(
     """Return what the last layers and the head are after they learned from the training pictures.
 
     Args:
-        settings: How to.
+        settings: How to; `image_dir` is the place of the pictures' source.
         backbone: Where to start; it stays as it is. One that `refuse_closed` lets pass.
         pictures: The training pictures, and no others.
         truth: The class index of each.

@@ -22,6 +22,7 @@ from training.learning.backbone import Backbone, Request
 from training.learning.fine_tuning import CHECKPOINT, FINISHED, HEAD, RECIPE, WEIGHTS, Recipe, save
 from training.pictures import augmentation, sources
 from training.pictures.augmentation import Pieces
+from training.pictures.sources import Reader
 
 # How slowly the means of gradients and of their squares follow, and what keeps the division finite.
 FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8
@@ -108,19 +109,21 @@ def main(directory: Path) -> None:
     with np.load(directory / HEAD) as arrays:
         trainer = Trainer(recipe, backbone, dict(arrays))
     _restore(trainer, directory / CHECKPOINT)
+    pictures = sources.open_to_read(recipe.image_dir)
     for epoch in range(len(trainer.curves), recipe.epochs):
-        found, sizes = zip(*_steps(trainer, recipe, backbone, epoch), strict=True)
+        found, sizes = zip(*_steps(trainer, recipe, backbone, pictures, epoch), strict=True)
         trainer.curves.append(np.average(found, axis=0, weights=sizes))
         _keep(trainer, directory / CHECKPOINT)
     save(directory / FINISHED, trainer.result())
 
 
 def _steps(
-    trainer: Trainer, recipe: Recipe, backbone: Backbone, epoch: int
+    trainer: Trainer, recipe: Recipe, backbone: Backbone, pictures: Reader, epoch: int
 ) -> Iterator[tuple[NDArray[np.float32], int]]:
     """Take all steps of an epoch, and yield what each returns and how many pictures it took."""
     steps = math.ceil(len(recipe.pictures) / recipe.batch_size)
-    for i, (images, truth) in enumerate(_batches(recipe, backbone, epoch), start=epoch * steps):
+    batches = _batches(recipe, backbone, pictures, epoch)
+    for i, (images, truth) in enumerate(batches, start=epoch * steps):
         rate = rate_of(i, recipe.learning_rate, warm_up=steps, steps=recipe.epochs * steps)
         numbers = (tf.constant(number, tf.float32) for number in (rate, i + 1))
         yield trainer.step(tf.constant(images), tf.constant(truth), *numbers).numpy(), len(truth)
@@ -144,18 +147,17 @@ def _last_variables(model: Any, layers: int) -> list[Any]:
     return [v.value for layer in model.layers[-layers:] for v in layer.trainable_weights]
 
 
-def _batches(recipe: Recipe, backbone: Backbone, epoch: int) -> Iterator[Batch]:
+def _batches(recipe: Recipe, backbone: Backbone, pictures: Reader, epoch: int) -> Iterator[Batch]:
     """Yield every picture once in an order of this epoch's own, each as a piece of its own.
 
     The next batch is made while the last one is learned from.
     """
-    source = sources.open_source(recipe.image_dir)
     pieces = Pieces(recipe.least_area, recipe.flip_left_right, recipe.seed)
     order = np.random.default_rng([recipe.seed, epoch]).permutation(len(recipe.pictures))
 
     def image(i: int) -> NDArray[np.uint8]:
         path, digest, _ = recipe.pictures[i]
-        upload = sources.read_unchanged(source, path, digest)
+        upload = sources.read_unchanged(pictures, path, digest)
         return augmentation.piece(upload, backbone.spec, pieces, epoch)
 
     batches = [order[i : i + recipe.batch_size] for i in range(0, len(order), recipe.batch_size)]

@@ -4,6 +4,8 @@ from model_store.objects import Objects
 from training.errors import SettingsError
 from training.pictures.listing import MOST_FILE_BYTES, LeftOut, Listing, bounded, small_enough
 
+NO_PATH = "it is no path: it has an empty part, a dot for one, or control characters"
+
 
 class BucketFiles:
     """Objects by path. Each is fetched whenever it is needed, and none is kept."""
@@ -21,8 +23,11 @@ class BucketFiles:
             StoreUnavailableError: the bucket cannot be asked.
         """
         left_out = LeftOut()
-        paths = set(bounded(self._objects.tree(), self._url))
-        if not paths:
+        listed, odd = self._objects.tree_and_odd_keys()
+        paths = set(bounded(listed, self._url))
+        for key in odd:
+            left_out.add(_printable(key), NO_PATH)
+        if not (paths or odd):
             raise SettingsError(f"image_dir is {self._url}, below which there is nothing")
         # Consoles make an empty object for each folder.
         folders = {path[:at] for path in paths for at in _slashes(path)}
@@ -37,6 +42,10 @@ class BucketFiles:
             StoreUnavailableError: the bucket cannot be asked.
         """
         return small_enough(self._objects.read_up_to(path, MOST_FILE_BYTES + 1))
+
+
+def _printable(key: str) -> str:
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in key)
 
 
 def _slashes(path: str) -> list[int]:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Bits of 64 that may differ, and the mean difference of the thumbnails, on the scale 0 to 255 and
-# after each channel's mean was taken away. Of 1,000 photographs of flowers all are within both of
-# their copies of JPEG quality 30 and of half the size, 999 of copies that are 10 % brighter; the
-# nearest two different ones among those within 12 bits differ by 11.5.
-MAX_DIFFERENT_BITS = 10
+from training.pictures import near_hashes
+
+# The mean difference of the thumbnails, on the scale 0 to 255 and after each channel's mean was
+# taken away; beside it counts `near_hashes.MAX_DIFFERENT_BITS`. Of 1,000 photographs of flowers all
+# are within both of their copies of JPEG quality 30 and of half the size, 999 of copies that are
+# 10 % brighter; the nearest two different ones among those within 12 bits differ by 11.5.
 MAX_THUMBNAIL_DIFFERENCE = 8.0
 
 HASH_SIDE = 8
@@ -22,10 +23,9 @@ THUMBNAIL_SIDE = 8
 HASH_BYTES = HASH_SIDE * HASH_SIDE // 8
 THUMBNAIL_BYTES = THUMBNAIL_SIDE * THUMBNAIL_SIDE * 3
 FINGERPRINT_BYTES = HASH_BYTES + THUMBNAIL_BYTES
-
-_BLOCK = 256
-# Of so many the differences stay in a core's cache.
-_TILE = 2048
+_PIXELS = THUMBNAIL_SIDE * THUMBNAIL_SIDE
+# Of so many pairs the differences are some ten megabytes.
+_PAIRS_AT_ONCE = 4096
 
 
 def fingerprint(image: Image.Image) -> NDArray[np.uint8]:
@@ -42,32 +42,30 @@ def fingerprint(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def near_duplicates(fingerprints: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs i < j of rows [N, FINGERPRINT_BYTES] that show the same picture."""
-    hashes = np.ascontiguousarray(fingerprints[:, :HASH_BYTES]).view(np.uint64).ravel()
+    """Yield the pairs i < j of rows [N, FINGERPRINT_BYTES] that show the same picture, in order."""
     thumbnails = fingerprints[:, HASH_BYTES:]
-    for start in range(0, len(hashes), _BLOCK):
-        for i, j in np.argwhere(_near(hashes[start : start + _BLOCK], hashes[start:])):
-            if i < j and _alike(thumbnails[start + i], thumbnails[start + j]):
-                yield int(start + i), int(start + j)
+    found = [
+        some[_alike(thumbnails, some)]
+        for pairs in near_hashes.near_pairs(fingerprints[:, :HASH_BYTES])
+        for some in np.array_split(pairs, len(pairs) // _PAIRS_AT_ONCE + 1)
+    ]
+    together = np.concatenate([np.empty((0, 2), np.int64), *found])
+    for i, j in together[np.lexsort((together[:, 1], together[:, 0]))]:
+        yield int(i), int(j)
 
 
-def _near(some: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Return which hashes [n] are near which others [N], [n, N]."""
-    found = np.empty((len(some), len(others)), np.bool_)
-    for at in range(0, len(others), _TILE):
-        tile = slice(at, at + _TILE)
-        found[:, tile] = np.bitwise_count(some[:, None] ^ others[tile]) <= MAX_DIFFERENT_BITS
-    return found
+def _alike(thumbnails: NDArray[np.uint8], pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which pairs of rows [P, 2] have thumbnails alike, [P]; exact, in whole numbers."""
+    one, other = (_without_mean(thumbnails[pairs[:, side]]) for side in (0, 1))
+    differences = np.abs(one - other).sum(axis=(1, 2))
+    alike: NDArray[np.bool_] = differences <= MAX_THUMBNAIL_DIFFERENCE * THUMBNAIL_BYTES * _PIXELS
+    return alike
 
 
-def _alike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    difference = np.abs(_without_mean(one) - _without_mean(other)).mean()
-    return bool(difference <= MAX_THUMBNAIL_DIFFERENCE)
-
-
-def _without_mean(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:
-    pixels = thumbnail.reshape(-1, 3).astype(np.float32)
-    centred: NDArray[np.float32] = pixels - pixels.mean(axis=0)
+def _without_mean(thumbnails: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return what each value differs from its channel's mean, times `_PIXELS`, [P, _PIXELS, 3]."""
+    values = thumbnails.reshape(-1, _PIXELS, 3).astype(np.int32)
+    centred: NDArray[np.int32] = values * _PIXELS - values.sum(axis=1, keepdims=True)
     return centred
 
 

@@ -32,6 +32,7 @@ class ManifestSource:
         Raises:
             DataError: it cannot be decoded, or lacks a column or a value.
         """
+        self.place = str(manifest)
         self._root = manifest.parent
         rows = list(_rows(manifest))
         self._written = [label for label, _ in rows]

@@ -31,8 +31,25 @@ _NOT_READ = {
 }
 
 
-class Source(Protocol):
-    """Files with labels. Threads may read at the same time."""
+class Reader(Protocol):
+    """Files by path. Threads may read at the same time."""
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        ...
+
+
+class Source(Reader, Protocol):
+    """Files with labels."""
+
+    @property
+    def place(self) -> str:
+        """Where `open_to_read` finds the files again."""
+        ...
 
     def labels(self) -> tuple[str, ...]:
         """Return every label that the source has a place for, sorted, also empty ones."""
@@ -44,14 +61,6 @@ class Source(Protocol):
 
     def notes(self) -> tuple[str, ...]:
         """Return what is odd about the place, a sentence each."""
-        ...
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file.
-
-        Raises:
-            OSError: it cannot be read.
-        """
         ...
 
 
@@ -67,18 +76,29 @@ def open_source(place: Path | str, split: SplitBy = "auto") -> Source:
         DataError: what is there is damaged, or too much.
     """
     if is_address(place):
-        return TreeSource(BucketFiles(str(place)), split)
+        return TreeSource(BucketFiles(str(place)), place, split)
     place = Path(place)
     if place.is_dir():
-        return TreeSource(FolderFiles(place), split)
+        return TreeSource(FolderFiles(place), place, split)
     if not place.is_file():
         raise SettingsError(f"image_dir is {place}, which does not exist; give {_EXPECTED}")
     if place.suffix.lower() == ".csv":
         return ManifestSource(place)
-    return TreeSource(_archive(place), split)
+    return TreeSource(_archive(place), place, split)
 
 
-def read_again(source: Source, path: str) -> bytes:
+def open_to_read(place: str) -> Reader:
+    """Return the files of a source that was opened before, by its `place`.
+
+    A bucket is not listed again, which takes a call for each thousand pictures.
+
+    Raises:
+        SettingsError, DataError: as for `open_source`.
+    """
+    return BucketFiles(place) if is_address(place) else open_source(place)
+
+
+def read_again(source: Reader, path: str) -> bytes:
     """Return the bytes of a file that could be read before.
 
     Raises:
@@ -90,7 +110,7 @@ def read_again(source: Source, path: str) -> bytes:
         raise DataError(f"{path} could be read before and cannot now: {exc}") from exc
 
 
-def read_unchanged(source: Source, path: str, digest: str) -> bytes:
+def read_unchanged(source: Reader, path: str, digest: str) -> bytes:
     """Return the bytes of a file that had this SHA-256 before.
 
     Raises:
@@ -108,12 +128,19 @@ class TreeSource:
     All may lie in one more folder, and that be divided into parts of a split.
     """
 
-    def __init__(self, files: Files, split: SplitBy) -> None:
-        """List the files."""
+    def __init__(self, files: Files, place: Path | str, split: SplitBy) -> None:
+        """List the files, which are those at a place."""
         self._files = files
+        self._place = place
         self._split = split
         self._listing = files.listing()
         self._wrapper = layout.wrapper_of(self._listing.paths)
+
+    @property
+    def place(self) -> str:
+        """Where `open_to_read` finds the files again; in a bucket, that of the label folders."""
+        inside = f"/{self._wrapper}".rstrip("/") if is_address(self._place) else ""
+        return f"{self._place}{inside}"
 
     def labels(self) -> tuple[str, ...]:
         """Return the names of the label folders, sorted."""
