@@ -19,7 +19,7 @@ _SAVE = "save it with 24 bits a pixel, or as PNG"
 
 def is_bmp(upload: bytes) -> bool:
     """Say whether the first bytes are those of a bitmap with a header that is known."""
-    return upload[:2] == MARK and len(upload) > CORE + 14 and _header_bytes(upload) in HEADERS
+    return upload[:2] == MARK and _header_bytes(upload) in HEADERS
 
 
 def mended(upload: bytes) -> bytes:

@@ -52,12 +52,8 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    if mode == "CMYK":
-        return False
     tried = _every_colour().convert(mode)
-    changed = ImageCms.applyTransform(tried, transform)
-    if changed is None:
-        return True
+    changed = ImageCms.applyTransform(tried, transform) or tried
     difference = ImageChops.difference(changed.convert("RGB"), tried.convert("RGB"))
     return max(high for _, high in difference.getextrema()) <= _ALIKE_LEVELS  # type: ignore[misc]
 

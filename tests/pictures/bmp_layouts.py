@@ -79,9 +79,16 @@ def _palette(
     upload = Bmp(bits, tuple(table), None, header, top_down, compression).write(stored)
     variety = _variety(header, top_down=top_down, compression=compression)
     variety += f", {used} {'greys' if is_grey else 'colours'}"
-    why = "a level of blue keeps Pillow from dropping a palette of greys" if is_grey else ""
+    is_dropped = is_grey and not (bits == 1 or used == 256)
+    why = "a level of blue keeps Pillow from dropping a palette of greys" if is_dropped else ""
     return _layout(
-        "palette", str(bits), upload, palette[stored], variety=variety, tolerance=is_grey, why=why
+        "palette",
+        str(bits),
+        upload,
+        palette[stored],
+        variety=variety,
+        tolerance=int(is_dropped),
+        why=why,
     )
 
 

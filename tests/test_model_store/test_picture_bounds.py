@@ -4,7 +4,12 @@ import struct
 
 import pytest
 
-from model_store.errors import TooManyPixelsError, TruncatedImageError, UnsupportedImageFormatError
+from model_store.errors import (
+    NotAnImageError,
+    TooManyPixelsError,
+    TruncatedImageError,
+    UnsupportedImageFormatError,
+)
 from model_store.pictures import bounds
 from model_store.pictures.decoding import decode
 from model_store.pictures.headers import read_header
@@ -41,7 +46,15 @@ def test_scans_of_what_lies_behind_the_picture_do_not_count() -> None:
     """A film behind a motion photo has such bytes by chance."""
     upload = jpeg(picture(blocks()))
 
-    assert read_header(upload + EMPTY_SCAN * 1000).format == "JPEG"
+    assert read_header(upload + EMPTY_SCAN * 20_000).format == "JPEG"
+
+
+def test_other_segments_between_scans_are_no_scans() -> None:
+    """A progressive file has new tables before most of its scans."""
+    upload = jpeg(picture(blocks()), progressive=True)
+    comments = b"\xff\xfe\0\x03-" * (bounds.MOST_SCANS + 1)
+
+    assert read_header(upload[:-2] + comments + upload[-2:]).format == "JPEG"
 
 
 @pytest.mark.parametrize("piece", [b"\xff\xe1\0\x08Exif\0\0", b"\xff\xe7\0\x02", b"\xff"])
@@ -73,6 +86,27 @@ def test_comments_without_end_are_refused(comments: bytes) -> None:
 
     with pytest.raises(UnsupportedImageFormatError, match="more than 20000 blocks"):
         read_header(upload[:colours] + comments + upload[colours:])
+
+
+def test_comments_are_counted_without_a_table_of_colours() -> None:
+    """A GIF need not have one for all its frames."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0)
+
+    with pytest.raises(UnsupportedImageFormatError, match="more than 20000 blocks"):
+        read_header(screen + (b"!\xfe\x01-\0") * 20_001)
+
+
+def test_a_comment_that_is_cut_off_is_damage() -> None:
+    """It ends where the file does."""
+    with pytest.raises(TruncatedImageError):
+        read_header(b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0) + b"!\xfe\xff----")
+
+
+@pytest.mark.parametrize("upload", [bytes(100_000), b"\0\0\0\x08abcd" * 20_000])
+def test_pieces_of_what_is_no_picture_are_not_counted(upload: bytes) -> None:
+    """It is not a picture, whatever it would be in one."""
+    with pytest.raises(NotAnImageError, match="is not a picture"):
+        read_header(upload)
 
 
 def test_a_large_bitmap_of_run_lengths_is_refused() -> None:
@@ -117,6 +151,23 @@ def test_lists_without_end_are_refused(meta: bytes, said: str, brand: bytes) -> 
 
     with pytest.raises(UnsupportedImageFormatError, match=f"more than .* {said}"):
         read_header(upload)
+
+
+@pytest.mark.parametrize("box", [b"mdat", b"free"])
+def test_pixels_are_no_lists(box: bytes) -> None:
+    """They are as large as they are; this file is cut off, and says so."""
+    large = _box(box, bytes(bounds.MOST_LIST_BYTES + 1))
+
+    with pytest.raises(TruncatedImageError):
+        read_header(_box(b"ftyp", b"avif" + bytes(4) + b"avif") + large)
+
+
+def test_pixels_inside_the_lists_are_no_lists() -> None:
+    """Small pictures have theirs there."""
+    meta = bytes(4) + _box(b"idat", bytes(bounds.MOST_PROPERTY_BYTES + 1))
+
+    with pytest.raises(TruncatedImageError):
+        read_header(_box(b"ftyp", b"avif" + bytes(4) + b"avif") + _box(b"meta", meta))
 
 
 def test_a_film_of_too_many_pictures_is_refused() -> None:

@@ -10,7 +10,7 @@ from model_store.errors import ImageError, TruncatedImageError, UnsupportedImage
 from model_store.pictures import heif
 from model_store.pictures.decoding import decode, decode_what_is_there
 from model_store.pictures.headers import read_header
-from tests.pictures import other_files, table, tiff
+from tests.pictures import icc, other_files, table, tiff
 from tests.pictures.files import WRITERS, blocks, encoded, heic, jpeg, picture
 from tests.pictures.other_files import OtherFile
 
@@ -93,6 +93,14 @@ def test_planes_are_put_together() -> None:
         255,
         0,
     )
+
+
+def test_a_profile_of_black_and_white_says_nothing() -> None:
+    """There is no grey whose light it could tell."""
+    image = picture(blocks(1, 1)).convert("1")
+    upload = encoded(image, "PNG", icc_profile=icc.grey_profile(1.0))
+
+    assert decode(upload).tobytes() == image.convert("RGB").tobytes()
 
 
 def test_signed_bytes_are_not_taken_for_unsigned_ones() -> None:
