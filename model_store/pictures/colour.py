@@ -5,15 +5,14 @@ Phones write Display P3, cameras Adobe RGB; the same numbers taken for sRGB are 
 
 import io
 from functools import lru_cache
+from typing import cast
 
 from PIL import Image, ImageChops, ImageCms
 
 _SRGB = ImageCms.createProfile("sRGB")
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
-# What the header of a profile calls the modes that it can be for. Source: ICC.1:2022, table 19.
-_SPACES = {"RGB": "RGB ", "RGBA": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
-_OUTPUTS = {"RGBA": "RGBA"}
+_MODES = frozenset({"RGB", "L", "CMYK"})
 # Rounding alone moves the colours of a profile that is sRGB by one level.
 _ALIKE_LEVELS = 1
 _STEPS = range(0, 256, 32)
@@ -25,15 +24,15 @@ def to_srgb(image: Image.Image) -> Image.Image:
     A profile that is broken, or is for pixels of another kind, says nothing.
     """
     profile = image.info.get("icc_profile")
-    if not isinstance(profile, bytes) or image.mode not in _SPACES:
+    if not isinstance(profile, bytes) or image.mode not in _MODES:
         return image
     transform = _transform(profile, image.mode)
-    return image if transform is None else ImageCms.applyTransform(image, transform) or image
+    return image if transform is None else _applied(image, transform)
 
 
 def from_lab(image: Image.Image) -> Image.Image:
     """Return a picture of the mode LAB, which is under D50, as RGB."""
-    return ImageCms.applyTransform(image, _from_lab()) or image
+    return _applied(image, _from_lab())
 
 
 @lru_cache(maxsize=32)
@@ -41,11 +40,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Return what takes pixels to sRGB; None where they are in it, or nobody can tell."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if opened.profile.xcolor_space != _SPACES[mode]:
-            return None
-        transform = ImageCms.buildTransform(
-            opened, _SRGB, mode, _OUTPUTS.get(mode, "RGB"), _INTENT, _FLAGS
-        )
+        transform = ImageCms.buildTransform(opened, _SRGB, mode, "RGB", _INTENT, _FLAGS)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
     return None if _changes_nothing(transform, mode) else transform
@@ -53,9 +48,13 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     tried = _every_colour().convert(mode)
-    changed = ImageCms.applyTransform(tried, transform) or tried
-    difference = ImageChops.difference(changed.convert("RGB"), tried.convert("RGB"))
+    difference = ImageChops.difference(_applied(tried, transform), tried.convert("RGB"))
     return max(high for _, high in difference.getextrema()) <= _ALIKE_LEVELS  # type: ignore[misc]
+
+
+def _applied(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+    # None is returned only where the image itself is changed.
+    return cast(Image.Image, ImageCms.applyTransform(image, transform))
 
 
 def _every_colour() -> Image.Image:

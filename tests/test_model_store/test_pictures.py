@@ -8,6 +8,7 @@ from PIL import Image
 
 from model_store.errors import ImageError, TruncatedImageError, UnsupportedImageFormatError
 from model_store.pictures import heif
+from model_store.pictures.colour import to_srgb
 from model_store.pictures.decoding import decode, decode_what_is_there
 from model_store.pictures.headers import read_header
 from tests.pictures import icc, other_files, table, tiff
@@ -93,6 +94,14 @@ def test_planes_are_put_together() -> None:
         255,
         0,
     )
+
+
+def test_a_profile_that_is_srgb_costs_nothing() -> None:
+    """Most photographs have one, and computing with it would only round."""
+    image = picture(blocks())
+    image.info["icc_profile"] = icc.SRGB.profile()
+
+    assert to_srgb(image) is image
 
 
 def test_a_profile_of_black_and_white_says_nothing() -> None:
