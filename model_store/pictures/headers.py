@@ -103,7 +103,10 @@ def open_image(upload: bytes, max_pixels: int) -> Image.Image:
             f"the picture has {image.width} x {image.height} pixels; the limit is {max_pixels} "
             "in all; send a smaller one"
         )
-    _check(image, upload)
+    try:
+        _check(image, upload)
+    except BROKEN_BYTES as exc:
+        raise _refusal(upload) from exc
     return image
 
 

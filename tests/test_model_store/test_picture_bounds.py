@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from model_store.errors import (
+    ImageError,
     NotAnImageError,
     TooManyPixelsError,
     TruncatedImageError,
@@ -176,6 +177,14 @@ def test_a_film_of_too_many_pictures_is_refused() -> None:
 
     with pytest.raises(UnsupportedImageFormatError, match="bytes of lists"):
         read_header(_box(b"ftyp", b"avis" + bytes(4) + b"avis") + moov)
+
+
+def test_a_tag_that_nobody_can_read_is_damage() -> None:
+    """Pillow lists it among the tags, and fails when it is asked for it."""
+    file = tiff.Tiff(photometric=tiff.BLACK_IS_ZERO, tags=((262, tiff.SHORT, (1,) * 5),))
+
+    with pytest.raises(ImageError):
+        read_header(file.write(ramp(1, 8)))
 
 
 def test_nothing_is_written_beside_the_error(capfd: pytest.CaptureFixture[str]) -> None:
