@@ -1,6 +1,7 @@
-"""JPEG: which of its processes a file uses. Source: ITU-T T.81, Annex B."""
+"""JPEG: which of its processes a file uses, and whether it has pixels. Source: ITU-T T.81, B."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from model_store.errors import ImageError, TruncatedImageError, UnsupportedImageFormatError
 
@@ -15,32 +16,45 @@ _JPEG_LS = 0xF7
 _DEPTH_BITS = 8
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A marker and the places of what belongs to it; the last one may reach beyond the file."""
+
+    marker: int
+    start: int
+    end: int
+
+
 def refusal(upload: bytes) -> ImageError:
     """Return the error that says why Pillow does not open a JPEG."""
-    for marker, segment in segments(upload):
-        if marker == _JPEG_LS:
+    for segment in segments(upload):
+        if segment.marker == _JPEG_LS:
             return _unsupported("is of the kind JPEG-LS")
-        if marker in _LOSSLESS:
+        if segment.marker in _LOSSLESS:
             return _unsupported("is of the lossless process")
-        if marker in _FRAMES and len(segment) and segment[0] != _DEPTH_BITS:
-            return _unsupported(f"has {segment[0]} bits a channel")
+        depth_bits = upload[segment.start : segment.start + 1]
+        if segment.marker in _FRAMES and depth_bits not in (b"", bytes((_DEPTH_BITS,))):
+            return _unsupported(f"has {depth_bits[0]} bits a channel")
     return TruncatedImageError(f"the JPEG of {len(upload)} bytes is cut off or damaged")
 
 
 def has_pixels(upload: bytes) -> bool:
-    """Say whether the headers are whole, so that a decoder can show what there is."""
-    return any(marker == START_OF_SCAN for marker, _ in segments(upload))
+    """Say whether a file goes on behind the head of its first scan."""
+    return any(
+        segment.marker == START_OF_SCAN and segment.end < len(upload)
+        for segment in segments(upload)
+    )
 
 
-def _unsupported(what: str) -> UnsupportedImageFormatError:
-    return UnsupportedImageFormatError(f"the JPEG {what}; save it as a usual JPEG of 8 bits")
-
-
-def segments(upload: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give each marker with its segment, up to the first scan; bytes that fill up are markers."""
+def segments(upload: bytes) -> Iterator[Segment]:
+    """Give each marker up to the first scan; bytes that fill up are markers too."""
     place, marker = 2, 0
     while marker != START_OF_SCAN and place + 4 <= len(upload) and upload[place] == _FILL:
         marker = upload[place + 1]
         length = 0 if marker in _ALONE else int.from_bytes(upload[place + 2 : place + 4], "big")
-        yield marker, upload[place + 4 : place + 2 + length]
+        yield Segment(marker, place + 4, place + 2 + length)
         place += 1 if marker == _FILL else 2 + length
+
+
+def _unsupported(what: str) -> UnsupportedImageFormatError:
+    return UnsupportedImageFormatError(f"the JPEG {what}; save it as a usual JPEG of 8 bits")

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 HEIGHT, WIDTH = 17, 22
+# Transfer characteristics. Source: ITU-T H.273, table 3.
+HIGH_RANGE = {16: "PQ", 18: "HLG"}
 
 
 @dataclass(frozen=True)

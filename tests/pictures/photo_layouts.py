@@ -31,14 +31,12 @@ from tests.pictures.files import (
     picture,
     with_alpha,
 )
-from tests.pictures.layouts import Layout
+from tests.pictures.layouts import HIGH_RANGE, Layout
 
 SHARED_COLOURS = {
     "tolerance": LOSSY_LEVELS + 2,
     "why": f"four pixels share a colour at quality {QUALITY}",
 }
-# Transfer characteristics. Source: ITU-T H.273, table 3.
-HIGH_RANGE = {16: "PQ", 18: "HLG"}
 BT_2020 = 9
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.pictures import png, reference
-from tests.pictures.layouts import HEIGHT, WIDTH, Layout, ramp
+from tests.pictures.layouts import HEIGHT, HIGH_RANGE, WIDTH, Layout, ramp
 
 MODELS = {
     png.GREY: "grey",
@@ -50,6 +50,18 @@ def all_layouts() -> Iterator[Layout]:
             yield _layout(kind, bits, alpha, interlaced=interlaced)
             if alpha == "key colour":
                 yield _layout(kind, bits, alpha, interlaced=interlaced, key=ZERO)
+    for transfer, name in {13: "sRGB", **HIGH_RANGE}.items():
+        yield _coded(transfer, name)
+
+
+def _coded(transfer: int, name: str) -> Layout:
+    """Return a PNG that names its colours by number. Source: ITU-T H.273."""
+    samples = ramp(3, 8)
+    chunk = (b"cICP", bytes((1 if name == "sRGB" else 9, transfer, 0, 1)))
+    upload = png.write(samples, png.RGB, 8, chunks=[chunk])
+    colours = reference.levels(samples / 255) if name == "sRGB" else None
+    variety = f"colours by number ({name})"
+    return Layout("PNG", "RGB", "8", upload, colours, variety=variety)
 
 
 def _layout(

@@ -12,7 +12,7 @@ from model_store.pictures.colour import to_srgb
 from model_store.pictures.decoding import decode, decode_what_is_there
 from model_store.pictures.headers import read_header
 from tests.pictures import icc, other_files, table, tiff
-from tests.pictures.files import WRITERS, blocks, encoded, heic, jpeg, picture
+from tests.pictures.files import WRITERS, avif, blocks, encoded, heic, jpeg, picture
 from tests.pictures.other_files import OtherFile
 
 Encoded = Callable[..., bytes]
@@ -146,22 +146,49 @@ def test_a_jpeg_that_is_cut_off_is_shown_where_that_is_wanted(is_progressive: bo
     assert np.abs(difference).mean() <= (12 if is_progressive else 0)
 
 
+def test_numbers_of_colours_mean_nothing_in_another_format() -> None:
+    """The name of a box may stand in any comment."""
+    upload = jpeg(picture(blocks()))
+    comment = b"colrnclx\0\x09\0\x10\0\x09"
+    upload = upload[:2] + b"\xff\xfe\0\x10" + comment + upload[2:]
+
+    assert decode(upload).size == (64, 48)
+
+
+def test_a_profile_goes_before_numbers() -> None:
+    """Where both are there, the profile says what the colours are."""
+    upload = avif(picture(blocks()), icc_profile=icc.SRGB.profile())
+
+    assert decode(upload + b"\0\0\0\x13colrnclx\0\x09\0\x10\0\x09\0").size == (64, 48)
+
+
+def test_a_large_jpeg_is_decoded_small() -> None:
+    """As far as twice the pixels are left that are asked for."""
+    upload = jpeg(Image.new("RGB", (1600, 1200)))
+
+    assert decode(upload, shorter_side=100).size == (400, 300)
+    assert decode(upload).size == (1600, 1200)
+
+
 def test_a_whole_jpeg_has_no_warning() -> None:
     """Nothing is said of what is as it should be."""
     assert decode_what_is_there(jpeg(picture(blocks()))).warnings == ()
 
 
-@pytest.mark.parametrize("kept", [3, 300])
-def test_a_jpeg_without_pixels_shows_nothing(kept: int) -> None:
+def test_a_jpeg_without_pixels_shows_nothing() -> None:
     """Grey all over is no part of a picture."""
-    with pytest.raises(TruncatedImageError):
-        decode_what_is_there(jpeg(picture(blocks()))[:kept])
+    upload = jpeg(picture(blocks()))
+    scan = upload.index(b"\xff\xda")
+    for kept in (3, 300, scan + 14):
+        with pytest.raises(TruncatedImageError):
+            decode_what_is_there(upload[:kept])
 
 
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "AVIF", "HEIC"])
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "AVIF", "HEIC", "GIF", "BMP"])
 def test_only_a_jpeg_is_shown_in_part(format: str) -> None:
     """The others have sums to check, or come in pieces whose place is not known."""
-    upload = WRITERS[format](picture(blocks()))
+    image = Image.effect_noise((120, 90), 80).convert("RGB")
+    upload = WRITERS[format](image) if format in WRITERS else encoded(image, format)
 
     with pytest.raises(TruncatedImageError):
         decode_what_is_there(upload[: len(upload) * 2 // 3])
