@@ -4,6 +4,7 @@
 PYTHON ?= python3
 IMAGE ?=
 BASE ?= HEAD~1
+FUZZ_SECONDS ?= 600
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -21,7 +22,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench bench-against swap-bench train-bench pictures screenshots chaos chaos-peers lock clean
+.PHONY: help setup run demo test check format bench bench-against swap-bench train-bench pictures screenshots chaos fuzz chaos-peers lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +69,9 @@ screenshots: setup ## take the documents' pictures of the page anew; needs Chrom
 
 chaos: setup ## hurt the running service in every way and count what became of each picture
 	@$(BIN)/python -m chaos --document docs/reliability.md
+
+fuzz: setup ## try hostile pictures and requests and count what became of them: make fuzz [FUZZ_SECONDS=600]
+	@$(BIN)/python -m chaos.hostile --seconds $(FUZZ_SECONDS) --document docs/hostile-pictures.md
 
 chaos-peers: setup $(PEER)/.installed ## the same for the services that ours is compared with, and what each costs
 	@$(BIN)/python -m chaos --settings relier --document docs/reliability.md

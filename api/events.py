@@ -77,11 +77,11 @@ def _task_ids() -> list[str]:
         InvalidOptionError: there are none, or too many.
     """
     options.refuse_unknown(request.args, known=("task",))
-    task_ids = list(dict.fromkeys(filter(None, request.args.getlist("task"))))
-    if not 1 <= len(task_ids) <= MOST_TASKS:
-        detail = f"names {len(task_ids)} tasks; name 1 to {MOST_TASKS}: /events?task=…&task=…"
+    named = list(filter(None, request.args.getlist("task")))
+    if not 1 <= len(named) <= MOST_TASKS:
+        detail = f"names {len(named)} tasks; name 1 to {MOST_TASKS}: /events?task=…&task=…"
         raise InvalidOptionError(f"task: {detail}", errors=[{"option": "task", "detail": detail}])
-    return task_ids
+    return list(dict.fromkeys(named))
 
 
 class Places:

@@ -41,13 +41,14 @@ SCHEMAS = (
     Administration,
 )
 FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
+ADDRESS: Spec = {"type": "string", "minLength": 1}
 BINARY: Spec = {"type": "string", "format": "binary"}
 FORM: Spec = {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY}}
 TEXTS: Spec = {
     "type": "object",
     "properties": {
-        URL: {"type": "string", "description": "http or https; the service downloads it"},
-        FIELD: {"type": "string", "description": "base64, or a data: URL"},
+        URL: {**ADDRESS, "description": "http or https; the service downloads it"},
+        FIELD: {"type": "string", "minLength": 1, "description": "base64, or a data: URL"},
     },
     "oneOf": [{"required": [URL]}, {"required": [FIELD]}],
 }
@@ -192,7 +193,12 @@ def _complete_events(operation: Spec) -> None:
         "in": "query",
         "required": True,
         "description": "The id of a task; stands once for each.",
-        "schema": {"type": "array", "items": text, "minItems": 1, "maxItems": events.MOST_TASKS},
+        "schema": {
+            "type": "array",
+            "items": {**text, "minLength": 1},
+            "minItems": 1,
+            "maxItems": events.MOST_TASKS,
+        },
     }
     last: Spec = {
         "name": events.LAST_EVENT_ID,
@@ -208,7 +214,8 @@ def _complete_events(operation: Spec) -> None:
             "content": {events.EVENT_STREAM: {"schema": EVENT}},
         },
         "204": {"description": "All was told before"},
-        **_problems({422: "No task, or too many", 503: "Too many clients have a stream"}),
+        **_problems({414: "Longer than an address may be", 422: "No task, or too many"}),
+        **_problems({503: "Too many clients have a stream"}),
     }
 
 
@@ -262,7 +269,7 @@ def _complete_compatible(classify_url: Spec, predict: Spec) -> None:
         503: "There is too much to do already, or a part of the service is not reachable",
         504: "Not finished within the wait; carries task_id",
     }
-    url = {"name": "image_url", "in": "query", "required": True, "schema": {"type": "string"}}
+    url = {"name": "image_url", "in": "query", "required": True, "schema": ADDRESS}
     classify_url["parameters"] = [url]
     classify_url["responses"] = {"200": _answer("Classified", UrlAnswer), **_problems(failures)}
     predict["requestBody"] = {"content": {MULTIPART: {"schema": FORM}}}
