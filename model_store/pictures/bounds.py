@@ -7,7 +7,12 @@ memory that a decoder takes by the number of pixels are bounded by the number of
 import re
 from collections.abc import Callable, Iterator
 
-from model_store.errors import ImageError, TooManyPixelsError, UnsupportedImageFormatError
+from model_store.errors import (
+    ImageError,
+    TooManyPixelsError,
+    TruncatedImageError,
+    UnsupportedImageFormatError,
+)
 from model_store.pictures import bmp, boxes, jpeg, png
 
 # A 6,324 x 6,324 JPEG of 10,000 scans that change nothing takes 20 s in 738 kB; encoders write ten.
@@ -43,6 +48,7 @@ def check(upload: bytes) -> None:
     Raises:
         UnsupportedImageFormatError: it has more pieces than any program writes.
         TooManyPixelsError: a bitmap in run lengths is too large.
+        TruncatedImageError: the parts of an AVIF or HEIC have no proper names.
     """
     for mark, most in _CHECKS.items():
         if upload.startswith(mark):
@@ -87,10 +93,29 @@ def _meta(upload: bytes, start: int, end: int) -> None:
     for box in boxes.boxes(upload, start, end):
         if box.name not in _NOT_LISTS and box.size_bytes > MOST_LIST_BYTES:
             raise _too_many("bytes of lists", MOST_LIST_BYTES)
+        if box.name == b"iinf":
+            _items(upload, box)
         if box.name in _PROPERTIES:
             if box.size_bytes > MOST_PROPERTY_BYTES:
                 raise _too_many("bytes of properties", MOST_PROPERTY_BYTES)
             _meta(upload, box.start, box.end)
+
+
+def _items(upload: bytes, box: boxes.Box) -> None:
+    """Check the texts that describe the parts of a picture, which pi-heif takes for UTF-8.
+
+    One that was not ended the process.
+    """
+    count_bytes = 4 if upload[box.start : box.start + 1] > b"\0" else 2
+    for entry in boxes.boxes(upload, box.start + _FULL_BOX_BYTES + count_bytes, box.end):
+        id_bytes = 4 if upload[entry.start : entry.start + 1] > b"\x02" else 2
+        texts = upload[entry.start + _FULL_BOX_BYTES + id_bytes + 2 : entry.end]
+        try:
+            texts[:4].decode("ascii")
+            texts.decode("utf-8")
+        except UnicodeDecodeError as exc:
+            message = f"the picture of {len(upload)} bytes is damaged: a part of it has no name"
+            raise TruncatedImageError(message) from exc
 
 
 def _count(what: str, pieces: Iterator[object], most: int) -> None:

@@ -7,23 +7,21 @@ A picture with a gain map is none of these: it is a usual one, with more light d
 import struct
 from collections.abc import Iterator
 
-from PIL import Image
-
 from model_store.errors import UnsupportedImageFormatError
 from model_store.pictures import png
 
 # Perceptual quantizer, and hybrid log-gamma. Source: ITU-T H.273, table 3.
 _TRANSFERS = {16: "PQ", 18: "HLG"}
-_NAMED = ("AVIF", "HEIF")
+_NAMED = ("AVIF", "HEIC")
 
 
-def check(image: Image.Image, upload: bytes) -> None:
+def check(upload: bytes, format: str, *, has_profile: bool) -> None:
     """Refuse a picture of high dynamic range.
 
     Raises:
         UnsupportedImageFormatError: its numbers are those of PQ or HLG.
     """
-    transfers = _transfers(image, upload)
+    transfers = _transfers(upload, format, has_profile=has_profile)
     if transfers and transfers <= _TRANSFERS.keys():
         names = " and ".join(sorted(_TRANSFERS[transfer] for transfer in transfers))
         raise UnsupportedImageFormatError(
@@ -31,13 +29,11 @@ def check(image: Image.Image, upload: bytes) -> None:
         )
 
 
-def _transfers(image: Image.Image, upload: bytes) -> set[int]:
+def _transfers(upload: bytes, format: str, *, has_profile: bool) -> set[int]:
     """Return the transfer characteristics that are named; none where an ICC profile says it."""
-    if image.format == "PNG":
+    if format == "PNG":
         return {body[1] for name, body in png.chunks(upload) if name == b"cICP" and len(body) > 1}
-    if image.format not in _NAMED or "icc_profile" in image.info:
-        return set()
-    return set(_boxes(upload))
+    return set(_boxes(upload)) if format in _NAMED and not has_profile else set()
 
 
 def _boxes(upload: bytes) -> Iterator[int]:

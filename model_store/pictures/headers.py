@@ -54,6 +54,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 # The names that Pillow and pi-heif have for what everybody else calls otherwise: cameras write JPEG
 # files with a second picture inside, which Pillow calls MPO.
+_PROFILES = (b"colrprof", b"colrrICC")
 _NAMES = {"MPO": "JPEG", "HEIF": "HEIC"}
 
 
@@ -74,8 +75,21 @@ def read_header(upload: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageHea
         TruncatedImageError: a WebP or AVIF that is cut off, which their headers already show.
         TooManyPixelsError: width times height is over `max_pixels`.
     """
+    if heif.is_heif(upload):
+        return _heic_header(upload, max_pixels)
     with open_image(upload, max_pixels) as image:
         return ImageHeader(format_of(image), image.width, image.height)
+
+
+def _heic_header(upload: bytes, max_pixels: int) -> ImageHeader:
+    """Return the header of a HEIC, and leave the C code that decodes it to the workers."""
+    bounds.check(upload)
+    if not heif.is_installed():
+        raise UnsupportedImageFormatError(heif.MISSING)
+    size = heif.size_of(upload)
+    _check_pixels(*size.coded, max_pixels)
+    hdr.check(upload, "HEIC", has_profile=any(mark in upload for mark in _PROFILES))
+    return ImageHeader("HEIC", *size.shown)
 
 
 def open_image(upload: bytes, max_pixels: int) -> Image.Image:
@@ -98,13 +112,9 @@ def open_image(upload: bytes, max_pixels: int) -> Image.Image:
             f"the picture, or a part of it, has more than {Image.MAX_IMAGE_PIXELS} pixels, the"
             " limit; send a smaller one"
         ) from exc
-    if image.width * image.height > max_pixels:
-        raise TooManyPixelsError(
-            f"the picture has {image.width} x {image.height} pixels; the limit is {max_pixels} "
-            "in all; send a smaller one"
-        )
+    _check_pixels(image.width, image.height, max_pixels)
     try:
-        _check(image, upload)
+        _check(image, upload, max_pixels)
     except BROKEN_BYTES as exc:
         raise _refusal(upload) from exc
     return image
@@ -115,16 +125,26 @@ def format_of(image: Image.Image) -> str:
     return _NAMES.get(str(image.format), str(image.format))
 
 
+def _check_pixels(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise TooManyPixelsError(
+            f"the picture has {width} x {height} pixels; the limit is {max_pixels} in all; "
+            "send a smaller one"
+        )
+
+
 def _decoders() -> tuple[str, ...]:
     return (*ACCEPTED_FORMATS[:-1], *(("HEIF",) if heif.is_installed() else ()))
 
 
-def _check(image: Image.Image, upload: bytes) -> None:
+def _check(image: Image.Image, upload: bytes, max_pixels: int) -> None:
     if image.format == "TIFF":
         tiff.check(image, upload)
     elif image.format == "BMP":
         bmp.check(upload)
-    hdr.check(image, upload)
+    elif image.format == "HEIF":
+        _check_pixels(*heif.size_of(upload).coded, max_pixels)
+    hdr.check(upload, format_of(image), has_profile="icc_profile" in image.info)
 
 
 def _refusal(upload: bytes) -> ImageError:

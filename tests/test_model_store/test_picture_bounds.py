@@ -171,6 +171,18 @@ def test_pixels_inside_the_lists_are_no_lists() -> None:
         read_header(_box(b"ftyp", b"avif" + bytes(4) + b"avif") + _box(b"meta", meta))
 
 
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("text", [b"E\xf8if\0", b"mime\0\xff\0"])
+def test_a_part_without_a_proper_name_is_damage(version: int, text: bytes) -> None:
+    """It ended the process that asked pi-heif for it."""
+    item = bytes((version, 0, 0, 0)) + bytes(2 * version - 2) + bytes(2) + text
+    items = _box(b"iinf", bytes(4) + b"\0\x01" + _box(b"infe", item))
+    upload = _box(b"ftyp", b"heic" + bytes(4) + b"heic") + _box(b"meta", bytes(4) + items)
+
+    with pytest.raises(TruncatedImageError, match="a part of it has no name"):
+        read_header(upload)
+
+
 def test_a_film_of_too_many_pictures_is_refused() -> None:
     """The tables of an animation are lists as well."""
     moov = _box(b"moov", bytes(bounds.MOST_LIST_BYTES + 1))

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_store.errors import ImageError, TruncatedImageError, UnsupportedImageFormatError
+from model_store.errors import (
+    ImageError,
+    TooManyPixelsError,
+    TruncatedImageError,
+    UnsupportedImageFormatError,
+)
 from model_store.pictures import heif
 from model_store.pictures.colour import to_srgb
 from model_store.pictures.decoding import decode, decode_what_is_there
@@ -116,6 +121,26 @@ def test_signed_bytes_are_not_taken_for_unsigned_ones() -> None:
     """Nobody can say which of them is white."""
     with pytest.raises(UnsupportedImageFormatError, match="grey pixels of 8 bits, signed"):
         _grey(tiff.Tiff(sample_format=tiff.SIGNED), 0, 1)
+
+
+def test_the_boxes_of_a_heic_tell_its_size() -> None:
+    """The API does not run the C code that decodes one; an orientation is not applied yet."""
+    tried = [one.layout for one in table.outcomes() if one.layout.format == "HEIC" and one.is_right]
+    for layout in tried:
+        header = read_header(layout.upload)
+        assert sorted((header.width, header.height)) == sorted(decode(layout.upload).size)
+
+    with pytest.raises(TooManyPixelsError, match="64 x 64 pixels; the limit is 100"):
+        read_header(heic(picture(blocks())), max_pixels=100)
+    for box in (b"meta", b"pitm", b"iprp", b"ipco", b"ipma", b"ispe"):
+        with pytest.raises(TruncatedImageError):
+            read_header(tried[0].upload.replace(box, b"free", 1))
+
+
+def test_the_pixels_that_are_cropped_away_count() -> None:
+    """They are decoded like the others."""
+    with pytest.raises(TooManyPixelsError, match="64 x 64 pixels"):
+        decode(heic(picture(blocks())), max_pixels=64 * 48)
 
 
 def test_heic_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
