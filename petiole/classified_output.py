@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -18,6 +18,10 @@ COLUMNS = (
     *("path", "rank", "label", "class_index", "probability"),
     *("model", "model_version", "task_id", "error", "detail"),
 )
+
+
+Write = Callable[[str], None]
+"""Writes a line."""
 
 
 class Output(Protocol):
@@ -76,9 +80,13 @@ class ManyPictures:
 class JsonLines:
     """A JSON object for each picture, a line each."""
 
+    def __init__(self, write: Write = typer.echo) -> None:
+        """Write each line with `write`."""
+        self._write = write
+
     def add(self, name: str, outcome: Outcome[Any]) -> None:
-        """Print the object."""
-        typer.echo(json.dumps(document_of(name, outcome)))
+        """Write the object."""
+        self._write(json.dumps(document_of(name, outcome)))
 
     def end(self) -> None:
         """Write nothing more."""
@@ -103,12 +111,14 @@ class JsonDocument:
 class CsvRows:
     """A row for each label; for a picture without any, a row with its error."""
 
-    def __init__(self) -> None:
-        """Print the names of the columns."""
-        self._print(COLUMNS)
+    def __init__(self, write: Write = typer.echo, *, is_begun: bool = False) -> None:
+        """Write each row with `write`, first the names of the columns if none `is_begun`."""
+        self._write = write
+        if not is_begun:
+            self._print(COLUMNS)
 
     def add(self, name: str, outcome: Outcome[Any]) -> None:
-        """Print the rows of the picture."""
+        """Write the rows of the picture."""
         if outcome.task is None:
             error = outcome.error or PetioleError()
             self._print((printable(name), *[""] * 7, error.slug, str(error)))
@@ -122,7 +132,7 @@ class CsvRows:
     def _print(self, row: Sequence[object]) -> None:
         line = io.StringIO()
         csv.writer(line, lineterminator="").writerow(row)
-        typer.echo(line.getvalue())
+        self._write(line.getvalue())
 
 
 def document_of(name: str, outcome: Outcome[Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -25,7 +26,10 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 Pictures = Annotated[
     list[str],
-    typer.Argument(metavar="PICTURE", help="Files, folders, addresses, or - for standard input."),
+    typer.Argument(
+        metavar="PICTURE",
+        help="Files, folders, archives, lists (.txt), addresses, or - for a pipe.",
+    ),
 ]
 Url = Annotated[
     str,
@@ -41,6 +45,12 @@ Jsonl = Annotated[
     bool, typer.Option("--jsonl", help="A JSON object for each picture, a line each.")
 ]
 Csv = Annotated[bool, typer.Option("--csv", help="A row for each label.")]
+OutputPath = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False, help="A .jsonl or .csv file; what is in it already is not done again."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -58,19 +68,22 @@ def classify(  # noqa: PLR0913 - one for each option of the command line
     as_json: Json = False,
     as_jsonl: Jsonl = False,
     as_csv: Csv = False,
+    output: OutputPath = None,
 ) -> None:
-    """Classify pictures with the running service: files, folders, addresses, or - for a pipe.
+    """Classify pictures with the running service: files, folders, archives, lists, addresses.
 
     A picture that fails is a line on stderr, and the others go on.
+
+    With --output FILE, the same command goes on where it was interrupted.
     """
-    flags = {"--json": as_json, "--jsonl": as_jsonl, "--csv": as_csv}
+    flags = {"--json": as_json, "--jsonl": as_jsonl, "--csv": as_csv, "--output": output}
     chosen = [flag for flag, is_asked in flags.items() if is_asked]
     if len(chosen) > 1:
         _refuse(f"{' and '.join(chosen)} exclude each other; choose one", code=WRONG_USAGE)
-    named = _named(pictures)
+    named: Sequence[NamedPicture] = _named(pictures)
     if not chosen and len(named) > 1:
         top_k = top_k or 1  # a line for each
-    with _client(url) as client, _reader_may_leave():
+    with _output(chosen, named, output) as (to, named), _client(url) as client, _reader_may_leave():
         outcomes = client.map(
             [each.picture for each in named],
             concurrency=concurrency,
@@ -78,7 +91,7 @@ def classify(  # noqa: PLR0913 - one for each option of the command line
             model=model,
             top_k=top_k,
         )
-        failed = _print_all(outcomes, named, _output("".join(chosen), named))
+        failed = _print_all(outcomes, named, to)
     raise typer.Exit(FAILED if failed else 0)
 
 
@@ -123,18 +136,43 @@ def _client(url: str) -> "Client":
         _refuse(str(exc), code=WRONG_USAGE)
 
 
-def _output(chosen: str, named: "Sequence[NamedPicture]") -> "Output":
+@contextmanager
+def _output(
+    chosen: list[str], named: "Sequence[NamedPicture]", path: Path | None
+) -> "Iterator[tuple[Output, Sequence[NamedPicture]]]":
+    """Give what writes the answers, and the pictures that are still to be asked about."""
+    if path is not None:
+        with _file(path, named) as to_file:
+            yield to_file
+        return
     from petiole import classified_output as outputs  # noqa: PLC0415 - as above
 
-    match chosen:
-        case "--json":
-            return outputs.JsonDocument()
-        case "--jsonl":
-            return outputs.JsonLines()
-        case "--csv":
-            return outputs.CsvRows()
-    is_one = len(named) == 1
-    return outputs.OnePicture() if is_one else outputs.ManyPictures([n.name for n in named])
+    kinds = {"--json": outputs.JsonDocument, "--jsonl": outputs.JsonLines, "--csv": outputs.CsvRows}
+    if chosen:
+        yield kinds[chosen[0]](), named
+    elif len(named) == 1:
+        yield outputs.OnePicture(), named
+    else:
+        yield outputs.ManyPictures([each.name for each in named]), named
+
+
+@contextmanager
+def _file(
+    path: Path, named: "Sequence[NamedPicture]"
+) -> "Iterator[tuple[Output, Sequence[NamedPicture]]]":
+    from petiole.output_file import OutputFile  # noqa: PLC0415 - as above
+
+    try:
+        file = OutputFile(path)
+    except ValueError as exc:
+        _refuse(str(exc), code=WRONG_USAGE)
+    except OSError as exc:
+        _refuse(f"{path} cannot be written: {exc.strerror}", code=WRONG_USAGE)
+    missing = [each for each in named if not file.has(each.name)]
+    if len(missing) < len(named):
+        typer.echo(f"{PROGRAM}: {len(named) - len(missing)} are in {path} already", err=True)
+    with file.opened() as output:
+        yield output, missing
 
 
 def _print_all(

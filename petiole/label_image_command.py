@@ -16,7 +16,7 @@ import typer
 
 from model_store import ModelStoreError, command_line, heavy
 from model_store.settings import ModelSettings
-from petiole import labelled, named_pictures
+from petiole import labelled, named_pictures, picture_archives
 from petiole.console import USAGE_ERRORS, open_store, progress, why_no_file
 from petiole.labelled import Labelled, Ranked
 from petiole.named_pictures import NamedPicture, NoPictureError
@@ -63,7 +63,9 @@ def _pictures(words: Sequence[str]) -> list[NamedPicture]:
 
 
 def _pictures_of(word: str) -> list[NamedPicture]:
-    if word == named_pictures.STANDARD_INPUT or Path(word).is_dir():
+    path = Path(word)
+    has_several = path.is_dir() or (path.is_file() and picture_archives.is_archive(path))
+    if word == named_pictures.STANDARD_INPUT or has_several:
         return named_pictures.named([word])
     return [NamedPicture(word, word)]
 
@@ -129,7 +131,7 @@ def _label(named: NamedPicture, classify: Classify, name: str) -> Labelled:
     try:
         return Labelled(named.name, classify(_upload(named, name)))
     except OSError as exc:
-        return Labelled(named.name, [], f"cannot be read: {exc.strerror}")
+        return Labelled(named.name, [], f"cannot be read: {exc.strerror or exc}")
     except (ModelStoreError, NoPictureError) as exc:
         return Labelled(named.name, [], str(exc))
 
@@ -137,6 +139,8 @@ def _label(named: NamedPicture, classify: Classify, name: str) -> Labelled:
 def _upload(named: NamedPicture, name: str) -> bytes:
     if isinstance(named.picture, bytes):
         return named.picture
+    if isinstance(named.picture, picture_archives.Member):
+        return named.picture.read_bytes()
     if reason := why_no_file(str(named.picture), command=name):
         raise NoPictureError([reason])
     return Path(named.picture).read_bytes()

@@ -1,4 +1,4 @@
-"""The pictures that a command line names: files, folders of files, addresses, standard input."""
+"""The pictures that a command line names: files, folders, archives, lists, addresses, a pipe."""
 
 import os
 import sys
@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from petiole import picture_archives
 from petiole.client.pictures import is_address
+from petiole.picture_archives import ArchiveError, Member
 
 STANDARD_INPUT = "-"
 SUFFIXES = frozenset(
@@ -16,6 +18,7 @@ SUFFIXES = frozenset(
     }
 )
 """What a folder is searched for; a file that is named itself may be called anything."""
+_WITHOUT = f"without pictures ({', '.join(sorted(SUFFIXES))})"
 
 
 class NoPictureError(Exception):
@@ -32,7 +35,7 @@ class NamedPicture:
     """A picture and what it is called in the output: as it was named, or its path in a folder."""
 
     name: str
-    picture: str | Path | bytes
+    picture: str | Path | bytes | Member
 
 
 def named(words: Sequence[str]) -> list[NamedPicture]:
@@ -65,8 +68,19 @@ def _why_no_file(path: Path) -> str:
         return "does not exist"
     if not os.access(path, os.R_OK):
         return "may not be read"
-    if path.is_dir() and next(_inside(path), None) is None:
-        return f"is a folder without pictures ({', '.join(sorted(SUFFIXES))})"
+    if path.is_dir():
+        return "" if next(_inside(path), None) else f"is a folder {_WITHOUT}"
+    try:
+        return _why_empty(path)
+    except ArchiveError as exc:
+        return str(exc)
+
+
+def _why_empty(path: Path) -> str:
+    if picture_archives.is_archive(path) and not picture_archives.members(path, SUFFIXES):
+        return f"is an archive {_WITHOUT}"
+    if picture_archives.is_list(path) and next(picture_archives.lines(path), None) is None:
+        return "is a list without a line; write an address or a path on each"
     return ""
 
 
@@ -77,6 +91,12 @@ def _pictures_of(word: str) -> Iterator[NamedPicture]:
         yield NamedPicture(word, word)
     elif Path(word).is_dir():
         yield from (NamedPicture(str(path), path) for path in _inside(Path(word)))
+    elif picture_archives.is_archive(Path(word)):
+        for member in picture_archives.members(Path(word), SUFFIXES):
+            yield NamedPicture(f"{word}/{member.path}", member)
+    elif picture_archives.is_list(Path(word)):
+        for line in picture_archives.lines(Path(word)):
+            yield NamedPicture(line, line if is_address(line) else Path(word).parent / line)
     else:
         yield NamedPicture(word, Path(word))
 

@@ -83,11 +83,8 @@ def read_header(upload: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageHea
 
 def _heic_header(upload: bytes, max_pixels: int) -> ImageHeader:
     """Return the header of a HEIC, and leave the C code that decodes it to the workers."""
-    bounds.check(upload)
-    if not heif.is_installed():
-        raise UnsupportedImageFormatError(heif.MISSING)
+    _check_unopened(upload, max_pixels)
     size = heif.size_of(upload)
-    _check_pixels(*size.coded, max_pixels)
     hdr.check(upload, "HEIC", has_profile=any(mark in upload for mark in _PROFILES))
     return ImageHeader("HEIC", *size.shown)
 
@@ -101,7 +98,7 @@ def open_image(upload: bytes, max_pixels: int) -> Image.Image:
         TruncatedImageError: a picture that is cut off, as far as its header shows.
         TooManyPixelsError: width times height is over `max_pixels`.
     """
-    bounds.check(upload)
+    _check_unopened(upload, max_pixels)
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
     try:
         image = Image.open(io.BytesIO(bmp.mended(upload)), formats=_decoders())
@@ -114,7 +111,7 @@ def open_image(upload: bytes, max_pixels: int) -> Image.Image:
         ) from exc
     _check_pixels(image.width, image.height, max_pixels)
     try:
-        _check(image, upload, max_pixels)
+        _check(image, upload)
     except BROKEN_BYTES as exc:
         raise _refusal(upload) from exc
     return image
@@ -123,6 +120,15 @@ def open_image(upload: bytes, max_pixels: int) -> Image.Image:
 def format_of(image: Image.Image) -> str:
     """Return the format's usual name, one of `ACCEPTED_FORMATS`."""
     return _NAMES.get(str(image.format), str(image.format))
+
+
+def _check_unopened(upload: bytes, max_pixels: int) -> None:
+    """Check what no decoder should see, and the size of a HEIC, which pi-heif tells too late."""
+    bounds.check(upload)
+    if heif.is_heif(upload):
+        if not heif.is_installed():
+            raise UnsupportedImageFormatError(heif.MISSING)
+        _check_pixels(*heif.size_of(upload).coded, max_pixels)
 
 
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
@@ -137,13 +143,11 @@ def _decoders() -> tuple[str, ...]:
     return (*ACCEPTED_FORMATS[:-1], *(("HEIF",) if heif.is_installed() else ()))
 
 
-def _check(image: Image.Image, upload: bytes, max_pixels: int) -> None:
+def _check(image: Image.Image, upload: bytes) -> None:
     if image.format == "TIFF":
         tiff.check(image, upload)
     elif image.format == "BMP":
         bmp.check(upload)
-    elif image.format == "HEIF":
-        _check_pixels(*heif.size_of(upload).coded, max_pixels)
     hdr.check(upload, format_of(image), has_profile="icc_profile" in image.info)
 
 
@@ -155,8 +159,6 @@ def _refusal(upload: bytes) -> ImageError:
         return bmp.refusal(upload)
     if upload.startswith(jpeg.MARK):
         return jpeg.refusal(upload)
-    if heif.is_heif(upload) and not heif.is_installed():
-        return UnsupportedImageFormatError(heif.MISSING)
     if _begins_as_picture(upload):
         return TruncatedImageError(f"the picture of {len(upload)} bytes is cut off or damaged")
     return NotAnImageError(_what_else(upload))

@@ -41,8 +41,21 @@ class Array(Protocol):
         """Return it as NumPy's."""
 
 
-Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | PillowImage | Array
-"""A path or an address (`http://…`), an encoded picture, an image of Pillow, an array.
+@runtime_checkable
+class Readable(Protocol):
+    """A file that is no path, such as a `zipfile.Path`: it is read when it is sent."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def read_bytes(self) -> bytes:
+        """Return its bytes; raises OSError where that fails."""
+
+
+Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | PillowImage | Array
+"""A path or an address (`http://…`), an encoded picture, a file in an archive, an image of Pillow,
+an array.
 
 An array is uint8, [H, W] or [H, W, 3 or 4]: grey, RGB or RGBA.
 """
@@ -77,9 +90,11 @@ def prepared(picture: Picture) -> Upload | Address:
     if isinstance(picture, str) and is_address(picture):
         return Address(picture)
     if isinstance(picture, str | os.PathLike):
-        return _of_file(Path(picture))
+        return _read(Path(picture))
     if isinstance(picture, bytes | bytearray | memoryview):
         return Upload(bytes(picture), NAMELESS)
+    if isinstance(picture, Readable):
+        return _read(picture)
     if isinstance(picture, PillowImage):
         return Upload(_png_of(picture), NAMELESS)
     if isinstance(picture, Array):
@@ -90,12 +105,13 @@ def prepared(picture: Picture) -> Upload | Address:
     )
 
 
-def _of_file(path: Path) -> Upload:
+def _read(file: Readable) -> Upload:
     try:
-        return Upload(path.read_bytes(), path.name)
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else exc
-        raise UnreadablePictureError(f"{str(path)!r} cannot be read: {reason}") from exc
+        return Upload(file.read_bytes(), file.name)
+    except (OSError, ValueError, KeyError) as exc:
+        name = str(file) if isinstance(file, Path) else file.name
+        reason = getattr(exc, "strerror", None) or exc
+        raise UnreadablePictureError(f"{name!r} cannot be read: {reason}") from exc
 
 
 def _png_of(image: Any) -> bytes:
