@@ -258,7 +258,7 @@ def test_the_client_takes_a_file_in_an_archive(service: RunningService, tmp_path
     archive = zipfile.Path(tmp_path / "in.zip")
     with Client(service.api) as client:
         task = client.classify(archive / "sub" / "b.jpg")
-        with pytest.raises(UnreadablePictureError, match="'c.jpg' cannot be read"):
+        with pytest.raises(UnreadablePictureError, match=r"'c\.jpg' cannot be read"):
             client.classify(archive / "c.jpg")
 
     assert (task.best.label, task.filename) == ("blue", "b.jpg")
