@@ -95,7 +95,10 @@ def _size(upload: bytes, properties: dict[bytes, int]) -> Size:
         return Size(coded, coded)
     # Four fractions, of which the first two are the width and height of what is shown.
     width, by, height, across = struct.unpack_from(">4I", upload, properties[b"clap"])
-    return Size(coded, (width // (by or 1), height // (across or 1)))
+    shown = (width // (by or 1), height // (across or 1))
+    if shown[0] > coded[0] or shown[1] > coded[1]:
+        raise LookupError("more is shown than there is")
+    return Size(coded, shown)
 
 
 def _associations(upload: bytes, box: Box) -> Iterator[tuple[int, int]]:

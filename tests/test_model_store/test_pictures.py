@@ -137,6 +137,17 @@ def test_the_boxes_of_a_heic_tell_its_size() -> None:
             read_header(tried[0].upload.replace(box, b"free", 1))
 
 
+def test_a_heic_that_shows_more_than_it_has_is_damage() -> None:
+    """Libheif would make room for all of it."""
+    upload = heic(picture(blocks()))
+    place = upload.index(b"clap") + 4
+    large = upload[:place] + b"\x69\0\0\0" + upload[place + 4 :]
+
+    for look in (read_header, decode):
+        with pytest.raises(TruncatedImageError):
+            look(large)
+
+
 def test_the_pixels_that_are_cropped_away_count() -> None:
     """They are decoded like the others."""
     with pytest.raises(TooManyPixelsError, match="64 x 64 pixels"):
