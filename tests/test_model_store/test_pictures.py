@@ -137,6 +137,15 @@ def test_the_boxes_of_a_heic_tell_its_size() -> None:
             read_header(tried[0].upload.replace(box, b"free", 1))
 
 
+def test_the_header_of_a_heic_is_read_without_its_decoder() -> None:
+    """Which finds out that it has no configuration; whatever such a file does, a worker bears."""
+    upload = heic(picture(blocks())).replace(b"hvcC", b"free", 1)
+
+    assert read_header(upload).format == "HEIC"
+    with pytest.raises(TruncatedImageError):
+        decode(upload)
+
+
 def test_a_heic_that_shows_more_than_it_has_is_damage() -> None:
     """Libheif would make room for all of it."""
     upload = heic(picture(blocks()))
