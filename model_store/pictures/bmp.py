@@ -53,7 +53,7 @@ def check(upload: bytes) -> None:
     Raises:
         UnsupportedImageFormatError: 16 bits with alpha, which Pillow does not look at.
     """
-    if _bits(upload) == 16 and _masks(upload)[3]:  # noqa: PLR2004
+    if is_bmp(upload) and _bits(upload) == 16 and _masks(upload)[3]:  # noqa: PLR2004
         raise _unsupported(upload)
 
 

@@ -125,6 +125,7 @@ def format_of(image: Image.Image) -> str:
 def _check_unopened(upload: bytes, max_pixels: int) -> None:
     """Check what no decoder should see, and the size of a HEIC, which pi-heif tells too late."""
     bounds.check(upload)
+    bmp.check(upload)
     if heif.is_heif(upload):
         if not heif.is_installed():
             raise UnsupportedImageFormatError(heif.MISSING)
@@ -146,8 +147,6 @@ def _decoders() -> tuple[str, ...]:
 def _check(image: Image.Image, upload: bytes) -> None:
     if image.format == "TIFF":
         tiff.check(image, upload)
-    elif image.format == "BMP":
-        bmp.check(upload)
     hdr.check(upload, format_of(image), has_profile="icc_profile" in image.info)
 
 

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from model_store.errors import NotAnImageError, TruncatedImageError
+from model_store.errors import NotAnImageError, TruncatedImageError, UnsupportedImageFormatError
 from model_store.pictures import bmp as headers
 from model_store.pictures.decoding import decode
 from model_store.pictures.headers import read_header
@@ -41,6 +41,17 @@ def test_only_a_bitmap_is_mended() -> None:
 
     assert headers.mended(upload) != upload
     assert headers.mended(other) is other
+
+
+def test_masks_of_no_bitmap_are_not_looked_at() -> None:
+    """The same bytes under another name are no bitmap of 16 bits with alpha."""
+    masks = (0x7C00, 0x3E0, 0x1F, 0x8000)
+    upload = Bmp(16, masks=masks, header=bmp.V4).write(ramp(1, 16)[..., 0])
+
+    with pytest.raises(UnsupportedImageFormatError, match="0x8000"):
+        read_header(upload)
+    with pytest.raises(NotAnImageError):
+        read_header(b"XX" + upload[2:])
 
 
 def test_run_lengths_of_no_bitmap_are_not_counted() -> None:
