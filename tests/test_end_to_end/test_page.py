@@ -15,6 +15,7 @@ from pytest_httpserver import HTTPServer
 
 from tests import browser as real_browser
 from tests.doorway import doorway
+from tests.pictures.files import heic
 from tests.test_end_to_end.conftest import SAMPLE, RunningService, frozen_children
 
 pytestmark = pytest.mark.end_to_end
@@ -179,8 +180,21 @@ def test_what_is_no_picture_says_what_to_do(browser: Browser, service: RunningSe
         text = {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"Dear diary"}
         page.locator("#files").set_input_files([text, *files(1)])  # type: ignore[list-item]
         expect(page.locator(".card h3", has_text="not a picture")).to_be_visible(timeout=SECONDS)
-        expect(page.locator(".card .state.bad")).to_contain_text("Send a photograph")
+        expect(page.locator(".card .state.bad")).to_contain_text(". Send a photograph")
         expect(page.locator("#total")).to_have_text("2 of 2 done, 1 failed", timeout=SECONDS)
+
+
+def test_what_the_browser_cannot_show_has_no_broken_picture(page: Page) -> None:
+    """The service reads HEIC all the same; the card stays as it is when it is drawn again."""
+    upload = heic(Image.open(SAMPLE).convert("RGB"))
+    phone = {"name": "phone.heic", "mimeType": "image/heic", "buffer": upload}
+    page.locator("#files").set_input_files([phone, *files(1)])  # type: ignore[list-item]
+    card(page)
+
+    expect(page.locator("#total")).to_have_text("2 of 2 done", timeout=SECONDS)
+    found = page.locator(".card", has_text="phone.heic")
+    expect(found.locator(".thumbnail")).to_be_hidden()
+    expect(found.locator("h3")).to_have_text("espresso")
 
 
 def test_a_picture_that_is_too_large_is_made_smaller_here(page: Page) -> None:

@@ -50,7 +50,7 @@ export class Cards {
 
   #said(run) {
     if (!run.hasFailed) return state(run);
-    return [run.problem.detail, this.advice(run.problem)].filter(Boolean).join(" ");
+    return [run.problem.detail, this.advice(run.problem)].filter(Boolean).join(". ");
   }
 
   #drawActions(footer, item) {
@@ -120,5 +120,9 @@ export function picture(image, item) {
   if (!item.thumbnail) image.removeAttribute("src");
   else if (image.src !== item.thumbnail) image.src = item.thumbnail;
   image.hidden = !item.thumbnail;
-  image.onerror = () => (image.hidden = true); // The browser cannot show what the service may read.
+  // What the service reads and this browser does not, such as HEIC, has no broken picture beside it.
+  image.onerror = () => {
+    item.thumbnail = "";
+    image.hidden = true;
+  };
 }
