@@ -9,7 +9,8 @@ MARK, END = b"\xff\xd8\xff", b"\xff\xd9"
 START_OF_SCAN = 0xDA
 # Start of frame: all of 0xC0-0xCF but Huffman tables, reserved, and arithmetic conditioning.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+# Hierarchical ones, and lossless ones with arithmetic coding; those of Huffman are decoded.
+_NOT_DECODED = frozenset({0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})
 _FILL = 0xFF
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8), _FILL})
 _JPEG_LS = 0xF7
@@ -25,13 +26,21 @@ class Segment:
     end: int
 
 
+def check(upload: bytes) -> None:
+    """Refuse what Pillow opens, and its decoder then does not know.
+
+    Raises:
+        UnsupportedImageFormatError: the file is of a process that nothing writes any more.
+    """
+    if any(segment.marker in _NOT_DECODED for segment in segments(upload)):
+        raise _unsupported("is hierarchical, or lossless with arithmetic coding")
+
+
 def refusal(upload: bytes) -> ImageError:
     """Return the error that says why Pillow does not open a JPEG."""
     for segment in segments(upload):
         if segment.marker == _JPEG_LS:
             return _unsupported("is of the kind JPEG-LS")
-        if segment.marker in _LOSSLESS:
-            return _unsupported("is of the lossless process")
         depth_bits = upload[segment.start : segment.start + 1]
         if segment.marker in _FRAMES and depth_bits not in (b"", bytes((_DEPTH_BITS,))):
             return _unsupported(f"has {depth_bits[0]} bits a channel")
