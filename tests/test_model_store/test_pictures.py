@@ -117,6 +117,29 @@ def test_a_profile_of_black_and_white_says_nothing() -> None:
     assert decode(upload).tobytes() == image.convert("RGB").tobytes()
 
 
+@pytest.mark.parametrize(
+    "tag", [(254, tiff.LONG, (1,)), (330, tiff.LONG, (8, 8))], ids=["reduced", "with others"]
+)
+def test_a_small_tiff_and_one_with_others_beside_it_are_pictures(tag: tuple) -> None:  # type: ignore[type-arg]
+    """Only what is small, and says where the large one is, stands for a raw picture."""
+    upload = tiff.Tiff(photometric=tiff.RGB, tags=(tag,)).write(blocks().astype(np.uint64))
+
+    assert np.array_equal(np.asarray(decode(upload)), blocks())
+
+
+def test_a_refusal_names_planes() -> None:
+    """They are what is wrong with this one."""
+    with pytest.raises(UnsupportedImageFormatError, match="straight alpha, in planes; save it"):
+        _grey(tiff.Tiff(extra=(tiff.STRAIGHT,), planar=2), 0, 255)
+
+
+def test_an_orientation_may_stand_there_twice() -> None:
+    """The first one counts."""
+    twice = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x02\0\x06\0\x01\0\0\0\0"
+
+    assert decode(jpeg(picture(blocks()), exif=twice)).size == (48, 64)
+
+
 def test_signed_bytes_are_not_taken_for_unsigned_ones() -> None:
     """Nobody can say which of them is white."""
     with pytest.raises(UnsupportedImageFormatError, match="grey pixels of 8 bits, signed"):
