@@ -29,8 +29,6 @@ def _orientation(image: Image.Image) -> Any:
     """Return the orientation, which some programs write as another type than SHORT."""
     try:
         value = image.getexif().get(ORIENTATION_TAG)
-        if isinstance(value, tuple):
-            value = value[0]
         return value[0] if isinstance(value, bytes) else value
     except BROKEN_BYTES:
         # Broken metadata says nothing about the pixels, which were decoded to the end.

@@ -133,13 +133,6 @@ def test_a_refusal_names_planes() -> None:
         _grey(tiff.Tiff(extra=(tiff.STRAIGHT,), planar=2), 0, 255)
 
 
-def test_an_orientation_may_stand_there_twice() -> None:
-    """The first one counts."""
-    twice = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x02\0\x06\0\x01\0\0\0\0"
-
-    assert decode(jpeg(picture(blocks()), exif=twice)).size == (48, 64)
-
-
 def test_signed_bytes_are_not_taken_for_unsigned_ones() -> None:
     """Nobody can say which of them is white."""
     with pytest.raises(UnsupportedImageFormatError, match="grey pixels of 8 bits, signed"):
