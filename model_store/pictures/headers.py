@@ -126,6 +126,7 @@ def _check_unopened(upload: bytes, max_pixels: int) -> None:
     """Check what no decoder should see, and the size of a HEIC, which pi-heif tells too late."""
     bounds.check(upload)
     bmp.check(upload)
+    tiff.check_unopened(upload)
     if upload.startswith(jpeg.MARK):
         jpeg.check(upload)
     if heif.is_heif(upload):

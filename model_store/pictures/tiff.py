@@ -16,7 +16,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from model_store.errors import ImageError, TruncatedImageError, UnsupportedImageFormatError
 
-MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BIG_BIG_ENDIAN = b"MM\0+"
+MARKS = (b"II*\0", b"MM\0*", b"II+\0", _BIG_BIG_ENDIAN)
 SUBFILE, WIDTH, BITS, PHOTOMETRIC, PLANAR = 254, 256, 258, 262, 284
 SUB_DIRECTORIES, EXTRA, FORMAT, CFA, DNG = 330, 338, 339, 33421, 50706
 WHITE_IS_ZERO, SEPARATE, REDUCED, FILTERED, LINEAR_RAW = 0, 2, 1, 32803, 34892
@@ -41,6 +42,7 @@ _EXTRAS = {0: "an extra sample", 1: "associated alpha", 2: "straight alpha"}
 # Modes whose white can be any number, and those that Pillow makes of one plane, whatever there is.
 _UNBOUNDED = frozenset({"I", "F"})
 _ONE_PLANE = frozenset({"LA", "La", "PA", "LAB"})
+_SIGNED = (2,)
 _SAVE = "save it as RGB or grey with 8 bits a channel"
 
 Layout = tuple[bytes, int, tuple[int, ...], int, tuple[int, ...], tuple[int, ...]]
@@ -53,8 +55,8 @@ def read_all_layouts() -> None:
     """
     TiffImagePlugin.READ_LIBTIFF = True
     known: dict[Layout, tuple[str, str]] = TiffImagePlugin.OPEN_INFO  # type: ignore[assignment]
-    for key in [key for key in known if key[2] == (2,) and key[4] == (8,)]:
-        del known[key]  # Signed bytes, which Pillow reads as unsigned ones.
+    for key in [key for key in known if key[2] == _SIGNED]:
+        del known[key]  # Nobody can say what is white, and bytes are taken for unsigned ones.
     known.update(_unlisted())
     known.update({(*key[:3], 2, *key[4:]): mode for key, mode in known.items() if key[3] == 1})
 
@@ -80,6 +82,16 @@ def keep_quiet() -> None:
 
 read_all_layouts()
 keep_quiet()
+
+
+def check_unopened(upload: bytes) -> None:
+    """Refuse what Pillow takes for a TIFF of another kind.
+
+    Raises:
+        UnsupportedImageFormatError: the file is a BigTIFF whose numbers are big-endian.
+    """
+    if upload.startswith(_BIG_BIG_ENDIAN):
+        raise UnsupportedImageFormatError(f"the TIFF is a BigTIFF in big-endian order; {_SAVE}")
 
 
 def refusal(upload: bytes) -> ImageError:
@@ -134,7 +146,7 @@ def is_white_zero(image: Image.Image) -> bool:
 
 def _tags(upload: bytes) -> dict[int, object]:
     """Return the tags of the first directory, as far as they can be read."""
-    head = upload[:16] if upload[2:3] == b"+" or upload[3:4] == b"+" else upload[:8]
+    head = upload[:16] if upload[2:3] == b"+" else upload[:8]
     stream = io.BytesIO(upload)
     try:
         directory = ImageFileDirectory_v2(head)

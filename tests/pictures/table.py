@@ -163,7 +163,7 @@ def _shortened(variety: str) -> str:
 
 def _together(tried: set[str]) -> str:
     """Return varieties in the order of their names; all those of TIFF under one name."""
-    every = set(tiff_layouts.VARIETIES) - {"predictor"}
+    every = set(tiff_layouts.VARIETIES) - {"predictor", "BigTIFF, big-endian"}
     together = {variety for variety in every if "planes" not in variety}
     for name, meant in ((ANY_LAYOUT, every), (f"{ANY_LAYOUT} but planes", together)):
         if meant <= tried:

@@ -54,6 +54,7 @@ VARIETIES: dict[str, dict[str, Any]] = {
     "deflated, tiled": {"deflated": True, "tiled": True},
     "predictor": {"deflated": True, "predictor": 2},
     "BigTIFF": {"big": True},
+    "BigTIFF, big-endian": {"big": True, "order": ">"},
 }
 
 

@@ -135,7 +135,7 @@ def test_a_refusal_names_planes() -> None:
 
 def test_signed_bytes_are_not_taken_for_unsigned_ones() -> None:
     """Nobody can say which of them is white."""
-    with pytest.raises(UnsupportedImageFormatError, match="grey pixels of 8 bits, signed"):
+    with pytest.raises(UnsupportedImageFormatError, match="grey pixels of 8 bits, signed; save it"):
         _grey(tiff.Tiff(sample_format=tiff.SIGNED), 0, 1)
 
 
