@@ -81,7 +81,7 @@ def decode_what_is_there(
 def _rgb(image: Image.Image, upload: bytes) -> Image.Image:
     if image.mode == "LAB":
         return colour.from_lab(image)
-    if transparency.has_transparency(image):
+    if image.has_transparency_data:
         return transparency.on_background(image, upload)
     if image.mode in depth.DEEP_MODES:
         image = depth.eight_bits(image)

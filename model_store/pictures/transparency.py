@@ -16,11 +16,6 @@ _PNG_DEPTH_BYTE = 24
 _BYTE_BITS, _WIDE_BITS = 8, 16
 
 
-def has_transparency(image: Image.Image) -> bool:
-    """Say whether a loaded picture has pixels that the background shows through."""
-    return image.has_transparency_data or image.mode == "La" or "transparency" in image.info
-
-
 def on_background(image: Image.Image, upload: bytes) -> Image.Image:
     """Return a loaded picture with transparency as RGB on the background, its colours in sRGB."""
     colours, alpha = _parts(image, upload)

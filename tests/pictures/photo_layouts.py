@@ -122,16 +122,18 @@ def _rare_jpegs() -> Iterator[Layout]:
 
 
 def _gifs() -> Iterator[Layout]:
-    for bits, interlaced in product((1, 2, 4, 8), (0, 1)):
+    for bits, interlaced, is_grey in product((1, 2, 4, 8), (0, 1), (False, True)):
         random = np.random.default_rng(bits)
         palette = random.integers(0, 256, (2**bits, 3), np.uint8)
+        if is_grey:
+            palette = np.arange(2**bits, dtype=np.uint8)[:, None].repeat(3, 1)
         stored = random.integers(0, 2**bits, (HEIGHT, WIDTH), np.uint8)
         image = Image.fromarray(stored)
         image.putpalette(palette.reshape(-1).tolist())
         opaque = (stored != 1)[..., None] * 1.0
         options = {"interlace": interlaced, "optimize": False}
         expected = {"depth": str(bits), "tolerance": 0}
-        variety = "interlaced" if interlaced else "plain"
+        variety = ("interlaced" if interlaced else "plain") + (", greys" if is_grey else "")
         upload = encoded(image, "GIF", **options)
         yield layout("GIF", "palette", variety, upload, palette[stored], **expected)
         upload = encoded(image, "GIF", transparency=1, **options)
