@@ -71,3 +71,13 @@ def test_a_brand_alone_makes_no_picture() -> None:
     """It stands behind the name of the box that tells it."""
     with pytest.raises(NotAnImageError):
         read_header(b"\0\0\0\x18xxxx" + _file(version=0, wide=0)[8:])
+
+
+def test_a_box_may_tell_its_size_in_eight_bytes() -> None:
+    """Where four do not suffice, and where a program likes them."""
+    upload = _file(version=0, wide=0)
+    start = upload.index(b"meta") - 4
+    body = upload[start + 8 :]
+    long = struct.pack(">I4sQ", 1, b"meta", len(body) + 16)
+
+    assert read_header(upload[:start] + long + body) == read_header(upload)
