@@ -92,7 +92,11 @@ def side(shape: tf.TensorShape, dtype: tf.DType, *, wanted: int | None, what: st
     if dtype not in (tf.uint8, tf.float32, *HALVES) or channels not in (None, CHANNELS):
         raise ModelFormatError(f"{found}; {EXPECTED}")
     if height != width:
-        raise ModelFormatError(f"{found}; expected square pictures, as the card has one input size")
+        raise ModelFormatError(
+            f"{found}; expected square pictures. Where it was made, have it take the square and "
+            "squeeze that itself: keras.Sequential([keras.Input((SIDE, SIDE, 3)), "
+            f'keras.layers.Resizing({height}, {width}), model]).export("FOLDER")'
+        )
     if height is None and wanted is None:
         raise ImportOptionError(f"{found}; say the height and width in pixels with --input-size")
     if height and wanted and height != wanted:
