@@ -1,36 +1,24 @@
 """A stranger's file is opened in a child that has no network, and bounded memory and time."""
 
+import json
+import platform
+import shutil
 import subprocess
 import sys
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from model_store import importers
 from model_store.errors import ImportOptionError, ModelFormatError
-from model_store.importers import ImportOptions, confined, confinement
-from model_store.importers.confinement import Limits
+from model_store.importers import ImportOptions, child, confined, landlock, whereabouts
+from model_store.importers.confinement import MACHINES, Limits
 from tests import tiny_onnx
 
 ROOT = Path(__file__).parents[2]
-TRIES = """
-import socket, subprocess, sys
-from model_store.importers import confinement
-from model_store.importers.confinement import Limits
-
-def outcome(what):
-    try:
-        what()
-    except (OSError, MemoryError) as exc:
-        return type(exc).__name__
-    return "done"
-
-assert confinement.put_on(Limits(memory_bytes=2**29, file_bytes=2**20))
-print(outcome(socket.socket))
-print(outcome(lambda: subprocess.run(["true"])))
-print(outcome(lambda: bytearray(2**30)))
-print(outcome(lambda: open(sys.argv[1], "wb").write(bytes(2**21))))
-"""
 
 
 @pytest.fixture
@@ -39,22 +27,6 @@ def options(tmp_path: Path) -> ImportOptions:
     (tmp_path / "given.txt").write_text("red\ngreen\nblue\n")
     full = (255.0, 255.0, 255.0)
     return ImportOptions("x", str(tmp_path / "given.txt"), mean=(0.0, 0.0, 0.0), scale=full)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
-def test_sockets_programs_memory_and_large_files_are_refused(tmp_path: Path) -> None:
-    """Each limit by what it stops."""
-    command = [sys.executable, "-c", TRIES]
-    result = subprocess.run(
-        [*command, str(tmp_path / "large")], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-    assert result.stdout.split() == [
-        "PermissionError",
-        "PermissionError",
-        "MemoryError",
-        "OSError",
-    ], result.stderr
 
 
 def test_a_child_reports_drafts_and_refuses_like_its_parent_would(
@@ -100,9 +72,110 @@ def test_a_child_that_takes_too_long_is_ended(
     assert sentence in str(caught.value)
 
 
-def test_a_child_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it needs of the environment is named."""
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("PETIOLE_API_KEYS", "secret")
+@pytest.mark.skipif(landlock.version() < landlock.OLDEST, reason="this kernel has no Landlock")
+@pytest.mark.parametrize("name", ["saved_model", "ir.xml"])
+def test_links_that_lead_out_of_the_folder_are_not_followed(
+    name: str, sources: ModuleType, options: ImportOptions, tmp_path: Path
+) -> None:
+    """The cache of a hub is made of them; the refusal says how to copy what they lead to."""
+    import openvino
 
-    assert "secret" not in confinement.bare_environment().values()
+    made, linked = tmp_path / "made", tmp_path / "linked"
+    sources.saved_model(made)
+    network = openvino.Core().read_model(tiny_onnx.write(tmp_path / "m.onnx"))
+    openvino.save_model(network, made / "ir.xml")
+    linked.mkdir()
+    for entry in made.iterdir():
+        (linked / entry.name).symlink_to(entry)
+    (linked / "ir.xml").unlink()
+    shutil.copy(made / "ir.xml", linked)
+
+    source = str(linked / name if name == "ir.xml" else linked)
+    with pytest.raises(ModelFormatError, match=r"ermission.*; an import reads .* \(cp -rL follows"):
+        importers.import_model(source, options, tmp_path / "out", report=lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["link.onnx", "sub/m.onnx"])
+def test_a_link_to_a_model_and_labels_elsewhere_are_read(
+    name: str, options: ImportOptions, tmp_path: Path
+) -> None:
+    """What the user names is what the user means."""
+    (tmp_path / "sub").mkdir()
+    tiny_onnx.write(tmp_path / "sub" / "m.onnx")
+    (tmp_path / "link.onnx").symlink_to(tmp_path / "sub" / "m.onnx")
+    source = str(tmp_path / name)
+    card = importers.import_model(source, options, tmp_path / "out", report=lambda _: None)
+
+    assert card.labels == ("red", "green", "blue")
+
+
+def test_an_import_writes_nowhere_else(
+    options: ImportOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the home nor in the folder for temporary files anything is left."""
+    for name in ("home", "temporary", "model"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    source = str(tiny_onnx.write(tmp_path / "model" / "m.onnx"))
+    importers.import_model(source, options, tmp_path / "out", report=lambda _: None)
+
+    assert list((tmp_path / "home").iterdir()) + list((tmp_path / "temporary").iterdir()) == []
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["m.onnx"]
+
+
+@pytest.mark.skipif(platform.machine() not in MACHINES, reason="no filter for this machine")
+def test_a_system_that_cannot_confine_says_so_once(options: ImportOptions, tmp_path: Path) -> None:
+    """A filter refuses the calls that would set Landlock's rules and the next filter."""
+    machine = MACHINES[platform.machine()]
+    program = f"""
+from model_store.importers import child, confinement
+refused = (444, {machine.seccomp})
+confinement.refuse_calls(confinement.Machine({machine.audit}, {machine.seccomp}, refused))
+child.main()
+"""
+    source = str(tiny_onnx.write(tmp_path / "m.onnx"))
+    places = whereabouts.of_import(source, options, write=(tmp_path / "out",))
+    request = {
+        "source": source,
+        "options": asdict(options),
+        "directory": str(tmp_path / "out"),
+        "limits": asdict(Limits()),
+        "places": asdict(places),
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    said = [json.loads(line).get("report") for line in result.stdout.splitlines()]
+    assert [said.count(child.NO_LANDLOCK), said.count(child.NO_SECCOMP)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("source", "read", "fetched"),
+    [
+        ("hub:{}/module", ["{}/module"], False),
+        ("{}/module/m.onnx", ["{}/module"], False),
+        ("https://example.org/module/1", [], True),
+        ("hub:https://example.org/module/1", [], True),
+    ],
+)
+def test_only_what_is_fetched_may_change_the_cache(
+    source: str, read: list[str], fetched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one module could change what is published from another."""
+    (tmp_path / "module").mkdir()
+    (tmp_path / "module" / "m.onnx").touch()
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    options = ImportOptions("x", str(tmp_path / "l.txt"))
+    places = whereabouts.of_import(source.format(tmp_path), options, write=(tmp_path / "out",))
+
+    assert set(places.read) == {str(tmp_path / "l.txt"), *(name.format(tmp_path) for name in read)}
+    cache = [str(tmp_path / "cache")] if fetched else []
+    assert list(places.write) == [str(tmp_path / "out"), *cache]
