@@ -70,7 +70,7 @@ def freeze(call: Callable[[tf.Tensor], tf.Tensor], *, input_size: int, dtype: tf
         raise ModelFormatError(
             f"the network does not take pictures {batch.shape} of {dtype.name}: {_short(exc)}"
         ) from exc
-    operations.refuse(function.graph)
+    operations.refuse(function.graph.as_graph_def())
     return function
 
 

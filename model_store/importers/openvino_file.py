@@ -118,12 +118,14 @@ def _picture(network: Any, options: ImportOptions) -> tuple[str, int]:
     height, width = (shape[layout.index(letter)] for letter in "HW")
     side = _side(height, width, options.input_size, found)
     sizes = {"N": -1, "C": shape[layout.index("C")], "H": side, "W": side}
+    taken = [sizes[letter] for letter in layout]
     try:
-        network.reshape({port: [sizes[letter] for letter in layout]})
+        network.reshape({port: taken})
     except RuntimeError as exc:
+        wanted = ", ".join("N" if length == -1 else str(length) for length in taken)
         raise ModelFormatError(
-            f"{found} and cannot take any number of pictures; export it with a batch of any size, "
-            'as in torch.onnx.export(…, dynamic_axes={"input": {0: "N"}})'
+            f"{found} and does not take pictures [{wanted}]; if its batch is fixed, export it with "
+            'one of any size, as in torch.onnx.export(…, dynamic_axes={"input": {0: "N"}})'
         ) from exc
     return layout, side
 

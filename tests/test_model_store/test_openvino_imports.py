@@ -112,6 +112,24 @@ def test_a_grey_network_of_uint8_gets_whole_numbers(tmp_path: Path) -> None:
     assert _answers(tmp_path, card)[:, 1] == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_network_that_does_not_take_such_pictures_is_refused(tmp_path: Path) -> None:
+    """A window of 16 pixels, which pictures of 8 do not fill; and a size that is another one."""
+    import openvino
+    from openvino import opset13
+
+    pictures = opset13.parameter([-1, 3, -1, -1], np.float32, name="pictures")
+    pooled = opset13.avg_pool(pictures, [1, 1], [0, 0], [0, 0], [16, 16], True)
+    means = opset13.reduce_mean(pooled, np.array([2, 3]), False)
+    openvino.save_model(openvino.Model([means], [pictures]), tmp_path / "ir.xml")
+
+    with pytest.raises(
+        ModelFormatError, match=r"and does not take pictures \[N, 3, 8, 8\]; if its"
+    ):
+        _imported(tmp_path / "ir.xml", tmp_path, input_size=8)
+    with pytest.raises(ImportOptionError, match="--input-size 16 does not fit, leave it out"):
+        _imported(tiny_onnx.write(tmp_path / "m.onnx"), tmp_path, input_size=16)
+
+
 def test_openvino_ir_is_imported(tmp_path: Path) -> None:
     """Its two files lie side by side."""
     import openvino
