@@ -19,8 +19,8 @@ _SUMS = {"MatMul", "BiasAdd", "Add", "AddV2", "Gemm"}
 _IF_SIGMOID = {"Sigmoid": ": a sigmoid judges each label by itself, several at once"}
 _ONE_OF_SEVERAL = (
     "Where it was made, publish each label as a model of its own, yes or no: "
-    "keras.Model(model.input, model.output[:, :1]) for the first; or, where labels exclude each "
-    "other, train it with a softmax"
+    "keras.Model(model.input, model.output[:, :1]) for the first, in PyTorch a module that returns "
+    "model(pictures)[:, :1]; or, where labels exclude each other, train it with a softmax"
 )
 
 Rows = NDArray[np.float32]

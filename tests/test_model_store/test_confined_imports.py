@@ -1,12 +1,13 @@
 """A stranger's file is opened in a child that has no network, and bounded memory and time."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -122,6 +123,74 @@ def test_an_import_writes_nowhere_else(
 
     assert list((tmp_path / "home").iterdir()) + list((tmp_path / "temporary").iterdir()) == []
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["m.onnx"]
+
+
+def test_a_file_that_needs_too_much_memory_is_refused(
+    options: ImportOptions, tmp_path: Path
+) -> None:
+    """Labels of 4 GiB, which take no place on the disk."""
+    source = str(tiny_onnx.write(tmp_path / "m.onnx"))
+    (tmp_path / "given.txt").touch()
+    os.truncate(tmp_path / "given.txt", 2**32)
+
+    with pytest.raises(ModelFormatError, match="it needs more memory than an import may use"):
+        confined.draft(
+            source,
+            options,
+            tmp_path / "out",
+            report=lambda _: None,
+            limits=Limits(memory_bytes=2**31),
+        )
+
+
+CUSTOMS = """
+import json, os, sys
+from pathlib import Path
+place = Path(__file__).parent
+flags = {"safe_path": sys.flags.safe_path}
+(place / "found.json").write_text(json.dumps(dict(os.environ) | flags))
+
+def told(event, values):
+    if event == "open" and str(values[0]).endswith("given.txt"):
+        os.write(1, b"what a library prints\\n")
+
+sys.addaudithook(told)
+"""
+
+
+def test_a_child_starts_bare_and_what_libraries_print_is_no_answer(
+    options: ImportOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No secrets, no home, no modules from where one stands. Python itself tells, as it starts."""
+    (tmp_path / "customs").mkdir()
+    (tmp_path / "customs" / "sitecustomize.py").write_text(CUSTOMS)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'customs'}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    source = str(tiny_onnx.write(tmp_path / "m.onnx"))
+    card = importers.import_model(source, options, tmp_path / "out", report=lambda _: None)
+
+    found = json.loads((tmp_path / "customs" / "found.json").read_text())
+    assert card.labels == ("red", "green", "blue")
+    assert "secret" not in found.values()
+    assert found["HOME"] == found["TMPDIR"] != os.environ.get("HOME")
+    assert found["safe_path"] is True
+
+
+def test_a_child_that_dies_before_it_listens_is_told_by_its_end(
+    options: ImportOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request is longer than what a pipe holds, so that writing it fails."""
+    (tmp_path / "sitecustomize.py").write_text("import os; os._exit(3)")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    source = str(tiny_onnx.write(tmp_path / "m.onnx"))
+
+    with pytest.raises(ModelFormatError, match=r"ended its process \(exit code 3\)"):
+        importers.import_model(
+            source,
+            replace(options, licence="free" * 2**16),
+            tmp_path / "out",
+            report=lambda _: None,
+        )
 
 
 @pytest.mark.skipif(platform.machine() not in MACHINES, reason="no filter for this machine")
