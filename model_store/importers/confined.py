@@ -59,17 +59,29 @@ def _answered(
     timer.start()
     try:
         with child:
-            _hand_over(child, request)
-            return _card(_heard(child.stdout or (), report), request["options"])
-    except (ValueError, KeyError, TypeError) as exc:
+            return _conversed(child, request, report)
+    except (EOFError, ValueError, KeyError, TypeError) as exc:
         end = f"took more than {deadline_seconds:g} seconds and was ended"
         raise ModelFormatError(
             f"reading {request['source']} {end if late.is_set() else _end(child.returncode)}; "
             "what makes a reader fail like this is damaged, far too large, or made to do harm"
         ) from exc
     finally:
-        child.kill()
         timer.cancel()
+
+
+def _conversed(
+    child: "subprocess.Popen[str]", request: dict[str, Any], report: Report
+) -> ModelCard:
+    try:
+        _hand_over(child, request)
+        return _card(_heard(child.stdout or (), report), request["options"])
+    except EOFError:
+        # It ends by itself, and how it does says why.
+        child.wait()
+        raise
+    finally:
+        child.kill()
 
 
 def _started(scratch: str) -> "subprocess.Popen[str]":
@@ -107,7 +119,8 @@ def _heard(lines: Iterable[str], report: Report) -> dict[str, Any]:
     """Return the card that a child drafted; raise what it refused.
 
     Raises:
-        ValueError: it ended in the middle of an answer, or without one.
+        EOFError: it ended without an answer.
+        ValueError: what it said is no answer; KeyError, TypeError: likewise.
     """
     for line in lines:
         document = json.loads(line)
@@ -117,7 +130,7 @@ def _heard(lines: Iterable[str], report: Report) -> dict[str, Any]:
             raise _error(str(document["error"]))(str(document["message"]))
         else:
             return dict(document["card"])
-    raise ValueError("the child ended without an answer")
+    raise EOFError("the child ended without an answer")
 
 
 def _error(name: str) -> type[ModelStoreError]:

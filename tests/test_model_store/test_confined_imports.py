@@ -96,16 +96,16 @@ def test_links_that_lead_out_of_the_folder_are_not_followed(
         importers.import_model(source, options, tmp_path / "out", report=lambda _: None)
 
 
-@pytest.mark.parametrize("name", ["link.onnx", "sub/m.onnx"])
 def test_a_link_to_a_model_and_labels_elsewhere_are_read(
-    name: str, options: ImportOptions, tmp_path: Path
+    options: ImportOptions, tmp_path: Path
 ) -> None:
     """What the user names is what the user means."""
-    (tmp_path / "sub").mkdir()
-    tiny_onnx.write(tmp_path / "sub" / "m.onnx")
-    (tmp_path / "link.onnx").symlink_to(tmp_path / "sub" / "m.onnx")
-    source = str(tmp_path / name)
-    card = importers.import_model(source, options, tmp_path / "out", report=lambda _: None)
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    tiny_onnx.write(tmp_path / "there" / "m.onnx")
+    link = tmp_path / "here" / "link.onnx"
+    link.symlink_to(tmp_path / "there" / "m.onnx")
+    card = importers.import_model(str(link), options, tmp_path / "out", report=lambda _: None)
 
     assert card.labels == ("red", "green", "blue")
 
@@ -190,6 +190,37 @@ def test_a_child_that_dies_before_it_listens_is_told_by_its_end(
             replace(options, licence="free" * 2**16),
             tmp_path / "out",
             report=lambda _: None,
+        )
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("no JSON", r"ended its process \(signal 9\)"),
+        ("[]", r"ended its process \(signal 9\)"),
+        ('{"card": {"labels": 3}}', r"ended its process \(signal 9\)"),
+        ('{"error": "__doc__", "message": "harm"}', "^harm$"),
+    ],
+)
+def test_a_child_that_was_taken_over_is_not_believed_nor_waited_for(
+    said: str,
+    sentence: str,
+    options: ImportOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only documents of a known form count, and only errors of the store are raised."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, time
+os.write(1, {said!r}.encode() + b"\\n")
+time.sleep(600)
+""")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    source = str(tiny_onnx.write(tmp_path / "m.onnx"))
+
+    with pytest.raises(ModelFormatError, match=sentence):
+        confined.draft(
+            source, options, tmp_path / "out", report=lambda _: None, deadline_seconds=30
         )
 
 
