@@ -1,6 +1,7 @@
 """Imports a source in a child process with limits, and believes nothing of it but its answers."""
 
 import json
+import site
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,8 @@ def _started(scratch: str) -> "subprocess.Popen[str]":
     own = {
         "HOME": scratch,
         "TMPDIR": scratch,
+        # Else what is installed for a user alone would be looked for in that home.
+        "PYTHONUSERBASE": site.getuserbase(),
         "TFHUB_CACHE_DIR": str(whereabouts.hub_cache()),
         # Else it warns that it may not make semaphores, which nobody needs here.
         "JOBLIB_MULTIPROCESSING": "0",

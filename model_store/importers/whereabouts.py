@@ -14,7 +14,8 @@ from model_store.importers import HUB_PREFIX, ImportOptions, is_address
 _SYSTEM = ("/usr", "/lib", "/lib32", "/lib64")
 _OF_ETC = (
     "ld.so.cache ld.so.preload localtime timezone passwd group nsswitch.conf host.conf hosts "
-    "resolv.conf gai.conf protocols services mime.types fonts ssl pki ca-certificates"
+    "resolv.conf gai.conf protocols services mime.types fonts ssl pki ca-certificates "
+    "crypto-policies"
 )
 # Not all of /proc: other processes are in it.
 _OF_PROC = "self cpuinfo meminfo stat version filesystems sys"

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import site
 import subprocess
 import sys
 import tempfile
@@ -173,6 +174,7 @@ def test_a_child_starts_bare_and_what_libraries_print_is_no_answer(
     assert card.labels == ("red", "green", "blue")
     assert "secret" not in found.values()
     assert found["HOME"] == found["TMPDIR"] != os.environ.get("HOME")
+    assert found["PYTHONUSERBASE"] == site.getuserbase()
     assert found["safe_path"] is True
 
 
