@@ -138,12 +138,17 @@ def importer_of(source: str) -> str:
     Raises:
         ModelFormatError: none does, or nothing is there; the message lists what is accepted.
     """
-    if source.startswith((HUB_PREFIX, "https://", "http://")):
+    if source.startswith(HUB_PREFIX) or is_address(source):
         return "hub_module"
     path = Path(source)
     if not path.exists():
         raise ModelFormatError(f"there is no {source}; expected {ACCEPTED}")
     return _importer_of_directory(path) if path.is_dir() else _importer_of_file(path)
+
+
+def is_address(source: str) -> bool:
+    """Tell whether a source has to be fetched."""
+    return source.removeprefix(HUB_PREFIX).startswith(("https://", "http://"))
 
 
 def _importer_of_directory(path: Path) -> str:

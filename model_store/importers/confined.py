@@ -1,8 +1,10 @@
 """Imports a source in a child process with limits, and believes nothing of it but its answers."""
 
 import json
+import site
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,7 +15,7 @@ from typing import Any
 from model_store import errors
 from model_store.card import ModelCard, Origin, PreprocessingSpec
 from model_store.errors import ModelFormatError, ModelStoreError
-from model_store.importers import ImportOptions, confinement
+from model_store.importers import ImportOptions, confinement, whereabouts
 from model_store.importers.confinement import Limits
 from model_store.reports import Report
 
@@ -36,37 +38,71 @@ def draft(
         ModelStoreError: what the child refused, as `importers.draft` raises it.
         ModelFormatError: the child ended without an answer, or took too long.
     """
-    request = {
-        "source": source,
-        "options": asdict(options),
-        "directory": str(directory),
-        "limits": asdict(limits or Limits()),
-    }
-    # -P: what lies in the folder one stands in is no module of ours.
-    child = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-P", "-m", CHILD],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=confinement.bare_environment(),
-        text=True,
-    )
-    late = threading.Event()
+    with tempfile.TemporaryDirectory(prefix="petiole-import-") as scratch:
+        places = whereabouts.of_import(source, options, write=(directory, Path(scratch)))
+        for place in places.write:
+            Path(place).mkdir(parents=True, exist_ok=True)
+        request = {
+            "source": source,
+            "options": asdict(options),
+            "directory": str(directory),
+            "limits": asdict(limits or Limits()),
+            "places": asdict(places),
+        }
+        return _answered(request, scratch, report=report, deadline_seconds=deadline_seconds)
+
+
+def _answered(
+    request: dict[str, Any], scratch: str, *, report: Report, deadline_seconds: float
+) -> ModelCard:
+    child, late = _started(scratch), threading.Event()
     timer = threading.Timer(deadline_seconds, _kill, (child, late))
     timer.start()
     try:
         with child:
-            _hand_over(child, request)
-            found = _heard(child.stdout or (), report)
-        return _card(found, options)
-    except (ValueError, KeyError, TypeError) as exc:
+            return _conversed(child, request, report)
+    except (EOFError, ValueError, KeyError, TypeError) as exc:
         end = f"took more than {deadline_seconds:g} seconds and was ended"
         raise ModelFormatError(
-            f"reading {source} {end if late.is_set() else _end(child.returncode)}; "
+            f"reading {request['source']} {end if late.is_set() else _end(child.returncode)}; "
             "what makes a reader fail like this is damaged, far too large, or made to do harm"
         ) from exc
     finally:
-        child.kill()
         timer.cancel()
+
+
+def _conversed(
+    child: "subprocess.Popen[str]", request: dict[str, Any], report: Report
+) -> ModelCard:
+    try:
+        _hand_over(child, request)
+        return _card(_heard(child.stdout or (), report), request["options"])
+    except EOFError:
+        # It ends by itself, and how it does says why.
+        child.wait()
+        raise
+    finally:
+        child.kill()
+
+
+def _started(scratch: str) -> "subprocess.Popen[str]":
+    own = {
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        # Else what is installed for a user alone would be looked for in that home.
+        "PYTHONUSERBASE": site.getuserbase(),
+        "TFHUB_CACHE_DIR": str(whereabouts.hub_cache()),
+        # Else it warns that it may not make semaphores, which nobody needs here.
+        "JOBLIB_MULTIPROCESSING": "0",
+    }
+    # -P: what lies in the folder one stands in is no module of ours.
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-P", "-m", CHILD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=confinement.bare_environment() | own,
+        text=True,
+    )
 
 
 def _kill(child: "subprocess.Popen[str]", late: threading.Event) -> None:
@@ -86,7 +122,8 @@ def _heard(lines: Iterable[str], report: Report) -> dict[str, Any]:
     """Return the card that a child drafted; raise what it refused.
 
     Raises:
-        ValueError: it ended in the middle of an answer, or without one.
+        EOFError: it ended without an answer.
+        ValueError: what it said is no answer; KeyError, TypeError: likewise.
     """
     for line in lines:
         document = json.loads(line)
@@ -96,7 +133,7 @@ def _heard(lines: Iterable[str], report: Report) -> dict[str, Any]:
             raise _error(str(document["error"]))(str(document["message"]))
         else:
             return dict(document["card"])
-    raise ValueError("the child ended without an answer")
+    raise EOFError("the child ended without an answer")
 
 
 def _error(name: str) -> type[ModelStoreError]:
@@ -109,15 +146,15 @@ def _end(code: int) -> str:
     return f"ended its process ({f'signal {-code}' if code < 0 else f'exit code {code}'})"
 
 
-def _card(found: dict[str, Any], options: ImportOptions) -> ModelCard:
+def _card(found: dict[str, Any], options: dict[str, Any]) -> ModelCard:
     spec = found["preprocessing"]
     channels = {name: tuple(spec[name]) for name in ("mean", "scale")}
     return ModelCard(
-        name=options.name,
+        name=options["name"],
         labels=tuple(found["labels"]),
         preprocessing=PreprocessingSpec(**spec | channels),
         variants=(),
-        licence=options.licence,
+        licence=options["licence"],
         origin=Origin(**found["origin"]),
         reference=str(found["reference"]),
     )

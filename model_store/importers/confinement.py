@@ -23,22 +23,39 @@ _NUMBER, _MACHINE = 0, 4
 _SECOND_SET = 0x40000000
 
 
+# New connections and programs, and ways to the memory and the connections of other processes.
+REFUSED = (
+    "socket",
+    "execve",
+    "execveat",
+    "ptrace",
+    "io_uring_setup",
+    "process_vm_readv",
+    "process_vm_writev",
+    "pidfd_getfd",
+)
+
+
 @dataclass(frozen=True)
 class Machine:
-    """Numbers of system calls of one kind of machine, and of the call that sets the filter.
+    """Numbers of one kind of machine.
 
-    Source: `asm/unistd_64.h` and `asm-generic/unistd.h` of Linux.
+    Attributes:
+        audit: Its own, as filters see it.
+        seccomp: Of the call that sets a filter.
+        refused: Of the calls of `REFUSED`, in that order.
+
+    Source: `linux/audit.h`, `asm/unistd_64.h` and `asm-generic/unistd.h` of Linux.
     """
 
     audit: int
     seccomp: int
-    # socket, execve, execveat, ptrace, io_uring_setup, process_vm_writev
     refused: tuple[int, ...]
 
 
-_MACHINES = {
-    "x86_64": Machine(0xC000003E, 317, (41, 59, 322, 101, 425, 311)),
-    "aarch64": Machine(0xC00000B7, 277, (198, 221, 281, 117, 425, 271)),
+MACHINES = {
+    "x86_64": Machine(0xC000003E, 317, (41, 59, 322, 101, 425, 310, 311, 438)),
+    "aarch64": Machine(0xC00000B7, 277, (198, 221, 281, 117, 425, 270, 271, 438)),
 }
 
 
@@ -66,7 +83,7 @@ def put_on(limits: Limits) -> bool:
         (resource.RLIMIT_CORE, 0),
     ):
         _lower(kind, most)
-    return _refuse_calls()
+    return refuse_calls(MACHINES.get(platform.machine()))
 
 
 def _lower(kind: int, most: int) -> None:
@@ -75,8 +92,8 @@ def _lower(kind: int, most: int) -> None:
     resource.setrlimit(kind, (most, most))
 
 
-def _refuse_calls() -> bool:
-    machine = _MACHINES.get(platform.machine())
+def refuse_calls(machine: Machine | None) -> bool:
+    """Refuse a machine's calls to all threads; return whether they are, for None they never are."""
     if machine is None or sys.platform != "linux":
         return False
     program = ctypes.create_string_buffer(_program(machine))

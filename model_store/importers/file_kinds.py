@@ -71,6 +71,8 @@ def kind(path: Path) -> FileKind:
             head = stream.read(HEAD_BYTES)
     except OSError as exc:
         raise ModelFormatError(f"{path} cannot be read: {exc.strerror}") from exc
+    if path.suffix.startswith(".data-") or path.name == "checkpoint":
+        return _CHECKPOINT
     return _by_bytes(head) or _BY_ENDING.get(path.suffix.lower(), FileKind())
 
 
@@ -82,4 +84,7 @@ def _by_bytes(head: bytes) -> FileKind | None:
         return _PICKLE
     if head.startswith(ZIP) and (b"metadata.json" in head or b"config.json" in head):
         return KERAS
+    # Eight bytes of length, then JSON.
+    if head[6:10] == b'\0\0{"':
+        return _WEIGHTS
     return _TFLITE if head[4:8] == b"TFL3" else None

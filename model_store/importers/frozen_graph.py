@@ -14,7 +14,7 @@ from model_store import verification
 from model_store.card import Origin
 from model_store.errors import ModelFormatError
 from model_store.importers import ImportOptions, operations
-from model_store.importers.networks import Network, fed, freeze, side
+from model_store.importers.networks import Network, fed, freeze, of_colours, side
 
 INPUT_LAYER = "Placeholder"
 OUTPUT_LAYER = "final_result"
@@ -44,7 +44,8 @@ def read(source: str, options: ImportOptions) -> Network:
             graph, name="", input_map={taken: pixels}, return_elements=[given]
         )[0]
 
-    function = freeze(_wrapped(call, size, dtype), input_size=size, dtype=dtype)
+    colours = of_colours(call, shape, dtype, options.channel_order)
+    function = freeze(_wrapped(colours, size, dtype), input_size=size, dtype=dtype)
     where = Origin("file", "frozen graph", file=path.name, sha256=verification.file_digest(path))
     return Network(function, fed(dtype), size, where, path.parent, mean=MEAN, scale=SCALE)
 

@@ -14,7 +14,15 @@ from model_store.card import Origin
 from model_store.errors import ImportOptionError, ModelFormatError
 from model_store.importers import ImportOptions
 from model_store.importers.keras_archives import EXPORT, KERAS_3, KerasArchive, inspect
-from model_store.importers.networks import Network, fed, freeze, refuse_fixed_batch, side, text
+from model_store.importers.networks import (
+    Network,
+    fed,
+    freeze,
+    of_colours,
+    refuse_fixed_batch,
+    side,
+    text,
+)
 
 _AUGMENTING = ("Random", "AugMix", "CutMix", "MixUp", "RandAugment", "AutoAugment")
 
@@ -76,7 +84,8 @@ def network(
     def call(pixels: tf.Tensor) -> tf.Tensor:
         return tf.nest.flatten(model(pixels, training=False))[given]
 
-    function = freeze(call, input_size=size, dtype=dtype)
+    colours = of_colours(call, shape, dtype, options.channel_order)
+    function = freeze(colours, input_size=size, dtype=dtype)
     return Network(function, fed(dtype), size, where, beside, notes=tuple(_notes(model)))
 
 

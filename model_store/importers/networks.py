@@ -7,14 +7,16 @@ from typing import Any
 
 import tensorflow as tf
 
-from model_store.card import Channels, Origin
+from model_store.card import ChannelOrder, Channels, Origin
 from model_store.errors import ImportOptionError, ModelFormatError
 from model_store.importers import augmentation, operations
 
-CHANNELS = 3
+CHANNELS, GREY = 3, 1
+# Shares of red, green and blue in a grey, as Pillow has them too. Source: ITU-R BT.601.
+LUMA = (0.299, 0.587, 0.114)
 # What mixed precision takes; pixels are float32 and are cast to it.
 HALVES = (tf.float16, tf.bfloat16)
-EXPECTED = "expected one batch of pictures, uint8 or float32 [N, height, width, 3]"
+EXPECTED = "expected one batch of pictures, uint8 or float32 [N, height, width, 3], or 1 for grey"
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,26 @@ def freeze(call: Callable[[tf.Tensor], tf.Tensor], *, input_size: int, dtype: tf
         raise ModelFormatError(
             f"the network does not take pictures {batch.shape} of {dtype.name}: {_short(exc)}"
         ) from exc
-    operations.refuse(function.graph)
+    operations.refuse(function.graph.as_graph_def())
     return function
+
+
+def of_colours(
+    call: Callable[[tf.Tensor], tf.Tensor],
+    shape: tf.TensorShape,
+    dtype: tf.DType,
+    order: ChannelOrder,
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return a network of colour pictures; one whose input has one channel gets their luma."""
+    if shape.rank is None or shape[-1] != GREY:
+        return call
+    shares = LUMA if order == "RGB" else LUMA[::-1]
+
+    def called(pixels: tf.Tensor) -> tf.Tensor:
+        luma = tf.reduce_sum(tf.cast(pixels, tf.float32) * shares, axis=-1, keepdims=True)
+        return call(tf.cast(tf.round(luma) if dtype == tf.uint8 else luma, dtype))
+
+    return called
 
 
 def side(shape: tf.TensorShape, dtype: tf.DType, *, wanted: int | None, what: str) -> int:
@@ -84,15 +104,19 @@ def side(shape: tf.TensorShape, dtype: tf.DType, *, wanted: int | None, what: st
         what: Names the input in messages.
 
     Raises:
-        ModelFormatError: the input is no batch of square RGB pictures, channels last.
+        ModelFormatError: the input is no batch of square pictures, RGB or grey, channels last.
         ImportOptionError: the size is missing, or another one than the shape has.
     """
     found = f"{what} is {dtype.name} {text(shape)}"
     height, width, channels = _picture(shape, found)
-    if dtype not in (tf.uint8, tf.float32, *HALVES) or channels not in (None, CHANNELS):
+    if dtype not in (tf.uint8, tf.float32, *HALVES) or channels not in (None, CHANNELS, GREY):
         raise ModelFormatError(f"{found}; {EXPECTED}")
     if height != width:
-        raise ModelFormatError(f"{found}; expected square pictures, as the card has one input size")
+        raise ModelFormatError(
+            f"{found}; expected square pictures. Where it was made, have it take the square and "
+            "squeeze that itself: keras.Sequential([keras.Input((SIDE, SIDE, 3)), "
+            f'keras.layers.Resizing({height}, {width}), model]).export("FOLDER")'
+        )
     if height is None and wanted is None:
         raise ImportOptionError(f"{found}; say the height and width in pixels with --input-size")
     if height and wanted and height != wanted:

@@ -3,7 +3,6 @@
 No SavedModel is made of them: OpenVINO is the reference that int8 is measured against.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from model_store import runtimes, verification
 from model_store.card import ModelCard, Origin, PreprocessingSpec
 from model_store.errors import ImportOptionError, ModelFormatError
-from model_store.importers import ImportOptions, labels, probing
+from model_store.importers import ImportOptions, labels, openvino_reasons, probing
 from model_store.importers.probing import Rows
 from model_store.reports import Report
 from model_store.runtimes import openvino as runtime
@@ -22,11 +21,11 @@ from model_store.runtimes import openvino as runtime
 # After the runtime, which keeps OpenVINO from reporting to its maker.
 import openvino
 from openvino import opset13
-from openvino.preprocess import PrePostProcessor
+from openvino.preprocess import ColorFormat, PrePostProcessor
 
 REFERENCE = "openvino"
 RANK = 4
-CHANNELS = 3
+COLOURS, GREY = 3, 1
 _TYPES = ("u8", "f16", "bf16", "f32")
 
 
@@ -78,20 +77,9 @@ def read(path: Path) -> Any:
     try:
         return openvino.Core().read_model(path)
     except RuntimeError as exc:
-        raise ModelFormatError(f"OpenVINO cannot read {path}: {_reason(str(exc))}") from exc
-
-
-def _reason(message: str) -> str:
-    custom = re.search(r"(?:operations?:|operation) +'?([\w.,: ]+)", message)
-    if "not supported" in message.lower() or "conversion rule" in message:
-        return (
-            f"it needs operations that OpenVINO does not have ({custom[1].strip()}); where it was "
-            "made, export it with standard operations"
-            if custom
-            else message
-        )
-    lines = [line for line in message.splitlines() if line and "Exception from" not in line]
-    return lines[0] if lines else "it is damaged"
+        raise ModelFormatError(
+            f"OpenVINO cannot read {path}: {openvino_reasons.reason(str(exc))}"
+        ) from exc
 
 
 def _one_in_one_out(network: Any, options: ImportOptions) -> Any:
@@ -125,33 +113,39 @@ def _picture(network: Any, options: ImportOptions) -> tuple[str, int]:
     if not layout or kind not in _TYPES:
         raise ModelFormatError(
             f"{found}; expected one batch of pictures, [N, 3, height, width] or "
-            "[N, height, width, 3], uint8 or floats"
+            "[N, height, width, 3], uint8 or floats, or 1 instead of 3 for grey"
         )
     height, width = (shape[layout.index(letter)] for letter in "HW")
     side = _side(height, width, options.input_size, found)
-    sizes = {"N": -1, "C": CHANNELS, "H": side, "W": side}
+    sizes = {"N": -1, "C": shape[layout.index("C")], "H": side, "W": side}
+    taken = [sizes[letter] for letter in layout]
     try:
-        network.reshape({port: [sizes[letter] for letter in layout]})
+        network.reshape({port: taken})
     except RuntimeError as exc:
+        wanted = ", ".join("N" if length == -1 else str(length) for length in taken)
         raise ModelFormatError(
-            f"{found} and cannot take any number of pictures; export it with a batch of any size, "
-            'as in torch.onnx.export(…, dynamic_axes={"input": {0: "N"}})'
+            f"{found} and does not take pictures [{wanted}]; if its batch is fixed, export it with "
+            'one of any size, as in torch.onnx.export(…, dynamic_axes={"input": {0: "N"}})'
         ) from exc
     return layout, side
 
 
 def _layout(shape: Any) -> str:
-    for layout in ("NCHW", "NHWC"):
-        channels = shape[layout.index("C")]
-        if channels.is_static and channels.get_length() == CHANNELS:
-            return layout
+    for channels in (COLOURS, GREY):
+        for layout in ("NCHW", "NHWC"):
+            if shape[layout.index("C")] == channels:
+                return layout
     return ""
 
 
 def _side(height: Any, width: Any, wanted: int | None, found: str) -> int:
     known = [side.get_length() for side in (height, width) if side.is_static]
     if len(set(known)) > 1:
-        raise ModelFormatError(f"{found}; expected square pictures, as the card has one input size")
+        raise ModelFormatError(
+            f"{found}; expected square pictures. Where it was made, have it take the square and "
+            f"squeeze that itself: torch.nn.Sequential(torch.nn.Upsample(({known[0]}, {known[1]}), "
+            'mode="bilinear"), model), and export that with square pictures'
+        )
     if not known and wanted is None:
         raise ImportOptionError(f"{found}; say the height and width in pixels with --input-size")
     if known and wanted and known[0] != wanted:
@@ -175,17 +169,28 @@ def _preprocessing(network: Any, options: ImportOptions, size: int) -> Preproces
 
 
 def _prepared(network: Any, spec: PreprocessingSpec, layout: str) -> Any:
-    """Return a network that takes uint8 [N, H, W, 3] and normalises them itself."""
+    """Return a network that takes uint8 [N, H, W, 3], and normalises them and makes them grey."""
     own = network.inputs[0].element_type
+    grey = network.inputs[0].partial_shape[layout.index("C")] == GREY
     builder = PrePostProcessor(network)
     taken = builder.input(0)
     taken.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     taken.model().set_layout(openvino.Layout(layout))
-    if own != openvino.Type.u8:
+    if own != openvino.Type.u8 or grey:
         steps = taken.preprocess().convert_element_type(openvino.Type.f32)
-        steps.mean(list(spec.mean)).scale(list(spec.scale)).convert_element_type(own)
+        steps.mean(list(spec.mean)).scale(list(spec.scale))
+    if grey:
+        taken.tensor().set_color_format(getattr(ColorFormat, spec.channel_order))
+        steps.convert_color(ColorFormat.GRAY)
+    if own == openvino.Type.u8 and grey:
+        steps.custom(_rounded)
+    taken.preprocess().convert_element_type(own)
     builder.output(0).tensor().set_element_type(openvino.Type.f32)
     return builder.build()
+
+
+def _rounded(numbers: Any) -> Any:
+    return opset13.round(numbers, "half_to_even").output(0)
 
 
 def _predict(network: Any) -> Any:

@@ -12,19 +12,21 @@ from model_store.errors import ModelFormatError
 
 SHOWN = 4
 # Source: the registered operations of TensorFlow 2.21 that open files or addresses, send between
-# processes, print to a place that the graph names, or call back into Python.
+# processes, print to a place that the graph names, end the process, or call back into Python.
 _REACHING_OUT = re.compile(
     r"ReadFile|WriteFile|MatchingFiles|.*Reader(V2)?|Reader.*|.*Dataset.*|Save.*|Restore.*"
     r"|MergeV2Checkpoints|LoadAndRemap.*|InitializeTableFromTextFile.*|Print(V2)?|.*Summary.*"
-    r"|Debug.*|_?(Host)?(Send|Recv)|.*Collective.*|RemoteCall|.*Rpc.*|Gcs.*|.*Proto(V2)?"
-    r"|.*PyFunc.*|.*TensorArrayFromFile.*|Tpu.*|TPU.*|.*XlaHostCompute.*|DeleteFile|CopyToMesh.*"
+    r"|Debug.*|_?(Host|Xla)?(Send|Recv)|.*Collective.*|RemoteCall|.*Rpc.*|.*Proto(V2)?|.*PyFunc.*"
+    r"|Tpu.*|TPU.*|.*XlaHostCompute.*|CopyToMesh.*|RecordInput|DumpTensor|Skipgram|ImmutableConst"
+    r"|CalibrationStatisticsSaver|FixedUnigramCandidateSampler|GenerateVocabRemapping"
+    r"|DistributedSave|DTensorRestore.*|FileSystem.*|_?Nccl.*|XlaCustomCall.*|Abort"
 )
 _MEND = "where it was made, export the network alone, from decoded pixels to numbers"
 
 
-def refuse(graph: Any) -> None:
-    """Raise `ModelFormatError` for a graph with operations that reach out of it."""
-    names = {name for name in _names(graph.as_graph_def()) if _REACHING_OUT.fullmatch(name)}
+def refuse(definition: Any) -> None:
+    """Raise `ModelFormatError` for a `GraphDef` with operations that reach out of it."""
+    names = {name for name in _names(definition) if _REACHING_OUT.fullmatch(name)}
     if names:
         shown = ", ".join(sorted(names)[:SHOWN])
         raise ModelFormatError(

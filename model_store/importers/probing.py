@@ -16,6 +16,13 @@ BATCH_TOLERANCE = 1e-3
 # The last operations of a dense layer without an activation, in TensorFlow, ONNX and OpenVINO.
 _SUMS = {"MatMul", "BiasAdd", "Add", "AddV2", "Gemm"}
 
+_IF_SIGMOID = {"Sigmoid": ": a sigmoid judges each label by itself, several at once"}
+_ONE_OF_SEVERAL = (
+    "Where it was made, publish each label as a model of its own, yes or no: "
+    "keras.Model(model.input, model.output[:, :1]) for the first, in PyTorch a module that returns "
+    "model(pictures)[:, :1]; or, where labels exclude each other, train it with a softmax"
+)
+
 Rows = NDArray[np.float32]
 Predict = Callable[[NDArray[np.uint8]], Rows]
 
@@ -80,9 +87,9 @@ def are_logits(rows: Rows, last_operation: str) -> bool:
         return False
     if in_range:
         raise ModelFormatError(
-            f"the network's numbers lie between 0 and 1 and sum to {sums.min():.3f} to "
-            f"{sums.max():.3f}; expected probabilities that sum to 1, or logits (several labels "
-            "at once, as a sigmoid gives, cannot be served)"
+            f"the network's {rows.shape[1]} numbers for a picture lie between 0 and 1 and sum to "
+            f"{sums.min():.3f} to {sums.max():.3f}{_IF_SIGMOID.get(last_operation, '')}; expected "
+            f"probabilities that sum to 1, or logits. {_ONE_OF_SEVERAL}"
         )
     return True
 

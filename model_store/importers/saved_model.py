@@ -10,7 +10,14 @@ from model_store import graphs, verification
 from model_store.card import Channels, Origin
 from model_store.errors import ModelFormatError
 from model_store.importers import ImportOptions, augmentation, operations
-from model_store.importers.networks import Network, fed, freeze, refuse_fixed_batch, side
+from model_store.importers.networks import (
+    Network,
+    fed,
+    freeze,
+    of_colours,
+    refuse_fixed_batch,
+    side,
+)
 
 ROWS_RANK = 2
 
@@ -65,6 +72,7 @@ def network(
     refuse_fixed_batch(spec.shape, what=what)
 
     call = _call(signature, taken, given)
+    call = of_colours(call, spec.shape, spec.dtype, options.channel_order)
     function = freeze(call, input_size=size, dtype=spec.dtype)
     found = augmentation.found(signature.graph)
     return Network(

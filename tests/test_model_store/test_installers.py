@@ -20,6 +20,14 @@ def test_an_unknown_name_is_answered_with_the_known_ones(store: ModelStore) -> N
         installers.install(store, "torch:ResNet50", report=print)
 
 
+def test_weights_of_the_users_own_are_for_keras_alone(store: ModelStore, tmp_path: Path) -> None:
+    """The weights of `imagenet` are a package."""
+    given = installers.Given(weights=tmp_path / "mine.h5")
+
+    with pytest.raises(UnknownInstallerError, match="--weights is for keras:NAME; leave it out"):
+        installers.install(store, "imagenet", given=given, report=lambda _: None)
+
+
 def test_an_installed_model_is_not_installed_again(imagenet_store: ModelStore) -> None:
     """The second time says so and publishes nothing."""
     before, steps = imagenet_store.versions("imagenet"), []

@@ -69,18 +69,23 @@ def test_without_internet_the_missing_file_is_named(
     assert store.names() == ()
 
 
-def test_weights_of_another_network_are_refused(store: ModelStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("other.h5", r"other\.h5 has no weights for MobileNet"),
+        ("none.h5", "there is no file .*none"),
+    ],
+)
+def test_weights_of_another_network_or_none_are_refused(
+    name: str, sentence: str, store: ModelStore, tmp_path: Path
+) -> None:
     """The sentence names the file."""
     pytest.importorskip("keras")
     (tmp_path / "other.h5").write_bytes(b"no weights")
+    given = installers.Given(weights=tmp_path / name)
 
-    with pytest.raises(ModelFormatError, match=r"other\.h5 has no weights for MobileNet"):
-        installers.install(
-            store,
-            "keras:MobileNet",
-            given=installers.Given(weights=tmp_path / "other.h5"),
-            report=lambda _: None,
-        )
+    with pytest.raises(ModelFormatError, match=sentence):
+        installers.install(store, "keras:MobileNet", given=given, report=lambda _: None)
 
 
 def test_an_unknown_application_is_answered_with_the_known_ones(store: ModelStore) -> None:

@@ -59,6 +59,77 @@ def test_one_number_becomes_two_labels(last: str, tmp_path: Path) -> None:
     assert card.labels == ("dark", "bright")
 
 
+def test_weights_in_a_file_beside_an_onnx_file_are_read(tmp_path: Path) -> None:
+    """PyTorch writes them so, and must where a network is larger than 2 GiB."""
+    source = tiny_onnx.write(tmp_path / "m.onnx", weights_at="m.onnx.data")
+    (tmp_path / "m.onnx.data").write_bytes(tiny_onnx.WEIGHTS)
+
+    assert _answers(tmp_path, _imported(source, tmp_path)) == pytest.approx(EXPECTED, abs=1e-5)
+
+
+def test_weights_behind_a_link_that_leads_out_are_not_read(tmp_path: Path) -> None:
+    """As the cache of a hub keeps them; a stranger's link may lead anywhere."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "blob").write_bytes(tiny_onnx.WEIGHTS)
+    (folder / "m.onnx.data").symlink_to(tmp_path / "blob")
+
+    with pytest.raises(ModelFormatError, match=r"cp -L where it is a link"):
+        _imported(tiny_onnx.write(folder / "m.onnx", weights_at="m.onnx.data"), tmp_path)
+
+
+# The sigmoid of 6 times the luma of red, green and blue, by hand: 0.299, 0.587 and 0.114
+# (ITU-R BT.601, as Pillow's mode L has it).
+GREYS = [0.857417, 0.971307, 0.664631]
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+@pytest.mark.parametrize("shape", [("N", 1, 8, 8), ("N", 8, 8, 1)])
+def test_a_network_of_one_grey_channel_gets_the_luma(
+    shape: tuple[int | str, ...], order: str, tmp_path: Path
+) -> None:
+    """The pictures stay RGB until they reach it."""
+    (tmp_path / "two.txt").write_text("dark\nbright\n")
+    source = tiny_onnx.write(tmp_path / "m.onnx", last="Sigmoid", shape=shape, one_number=True)
+    labels = str(tmp_path / "two.txt")
+    card = _imported(source, tmp_path, labels=labels, channel_order=order)
+
+    answers = _answers(tmp_path, card)[:, 1]
+    assert answers == pytest.approx(GREYS if order == "RGB" else GREYS[::-1], abs=1e-5)
+
+
+def test_a_grey_network_of_uint8_gets_whole_numbers(tmp_path: Path) -> None:
+    """Rounded: red is 76.245 and 76; cut off it would be the same, green 149.685 would not."""
+    source = tiny_onnx.write(
+        tmp_path / "m.onnx", last="Sigmoid", shape=("N", 1, 8, 8), one_number=True, takes_uint8=True
+    )
+    (tmp_path / "two.txt").write_text("dark\nbright\n")
+    given = {"labels": str(tmp_path / "two.txt"), "mean": None, "scale": None}
+    card = _imported(source, tmp_path, **given)
+
+    # sigmoid(6 * (76, 150, 29) / 255)
+    expected = [0.856711, 0.971513, 0.664264]
+    assert _answers(tmp_path, card)[:, 1] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_network_that_does_not_take_such_pictures_is_refused(tmp_path: Path) -> None:
+    """A window of 16 pixels, which pictures of 8 do not fill; and a size that is another one."""
+    import openvino
+    from openvino import opset13
+
+    pictures = opset13.parameter([-1, 3, -1, -1], np.float32, name="pictures")
+    pooled = opset13.avg_pool(pictures, [1, 1], [0, 0], [0, 0], [16, 16], True)
+    means = opset13.reduce_mean(pooled, np.array([2, 3]), False)
+    openvino.save_model(openvino.Model([means], [pictures]), tmp_path / "ir.xml")
+
+    with pytest.raises(
+        ModelFormatError, match=r"and does not take pictures \[N, 3, 8, 8\]; if its"
+    ):
+        _imported(tmp_path / "ir.xml", tmp_path, input_size=8)
+    with pytest.raises(ImportOptionError, match="--input-size 16 does not fit, leave it out"):
+        _imported(tiny_onnx.write(tmp_path / "m.onnx"), tmp_path, input_size=16)
+
+
 def test_openvino_ir_is_imported(tmp_path: Path) -> None:
     """Its two files lie side by side."""
     import openvino
@@ -82,7 +153,11 @@ def test_openvino_ir_is_imported(tmp_path: Path) -> None:
         ({"inputs": ("image", "age")}, ModelFormatError, "the network has 2 inputs, 'image'"),
         ({"outputs": ("kind", "size")}, ImportOptionError, "2 outputs, 'kind' [?,3], 'size' [?,3]"),
         ({"shape": ("N", 4, 8, 8)}, ModelFormatError, "expected one batch of pictures, [N, 3,"),
-        ({"shape": ("N", 3, 8, 6)}, ModelFormatError, "expected square pictures"),
+        ({"shape": ("N", 3, 8, 6)}, ModelFormatError, "torch.nn.Upsample((8, 6), mode="),
+        ({"last": "Sigmoid"}, ModelFormatError, "a sigmoid judges each label by itself"),
+        ({"weights_at": "w.bin"}, ModelFormatError, "lie in 'w.bin', which is missing or shorter"),
+        ({"weights_at": "../w.bin"}, ModelFormatError, "'../w.bin', which leads out of its folder"),
+        ({"weights_at": "/etc/passwd"}, ModelFormatError, "/etc/passwd', which leads out"),
         ({"shape": ("N", 3, "H", "W")}, ImportOptionError, "in pixels with --input-size"),
     ],
 )

@@ -55,7 +55,7 @@ def _answers(name: str) -> Callable[[Any], Any]:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("sigmoid", "lie between 0 and 1 and sum to 1.500 to"),
+        ("sigmoid", "sum to 1.500 to 2.993: a sigmoid judges each label by itself"),
         ("one number", "has 3 labels and the network gives 2 numbers"),
         ("a picture", "gives 'mask' (float32 (None, 8, 8, 3)); expected one output [N, classes]"),
         ("two outputs", "or its name with --output-layer"),
@@ -82,7 +82,7 @@ def test_a_network_that_is_no_classifier_is_refused(
     [
         ((1, 8, 8, 3), "float32", "takes exactly 1 pictures at a time [1, 8, 8, 3]"),
         ((None, 3, 8, 8), "float32", "is float32 [N, 3, 8, 8]; expected one batch of pictures"),
-        ((None, 8, 4, 3), "float32", "is float32 [N, 8, 4, 3]; expected square pictures"),
+        ((None, 8, 4, 3), "float32", "[N, 8, 4, 3]; expected square pictures. Where it was made"),
         ((None, 192), "float32", "is float32 [N, 192]; expected one batch of pictures"),
         ((None, 8, 8, 3), "float64", "is float64 [N, 8, 8, 3]; expected one batch of pictures"),
         ((None,), "string", "is string [N]; expected one batch of pictures, uint8 or float32"),
