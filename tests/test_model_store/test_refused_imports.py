@@ -105,6 +105,18 @@ def test_an_input_that_is_no_batch_of_pictures_is_refused(
     assert sentence in refusal(source)
 
 
+def test_an_input_of_any_size_needs_one(
+    sources: ModuleType, refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    """The network was trained on one, which only its maker knows."""
+    import tensorflow as tf
+
+    batch = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
+    source = sources.saved_model(tmp_path / "source", batch=batch)
+
+    assert "in pixels with --input-size" in refusal(source, ImportOptionError)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
