@@ -8,7 +8,7 @@ import pytest
 
 from model_store import ModelCard, ModelStore, exporting, importers
 from model_store.errors import ImportOptionError, ModelFormatError
-from model_store.importers import ImportOptions
+from model_store.importers import ImportOptions, openvino_reasons
 from tests import tiny_onnx
 from tests.conftest import picture
 
@@ -186,6 +186,18 @@ def test_a_damaged_file_is_refused(name: str, sentence: str, tmp_path: Path) -> 
         _imported(tmp_path / name, tmp_path)
     assert sentence in str(caught.value)
     assert "Exception from" not in str(caught.value)
+
+
+def test_the_line_that_says_why_is_shown() -> None:
+    """As OpenVINO 2026.4 writes it; lines about its own sources tell nothing."""
+    noise = (
+        "Exception from src/inference/src/cpp/core.cpp:84:\n"
+        "Check 'false' failed at src/frontends/common/src/frontend.cpp:47:\n"
+        "Loading input model\n"
+    )
+
+    assert openvino_reasons.reason(f"{noise}Stream is not valid\n\n") == "Stream is not valid"
+    assert openvino_reasons.reason(noise) == "it is damaged"
 
 
 def test_one_output_of_several_and_missing_options(tmp_path: Path) -> None:

@@ -105,6 +105,18 @@ def test_an_input_that_is_no_batch_of_pictures_is_refused(
     assert sentence in refusal(source)
 
 
+def test_an_input_of_any_size_needs_one(
+    sources: ModuleType, refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    """The network was trained on one, which only its maker knows."""
+    import tensorflow as tf
+
+    batch = tf.TensorSpec((None, None, None, 3), tf.float32, name="image")
+    source = sources.saved_model(tmp_path / "source", batch=batch)
+
+    assert "in pixels with --input-size" in refusal(source, ImportOptionError)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -195,6 +207,20 @@ def test_a_file_of_another_kind_is_refused(
     path.write_bytes(b"no model at all")
 
     assert sentence in refusal(path)
+
+
+def test_keras_itself_does_not_run_code_of_a_file(sources: ModuleType, tmp_path: Path) -> None:
+    """Behind the check that comes before, which this test leaves out: its safe mode is on."""
+    import keras
+
+    from model_store.importers import keras_archives, keras_file
+
+    last = keras.layers.Lambda(lambda x: x * 2)
+    path = sources.keras_file(tmp_path / "foreign.keras", last)
+    archive = keras_archives.KerasArchive(path, keras.__version__, is_hdf5=False)
+
+    with pytest.raises(ModelFormatError, match="cannot be published"):
+        keras_file.load(archive)
 
 
 def test_nothing_and_an_empty_folder_are_refused(
