@@ -4,14 +4,19 @@ Phones write Display P3, cameras Adobe RGB; the same numbers taken for sRGB are 
 """
 
 import io
+import struct
+from contextlib import suppress
 from functools import lru_cache
 from typing import cast
 
 from PIL import Image, ImageChops, ImageCms
 
+from model_store.pictures import numbers, primaries
+
 _SRGB = ImageCms.createProfile("sRGB")
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_SPACE, _OF_COLOURS = slice(16, 20), b"RGB "
 _MODES = frozenset({"RGB", "L", "CMYK"})
 # Rounding alone moves the colours of a profile that is sRGB by one level.
 _ALIKE_LEVELS = 1
@@ -24,10 +29,24 @@ def to_srgb(image: Image.Image) -> Image.Image:
     A profile that is broken, or is for pixels of another kind, says nothing.
     """
     profile = image.info.get("icc_profile")
+    if image.mode == "L" and isinstance(profile, bytes) and profile[_SPACE] == _OF_COLOURS:
+        image = image.convert("RGB")  # Grey has the curve of its colours.
     if not isinstance(profile, bytes) or image.mode not in _MODES:
         return image
     transform = _transform(profile, image.mode)
     return image if transform is None else _applied(image, transform)
+
+
+def with_profile(image: Image.Image, upload: bytes, format: str) -> Image.Image:
+    """Return a picture with the profile of the colour space that its file names by numbers."""
+    if "icc_profile" in image.info:
+        return image
+    # Numbers that no colours have say nothing.
+    with suppress(ValueError, OverflowError, struct.error):
+        space = numbers.space_of(image, upload, format)
+        if space is not None:
+            image.info["icc_profile"] = primaries.profile(space)
+    return image
 
 
 def from_lab(image: Image.Image) -> Image.Image:

@@ -51,7 +51,9 @@ def decode(
         if shorter_side is not None:
             image.draft("RGB", (DRAFT_MARGIN * shorter_side,) * 2)
         image.load()
-        return _rgb(orientation.upright(image), upload)
+        return _rgb(
+            colour.with_profile(orientation.upright(image), upload, format_of(image)), upload
+        )
     except TOO_MANY_PIXELS as exc:
         raise TooManyPixelsError(f"the {format_of(image)} has a part that is too large") from exc
     except BROKEN_BYTES as exc:

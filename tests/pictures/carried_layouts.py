@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.pictures import icc, reference, tiff
+from tests.pictures import icc, png, reference, tiff
 from tests.pictures.files import (
     BLOCK,
     LOSSLESS,
@@ -18,6 +19,7 @@ from tests.pictures.files import (
     WRITERS,
     blocks,
     encoded,
+    heic,
     inks,
     layout,
     on_white,
@@ -51,6 +53,8 @@ def all_layouts() -> Iterator[Layout]:
     yield from _wide_gamuts()
     yield from _other_profiles()
     yield from _useless_profiles()
+    yield from _numbers()
+    yield from _chunks_of_colour()
     yield from _animations()
     yield from _compressed_tiffs()
 
@@ -139,6 +143,50 @@ def _useless_profiles() -> Iterator[Layout]:
     for variety, format in product(profiles, ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")):
         upload = WRITERS[format](picture(blocks()), icc_profile=profiles[variety])
         yield layout(format, "RGB", variety, upload, blocks())
+
+
+def _numbers() -> Iterator[Layout]:
+    """Give pictures whose colours are named by numbers. Source: ITU-T H.273, tables 2 and 3."""
+    stored = blocks(3)
+    for number, space in ((1, icc.SRGB), (12, icc.DISPLAY_P3), (9, icc.BT_2020)):
+        variety, colours = f"{space.name} by number", space.to_srgb(stored / 255)
+        chunk = (b"cICP", bytes((number, 13, 0, 1)))
+        upload = png.write(stored, png.RGB, 8, chunks=[chunk])
+        yield _profiled("PNG", "RGB", variety, upload, colours)
+        if space is icc.BT_2020:  # Of which lossy coding leaves too little to compare.
+            continue
+        coded = {"primaries": number, "transfer": 13, "matrix": 6}
+        upload = imagecodecs.avif_encode(stored, level=95, **coded)
+        yield _profiled("AVIF", "RGB", variety, upload, colours)
+        upload = heic(
+            picture(stored),
+            color_primaries=number,
+            transfer_characteristics=13,
+            matrix_coefficients=6,
+        )
+        yield _profiled("HEIC", "RGB", variety, upload, colours)
+
+
+def _chunks_of_colour() -> Iterator[Layout]:
+    """Give PNGs with the older chunks, gAMA and cHRM, which count times 100,000."""
+    stored, grey = blocks(3), blocks(4, 1)
+    p3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+    srgb = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+    usual, linear = struct.pack(">I", 45455), struct.pack(">I", 100000)
+    for variety, space, chunks in (
+        ("gAMA of sRGB", icc.SRGB, [(b"gAMA", usual), (b"cHRM", srgb)]),
+        ("gAMA beside sRGB", icc.SRGB, [(b"gAMA", linear), (b"sRGB", b"\0")]),
+        ("gAMA 1.0", icc.LINEAR, [(b"gAMA", linear)]),
+        ("cHRM of Display P3", icc.DISPLAY_P3, [(b"gAMA", usual), (b"cHRM", p3)]),
+        ("cHRM of nothing", icc.SRGB, [(b"gAMA", usual), (b"cHRM", bytes(32))]),
+    ):
+        upload = png.write(stored, png.RGB, 8, chunks=chunks)
+        yield _profiled("PNG", "RGB", variety, upload, space.to_srgb(stored / 255))
+    colours = reference.srgb_curve(grey / 255).repeat(3, 2)
+    for bits in (8, 16):
+        samples = grey.astype(np.uint64) * (257 if bits == 16 else 1)
+        upload = png.write(samples, png.GREY, bits, chunks=[(b"gAMA", linear)])
+        yield _profiled("PNG", "grey", "gAMA 1.0", upload, colours, depth=str(bits))
 
 
 def _animations() -> Iterator[Layout]:

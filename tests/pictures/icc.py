@@ -65,6 +65,8 @@ ADOBE_RGB = Space("Adobe RGB", (0.64, 0.33), (0.21, 0.71), (0.15, 0.06), gamma=2
 PROPHOTO = Space(
     "ProPhoto RGB", (0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001), D50_XY, gamma=1.8
 )
+BT_2020 = Space("BT.2020", (0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
+LINEAR = Space("linear", SRGB.red, SRGB.green, SRGB.blue, gamma=1.0)
 WIDE = (DISPLAY_P3, ADOBE_RGB, PROPHOTO)
 
 
