@@ -11,6 +11,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -223,11 +224,14 @@ def test_interrupted_and_killed_it_has_each_picture_once(
     command = [sys.executable, "-m", "petiole", "classify", *words]
     environment = {**service.environment, "PETIOLE_URL": service.api}
 
+    # A shell ignores it for what it starts in the background, such as these tests.
+    options = {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
+
     def lines() -> int:
         return out.read_bytes().count(b"\n") if out.exists() else 0
 
     for end, seen in ((signal.SIGINT, 20), (signal.SIGKILL, 60)):
-        running = subprocess.Popen(command, cwd=tmp_path, env=environment)
+        running = subprocess.Popen(command, cwd=tmp_path, env=environment, **options)
         wait_until(lambda seen=seen: lines() >= seen)
         running.send_signal(end)
         running.wait()
