@@ -22,7 +22,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench bench-against swap-bench train-bench pictures screenshots chaos fuzz chaos-peers lock clean
+.PHONY: help setup run demo test check format bench bench-against swap-bench bulk-bench train-bench pictures screenshots chaos fuzz chaos-peers lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-against: setup ## measure the service beside that of an earlier commit: ma
 
 swap-bench: setup ## measure the latency while a version takes over
 	@$(BIN)/python -m benchmarks.swap
+
+bulk-bench: setup ## measure many pictures in one request: make bulk-bench IMAGES=folder
+	@$(BIN)/python -m benchmarks.bulk $(if $(IMAGES),--images $(IMAGES)) --document docs/bulk.md
 
 train-bench: setup ## measure training: make train-bench IMAGES=folder-of-folders
 	@$(BIN)/python -m benchmarks.training $(IMAGES)

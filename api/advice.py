@@ -25,6 +25,18 @@ ADVICE = {
     "download-too-large": "Upload a smaller version of the picture.",
     "download-timeout": "The server is slow: try again, or upload the picture instead.",
     "download-unreachable": "Check the address, which must be public, or upload the picture.",
+    # Many pictures
+    "bulk-too-large": "Send the pictures in several requests, or as a list of addresses.",
+    "bad-bulk": "Its detail says what cannot be read; correct that, and send all of it again.",
+    "unknown-bulk": "Send the pictures again: this id was never handed out, or is too old.",
+    "bulk-over": "Ask for its results; what is over cannot be paused or cancelled.",
+    "picture-too-large": "Make the picture smaller, or save it as a JPEG.",
+    "pack-revoked": "Send this picture again.",
+    "bad-member": "Pack the archive anew, and send it again.",
+    "unsafe-path": "Pack the archive anew from inside its folder, with relative paths.",
+    "encrypted-member": "Pack the archive without a password.",
+    "damaged-member": "Pack or copy the archive once more, and send it again.",
+    "unsupported-member": "Pack plain files, with deflate or only stored.",
     # The model
     "unknown-model": "/models lists the models that are here.",
     "unknown-version": "/models lists the versions that are here.",

@@ -55,13 +55,13 @@ def task_of(answer: Answer, before: str) -> AcceptedTask:
         cast("OpenState", answer.state),  # it has no document
         before + documents.result_url(answer.task_id),
         progress=answer.progress,
-        submitted_at=None if answer.submitted_at is None else _moment(answer.submitted_at),
+        submitted_at=None if answer.submitted_at is None else moment(answer.submitted_at),
         ahead=answer.place.ahead if answer.place else None,
         estimate_seconds=answer.place.seconds if answer.place else None,
     )
 
 
-def _moment(seconds: float) -> str:
+def moment(seconds: float) -> str:
     """Return a time since the epoch as RFC 3339 has it, to the millisecond."""
     said = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return said.replace("+00:00", "Z")

@@ -7,6 +7,7 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from api import (
     admin,
     assets,
+    bulk,
     classify,
     compatible,
     cors,
@@ -52,6 +53,7 @@ def create_app() -> APIFlask:
     app.json.sort_keys = False  # type: ignore[attr-defined] # predictions are in order of rank
     for module in (
         classify,
+        bulk,
         results,
         events,
         compatible,

@@ -5,26 +5,28 @@ no thread; a thread that waits for a job gives its turn to another request.
 """
 
 import asyncio
+import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
-from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from api import refusals
+from api import pieces, refusals
 from api.asgi import Receive, Scope, Send, send_whole
 from api.events import HAND_OVER, EventStream
+from api.intake import Intake
+from api.pieces import PieceStream
 from api.refusals import Answer
 from api.streams import Streams
+from tasks.errors import TasksError
 from tasks.job_stores import notices
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
-MEMORY_BYTES = 262_144
-"""A longer body goes to a temporary file, so that many slow uploads do not fill the memory."""
+logger = logging.getLogger(__name__)
 
 LINGER_SECONDS = 2.0
 """How long the rest of a refused body is read and thrown away: a connection that is closed over
@@ -33,7 +35,7 @@ unread bytes is reset, and the client would never see why it was refused (RFC 91
 WITHOUT_PREFIX = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
-Answered = tuple[Answer, EventStream | None]
+Answered = tuple[Answer, EventStream | PieceStream | None]
 """What a thread made of a request: a whole answer, or the head of one and what streams the rest."""
 
 
@@ -52,13 +54,17 @@ class Bridge:
         waiters: int,
         max_body_bytes: int,
         request_seconds: float,
+        intakes: Mapping[str, Intake] | None = None,
     ) -> None:
-        """Let `threads` requests run at the same time, besides `waiters` that wait."""
+        """Let `threads` requests run at the same time, besides `waiters` that wait.
+
+        What is posted to the routes of `intakes` is taken in as those say.
+        """
         self._application = application
         self._turns = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads + waiters, thread_name_prefix="request")
-        self._max_body_bytes = max_body_bytes
-        self._request_seconds = request_seconds
+        self._intake = Intake.of_pictures(max_bytes=max_body_bytes, seconds=request_seconds)
+        self._intakes = intakes or {}
         self._running: set[asyncio.Future[Answered]] = set()
         self.streams = Streams()
 
@@ -67,30 +73,70 @@ class Bridge:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        # Closed by `_run`, when the thread is done.
-        body = SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
+        intake = self._intake_of(scope)
         try:
-            async with asyncio.timeout(self._request_seconds):
-                size = await self._read(scope, receive, body)
-        except (DisconnectedError, TimeoutError) as exc:
-            body.close()
-            if isinstance(exc, TimeoutError):
-                await self._refuse_slow(scope, receive, send)
+            body, size = await self._taken_in(scope, receive, intake)
+        except DisconnectedError:
+            return
+        except TimeoutError:
+            slow = refusals.too_slow(intake.seconds, origin=_origin_of(scope))
+            await _refuse(receive, send, slow)
+            return
+        except (OSError, TasksError) as exc:
+            await _refuse(receive, send, _no_room(exc, _origin_of(scope)))
             return
         answer, stream = await self._answer(environ_of(scope, body, size))
-        if stream is not None:
-            await self.streams.serve(stream, answer, receive, send)
-            return
-        await send_whole(send, answer)
-        if size > self._max_body_bytes:
+        await self._send(answer, stream, receive, send)
+        if size > intake.max_bytes:
             await _discard_rest(receive)
+
+    async def _send(
+        self,
+        answer: Answer,
+        stream: EventStream | PieceStream | None,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        if isinstance(stream, PieceStream):
+            await pieces.serve(stream, answer, receive, send)
+        elif stream is not None:
+            await self.streams.serve(stream, answer, receive, send)
+        else:
+            await send_whole(send, answer)
+
+    def _intake_of(self, scope: Scope) -> Intake:
+        route = f"/{_path_of(scope).rpartition('/')[2]}"
+        is_sent = scope["method"] == "POST"
+        return self._intakes.get(route, self._intake) if is_sent else self._intake
+
+    def end_streams(self) -> None:
+        """End every stream, also those that come: another process goes on with them."""
+        self.streams.end()
+        pieces.end_all()
 
     @property
     def is_busy(self) -> bool:
         """Tell whether a thread works on an answer, be it for a client that is gone."""
         return bool(self._running)
 
-    async def _read(self, scope: Scope, receive: Receive, body: IO[bytes]) -> int:
+    async def _taken_in(self, scope: Scope, receive: Receive, intake: Intake) -> tuple[Any, int]:
+        """Return the body, which `_run` closes when the thread is done, and its size.
+
+        Raises:
+            DisconnectedError: the client went away.
+            TimeoutError: it took too long.
+            OSError, TasksError: there is no room for it.
+        """
+        body = intake.open()
+        try:
+            async with asyncio.timeout(intake.seconds):
+                size = await self._read(receive, body, intake, announced=_announced(scope))
+        except BaseException:
+            body.close()
+            raise
+        return body, size
+
+    async def _read(self, receive: Receive, body: Any, intake: Intake, *, announced: int) -> int:
         """Read the body; returns its size, or one over the limit, with no body, if it is larger.
 
         The application then refuses what is too large, as it does under any other server.
@@ -98,26 +144,21 @@ class Bridge:
         Raises:
             DisconnectedError: the client went away.
         """
-        announced = next((v for name, v in scope["headers"] if name == b"content-length"), b"0")
-        size, limit = 0, self._max_body_bytes
-        more_body = int(announced) <= limit
+        size, limit = 0, intake.max_bytes
+        more_body = announced <= limit
         if not more_body:
-            return int(announced)
+            return announced
+        waiting = bytearray()
         while more_body and size <= limit:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise DisconnectedError
-            size += body.write(message["body"])
+            size += len(message["body"])
+            waiting += message["body"]
             more_body = message["more_body"]
+            await intake.write(body, waiting, is_last=not more_body)
         body.seek(0)
         return size
-
-    async def _refuse_slow(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = next(
-            (v.decode("latin-1") for name, v in scope["headers"] if name == b"origin"), ""
-        )
-        await send_whole(send, refusals.too_slow(self._request_seconds, origin=origin))
-        await _discard_rest(receive)
 
     async def _answer(self, environ: dict[str, Any]) -> Answered:
         await self._turns.acquire()
@@ -139,7 +180,7 @@ class Bridge:
         """Call the application in a thread; return its whole answer, or the begin of a stream."""
         notices.aside.set(aside)
         began: list[Any] = []
-        streams: list[EventStream] = []
+        streams: list[EventStream | PieceStream] = []
         if environ["REQUEST_METHOD"] == "GET":
             environ[HAND_OVER] = streams.append
 
@@ -215,6 +256,24 @@ def _path_of(scope: Scope) -> str:
 
 def _variable(name: bytes) -> str:
     return f"HTTP_{name.decode('latin-1').upper().replace('-', '_')}"
+
+
+def _announced(scope: Scope) -> int:
+    return int(next((v for name, v in scope["headers"] if name == b"content-length"), b"0"))
+
+
+def _origin_of(scope: Scope) -> str:
+    return next((v.decode("latin-1") for name, v in scope["headers"] if name == b"origin"), "")
+
+
+def _no_room(exc: Exception, origin: str) -> Answer:
+    logger.warning("body not taken in", extra={"reason": str(exc)})
+    return refusals.of(503, "there is no room for the body now; try again later", origin=origin)
+
+
+async def _refuse(receive: Receive, send: Send, answer: Answer) -> None:
+    await send_whole(send, answer)
+    await _discard_rest(receive)
 
 
 async def _discard_rest(receive: Receive) -> None:

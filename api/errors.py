@@ -8,6 +8,7 @@ The tree::
     ├── UnknownHostError        403  an operator's request under a name that is not ours
     ├── CrossSiteError          403  an operator's request that another site's page sent
     ├── UploadTooLargeError     413  more bytes than PETIOLE_TASKS_MAX_UPLOAD_BYTES
+    ├── BulkTooLargeError       413  more bytes than PETIOLE_TASKS_BULK_MAX_BYTES
     ├── UnsupportedMediaError   415  a body of a kind that is not taken
     ├── InvalidOptionError      422  an option's value is out of its range
     ├── RevokedMeanwhileError   409  somebody revoked the task that this request waited for
@@ -80,6 +81,12 @@ class UploadTooLargeError(ApiError):
     status, slug, title = 413, "upload-too-large", "The picture has too many bytes"
 
 
+class BulkTooLargeError(ApiError):
+    """The body of many pictures exceeds PETIOLE_TASKS_BULK_MAX_BYTES."""
+
+    status, slug, title = 413, "bulk-too-large", "The pictures have too many bytes together"
+
+
 class UnsupportedMediaError(ApiError):
     """A body of a kind that is not taken."""
 
@@ -122,6 +129,7 @@ API_ERRORS = (
     UnknownHostError,
     CrossSiteError,
     UploadTooLargeError,
+    BulkTooLargeError,
     UnsupportedMediaError,
     InvalidOptionError,
     RevokedMeanwhileError,

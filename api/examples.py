@@ -16,6 +16,7 @@ RED_SQUARE = (
 """A picture of 16 x 16 pixels; any other may stand in its place."""
 
 OF_A_TASK = "The `task_id` that `POST /classify` answered."
+OF_A_BULK = "The `bulk_id` that `POST /bulk` answered."
 WAIT_SECONDS = 10.0
 
 Spec = dict[str, Any]
@@ -29,6 +30,8 @@ def add(paths: Spec) -> None:
             name = parameter["name"]
             if name in values:
                 parameter["example"] = values[name]
+            if name == "bulk_id":
+                parameter.setdefault("description", OF_A_BULK)
             if name == "task_id":
                 parameter.setdefault("description", OF_A_TASK)
     body = paths["/classify"]["post"]["requestBody"]["content"]["application/json"]

@@ -10,9 +10,10 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from api import uploads
+from api import bulk_bodies, uploads
 from api.bridge import Bridge
 from api.connection import Connection
+from api.intake import Intake
 from api.settings import settings
 from tasks.job_stores import notices
 
@@ -42,6 +43,7 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
             waiters=settings().max_waiters,
             max_body_bytes=uploads.max_body_bytes(),
             request_seconds=settings().request_seconds,
+            intakes={bulk_bodies.ROUTE: Intake.of_bulk()},
         )
 
     @property
@@ -81,7 +83,7 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
         self._stopping.set()
         await self._close_doors()
         notices.end_waits()
-        self.asgi.streams.end()
+        self.asgi.end_streams()
         ends_at = self.loop.time() + self.cfg.graceful_timeout
         idle_until = min(ends_at, self.loop.time() + LAST_REQUEST_SECONDS)
         while self._is_needed() and self.loop.time() < ends_at:

@@ -16,6 +16,7 @@ from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
 from tasks.readiness import Note
 
+TAKEN_QUEUES = ("classify", "downloads", "bulk")
 PICTURE_QUEUES = frozenset(publisher.QUEUE_OF_TASK[name] for name in ("classify", "download"))
 NOT_READY = Problem("not-ready", "The service cannot classify now", 503)
 
@@ -25,7 +26,8 @@ class Ready:
     """What was looked at, and what each worker process says about itself.
 
     `warnings` are what the service cannot promise although it is ready; `consumers` are the main
-    processes of the workers, which take the messages that `children` and `downloaders` work on.
+    processes of the workers, which take the messages that the others work on. `bulk_children` do
+    many pictures at once; single ones are classified without them.
     """
 
     status: Literal["ready"]
@@ -33,6 +35,7 @@ class Ready:
     warnings: tuple[str, ...]
     children: tuple[Note, ...]
     downloaders: tuple[Note, ...]
+    bulk_children: tuple[Note, ...]
     consumers: tuple[Note, ...]
 
 
@@ -77,7 +80,8 @@ def _said() -> dict[str, tuple[Note, ...]]:
     return {
         "children": tuple(readiness.classify_children(store)),
         "downloaders": tuple(readiness.downloaders(store)),
-        "consumers": tuple(readiness.consumers(store, *PICTURE_QUEUES)),
+        "bulk_children": tuple(readiness.bulk_children(store)),
+        "consumers": tuple(readiness.consumers(store, *TAKEN_QUEUES)),
     }
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
-from api import bodies, conditional, events, examples, story
+from api import bodies, conditional, events, examples, openapi_bulk, story
 from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
+from api.openapi_parts import BINARY, JSON, answer, of_problems, one_of, query
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
-from api.settings import settings
 from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
 from tasks import signatures
 from tasks.documents import (
@@ -31,7 +31,6 @@ from tasks.documents import (
 from tasks.ledger import Listed, Overview
 from tasks.once import once
 
-JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 Spec = dict[str, Any]
 
 
@@ -39,10 +38,10 @@ SCHEMAS = (
     *(AcceptedTask, ClassifiedTask, TrainedTask, FailedTask, RevokedTask, ProblemDocument),
     *(UrlAnswer, PredictAnswer, OfferedModel, OfferedModels, Ready, Overview, Listed),
     Administration,
+    *openapi_bulk.SCHEMAS,
 )
 FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
 ADDRESS: Spec = {"type": "string", "minLength": 1}
-BINARY: Spec = {"type": "string", "format": "binary"}
 FORM: Spec = {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY}}
 TEXTS: Spec = {
     "type": "object",
@@ -114,6 +113,7 @@ def complete(spec: Any) -> Any:
     _complete_events(paths["/events"]["get"])
     _complete_compatible(paths["/classify"]["get"], paths["/predict"]["post"])
     _complete_jobs(paths)
+    openapi_bulk.complete(paths)
     spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
@@ -123,17 +123,17 @@ def complete(spec: Any) -> Any:
 
 def _plain_responses() -> dict[str, Spec]:
     """Return the answers of the routes that take nothing."""
-    away = _problems({503: "A store is not reachable"})
-    not_ready = _problems({503: "Not ready; names what is missing"})
+    away = of_problems({503: "A store is not reachable"})
+    not_ready = of_problems({503: "Not ready; names what is missing"})
     return {
-        "/models": {"200": _answer("The models", OfferedModels), **away},
+        "/models": {"200": answer("The models", OfferedModels), **away},
         "/models/{name}": {
-            "200": _answer("The model", OfferedModel),
-            **_problems({404: "No such model", 422: "No name of a model, or an option"}),
+            "200": answer("The model", OfferedModel),
+            **of_problems({404: "No such model", 422: "No name of a model, or an option"}),
             **away,
         },
         "/livez": {"200": {"description": "Alive"}},
-        "/readyz": {"200": _answer("Ready", Ready), **not_ready},
+        "/readyz": {"200": answer("Ready", Ready), **not_ready},
         "/metrics": {"200": {"description": "Prometheus' text format"}, **away},
     }
 
@@ -145,16 +145,16 @@ def _schemas_of(model: type) -> Spec:
 
 def _complete_classify(path: Spec) -> None:
     operation = path["post"]
-    operation["parameters"] = [*_query(ClassifyOptions), IDEMPOTENCY]
+    operation["parameters"] = [*query(ClassifyOptions), IDEMPOTENCY]
     # The first is what Swagger offers: the one whose example works without a file.
     content = {JSON: {"schema": TEXTS}, MULTIPART: {"schema": FORM}}
     content |= {URL_ENCODED: {"schema": TEXTS}, "image/*": {"schema": BINARY}}
     operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = {
-        "202": _answer("Accepted; ask at result_url", AcceptedTask),
-        "200": _answer("Finished within the wait", ClassifiedTask, RevokedTask),
-        **_problems({400: "No picture, or an unreadable body", 413: "Too many bytes"}),
-        **_problems(
+        "202": answer("Accepted; ask at result_url", AcceptedTask),
+        "200": answer("Finished within the wait", ClassifiedTask, RevokedTask),
+        **of_problems({400: "No picture, or an unreadable body", 413: "Too many bytes"}),
+        **of_problems(
             {
                 404: "No such model or version",
                 415: "Not a picture, or not a kind of body that is taken",
@@ -171,18 +171,18 @@ def _complete_classify(path: Spec) -> None:
 
 def _complete_results(path: Spec) -> None:
     gone = {404: "Never handed out", 410: "No longer kept", 503: "The store is not reachable"}
-    parameters = [*_query(WaitOptions), IF_NONE_MATCH]
+    parameters = [*query(WaitOptions), IF_NONE_MATCH]
     path["get"]["parameters"] = path["get"].get("parameters", []) + parameters
     path["get"]["responses"] = {
-        "200": {**_answer("Over", *FINISHED), "headers": ETAG},
-        "202": {**_answer("Not over yet", AcceptedTask), "headers": ETAG},
+        "200": {**answer("Over", *FINISHED), "headers": ETAG},
+        "202": {**answer("Not over yet", AcceptedTask), "headers": ETAG},
         "304": {"description": "Nothing has changed", "headers": ETAG},
-        **_problems(gone | {422: "An impossible wait, or an unknown option"}),
+        **of_problems(gone | {422: "An impossible wait, or an unknown option"}),
     }
     path["delete"]["responses"] = {
-        "200": _answer("Cancelled", RevokedTask),
+        "200": answer("Cancelled", RevokedTask),
         "204": {"description": "It was over, and is forgotten"},
-        **_problems(gone | {422: "An option, which it lacks"}),
+        **of_problems(gone | {422: "An option, which it lacks"}),
     }
 
 
@@ -214,8 +214,8 @@ def _complete_events(operation: Spec) -> None:
             "content": {events.EVENT_STREAM: {"schema": EVENT}},
         },
         "204": {"description": "All was told before"},
-        **_problems({414: "Longer than an address may be", 422: "No task, or too many"}),
-        **_problems({503: "Too many clients have a stream"}),
+        **of_problems({414: "Longer than an address may be", 422: "No task, or too many"}),
+        **of_problems({503: "Too many clients have a stream"}),
     }
 
 
@@ -227,7 +227,7 @@ def _webhook() -> Spec:
         "properties": {
             "type": {"enum": list(EVENT_TYPES.values())},
             "timestamp": {"type": "string", "format": "date-time"},
-            "data": _one_of(FINISHED),
+            "data": one_of(FINISHED),
         },
     }
     headers = [
@@ -246,17 +246,17 @@ def _webhook() -> Spec:
 def _complete_jobs(paths: Spec) -> None:
     refused = {403: "Under an unknown name, or sent by another site's page"}
     missing = {404: "Not there, or jobs are not shown here", 422: "An option, which it lacks"}
-    failures = _problems(refused | missing | {503: "The store is not reachable"})
+    failures = of_problems(refused | missing | {503: "The store is not reachable"})
     paths["/admin"]["get"]["responses"] = {
-        "200": _answer("The service now", Administration),
+        "200": answer("The service now", Administration),
         **failures,
     }
-    paths["/jobs"]["get"]["responses"] = {"200": _answer("The jobs", Overview), **failures}
+    paths["/jobs"]["get"]["responses"] = {"200": answer("The jobs", Overview), **failures}
     one, again = paths["/jobs/{task_id}"], paths["/jobs/{task_id}/retry"]
-    one["get"]["responses"] = {"200": _answer("The job", Listed), **failures}
+    one["get"]["responses"] = {"200": answer("The job", Listed), **failures}
     one["delete"]["responses"] = {"204": {"description": "Deleted"}, **failures}
-    gone = _problems({410: "Its picture is deleted; its client has to send it again"})
-    again["post"]["responses"] = {"202": _answer("Accepted", AcceptedTask), **failures, **gone}
+    gone = of_problems({410: "Its picture is deleted; its client has to send it again"})
+    again["post"]["responses"] = {"202": answer("Accepted", AcceptedTask), **failures, **gone}
 
 
 def _complete_compatible(classify_url: Spec, predict: Spec) -> None:
@@ -271,43 +271,9 @@ def _complete_compatible(classify_url: Spec, predict: Spec) -> None:
     }
     url = {"name": "image_url", "in": "query", "required": True, "schema": ADDRESS}
     classify_url["parameters"] = [url]
-    classify_url["responses"] = {"200": _answer("Classified", UrlAnswer), **_problems(failures)}
+    classify_url["responses"] = {"200": answer("Classified", UrlAnswer), **of_problems(failures)}
     predict["requestBody"] = {"content": {MULTIPART: {"schema": FORM}}}
     predict["responses"] = {
-        "200": _answer("Classified", PredictAnswer),
-        **_problems(failures | {413: "Too many bytes"}),
+        "200": answer("Classified", PredictAnswer),
+        **of_problems(failures | {413: "Too many bytes"}),
     }
-
-
-def _query(options: type[BaseModel]) -> list[Spec]:
-    properties = options.model_json_schema()["properties"]
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "description": schema["description"].format(**settings().model_dump()),
-            "schema": {
-                k: v
-                for k, v in schema.items()
-                if k not in {"description", "title"} and v is not None
-            },
-        }
-        for name, schema in properties.items()
-    ]
-
-
-def _answer(description: str, *kinds: type) -> Spec:
-    return {"description": description, "content": {JSON: {"schema": _one_of(kinds)}}}
-
-
-def _problems(descriptions: dict[int, str], *kinds: type) -> Spec:
-    """Return answers with a problem document, or also with JSON of some kinds."""
-    content = {PROBLEM_JSON: {"schema": _one_of((ProblemDocument,))}}
-    if kinds:
-        content[JSON] = {"schema": _one_of(kinds)}
-    return {str(s): {"description": d, "content": content} for s, d in descriptions.items()}
-
-
-def _one_of(kinds: tuple[type, ...]) -> Spec:
-    references = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
-    return references[0] if len(references) == 1 else {"oneOf": references}

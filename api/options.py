@@ -128,6 +128,15 @@ def wait_seconds() -> float:
     return bounded(_checked(WaitOptions, _preferred() | single(request.args)).wait)
 
 
+def in_query(kind: type[Options]) -> Options:
+    """Return the options of the current request, all of which stand in its address.
+
+    Raises:
+        InvalidOptionError: a value is impossible or nobody knows an option; `errors` lists each.
+    """
+    return _checked(kind, single(request.args))
+
+
 def bounded(seconds: float) -> float:
     """Return the wait cut to the service's limit."""
     return min(seconds, settings().max_wait_seconds)

@@ -71,6 +71,16 @@ class ApiSettings(BaseSettings):
         gt=0,
         description="Time in which a client must have sent a whole request; else it gets 408.",
     )
+    bulk_request_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        description="The same for the body of `POST /bulk`, which may have gigabytes.",
+    )
+    spool_directory: str = Field(
+        default="",
+        description="Directory in which bodies of `POST /bulk` are written as they come; left out,"
+        " that of the image store, or the system's for temporary files where that is a bucket.",
+    )
     max_wait_seconds: float = Field(
         default=30.0, ge=0, description="Longest `wait` that a client can ask for."
     )

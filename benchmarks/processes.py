@@ -10,6 +10,7 @@ PARTS = {
     "redis": "valkey",
     "worker": "-Q classify",
     "downloader": "-Q downloads",
+    "bulk": "-Q bulk",
     "api": "-m gunicorn",
     "flower": "tasks flower",
 }

@@ -5,7 +5,7 @@ and none of its errors leaves this file.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -134,6 +134,26 @@ class Objects:
                     break
         return bytes(content[:most_bytes])
 
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        """Return bytes of one object from a position on; they must all be there.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        with self._translated(path):
+            if self.directory is not None:
+                return _piece(self.directory / path, start, length)
+            return bytes(obstore.get_range(self._to_read(), path, start=start, length=length))
+
+    def size_bytes(self, path: str) -> int:
+        """Return the size of one object.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        with self._translated(path):
+            return int(obstore.head(self._to_read(), path)["size"])
+
     def create(self, path: str, content: bytes) -> bool:
         """Write an object that must not exist yet; tell whether it was written."""
         with self._translated(path):
@@ -167,6 +187,23 @@ class Objects:
                 obstore.delete(self._to_read(), path)
             except FileNotFoundError:
                 return
+
+    def delete_all(self, paths: Sequence[str]) -> None:
+        """Delete objects, many with one request; missing ones are fine."""
+        with self._translated("/"):
+            if self.directory is None:
+                obstore.delete(self._to_read(), list(paths))
+                return
+            for path in paths:
+                (self.directory / path).unlink(missing_ok=True)
+
+    def take(self, path: str, file: Path) -> None:
+        """Make an object of a file, which is moved where it lies beside the others."""
+        with self._translated(path):
+            if self.directory is not None and file.parent == self.directory:
+                file.replace(self.directory / path)
+            else:
+                obstore.put(self._to_write(), path, file, max_concurrency=PARTS_AT_ONCE)
 
     def exists(self, path: str) -> bool:
         """Tell whether there is such an object."""
@@ -203,6 +240,12 @@ class Objects:
                 if before is None or entry["last_modified"] < before
             ]
 
+    def walk(self) -> Iterator[str]:
+        """Give the full paths of all objects, however many; no more than a page is kept."""
+        with self._translated("/"):
+            for page in obstore.list(self._to_read()):
+                yield from (entry["path"] for entry in page)
+
     def tree_and_odd_keys(self) -> tuple[list[str], list[str]]:
         """Return the full paths of all objects, and the keys of those that cannot be asked for.
 
@@ -236,6 +279,12 @@ class Objects:
     def _translated(self, path: str) -> Iterator[None]:
         with _translated(self._called, path):
             yield
+
+
+def _piece(file: Path, start: int, length: int) -> bytes:
+    """Return bytes of a file; obstore would give it to a thread of its own."""
+    with file.open("rb", buffering=0) as opened:
+        return os.pread(opened.fileno(), length, start)
 
 
 def _bucket(url: str, limits: Limits) -> "ObjectStore":

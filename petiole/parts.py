@@ -28,7 +28,7 @@ WORKER_ENVIRONMENT = {
 }
 
 
-API = "api"
+API, BULK = "api", "bulk"
 LISTENING_DESCRIPTOR = "PETIOLE_API_LISTENING_DESCRIPTOR"
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 DIRECTORIES = (
@@ -85,6 +85,7 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
     return Plan(
         parts=((redis(up.redis_port, state / "redis", up.redis_max_bytes),) if embedded else ())
         + (worker(up.classify_children), downloader(up.download_threads))
+        + ((bulk_worker(up.bulk_worker_children),) if up.bulk else ())
         + ((trainer(),) if up.training else ())
         + (http_api(Path(metrics).absolute()), flower(flower_settings)),
         environment=common | _handed_on(environment),
@@ -172,6 +173,16 @@ def downloader(threads: int) -> Part:
     command = (*CELERY, "worker", "-Q", "downloads", "-n", "downloads@%h", "-l", "INFO")
     pool = ("--pool", "threads", "--concurrency", str(threads))
     return Part("downloader", (*command, *QUIET_WORKER, *pool), WORKER_ENVIRONMENT)
+
+
+def bulk_worker(children: int = 0) -> Part:
+    """Return the worker of many pictures at once; 0 children mean one a core.
+
+    Its children take the lowest priority, and load a model when the first bulk comes.
+    """
+    concurrency = ("--concurrency", str(children)) if children else ()
+    command = (*CELERY, "worker", "-Q", "bulk", "-n", "bulk@%h", "-l", "INFO")
+    return Part(BULK, (*command, *QUIET_WORKER, *concurrency), WORKER_ENVIRONMENT)
 
 
 def of_generation(part: Part, mark: str) -> Part:

@@ -23,6 +23,7 @@ class Readiness:
         warnings: What the service cannot promise although it is ready.
         children: What each classify child says of itself, as the API lists it.
         downloaders: The same of the download workers.
+        bulk_children: The same of the children that do many pictures at once.
     """
 
     missing: str
@@ -31,6 +32,7 @@ class Readiness:
     warnings: tuple[str, ...] = ()
     children: tuple[Mapping[str, Any], ...] = ()
     downloaders: tuple[Mapping[str, Any], ...] = ()
+    bulk_children: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def ready_children(self) -> int:
@@ -83,6 +85,7 @@ def readiness_of(api_url: str) -> Readiness:
         warnings=tuple(document.get("warnings", ())),
         children=tuple(document.get("children", ())),
         downloaders=tuple(document.get("downloaders", ())),
+        bulk_children=tuple(document.get("bulk_children", ())),
     )
 
 

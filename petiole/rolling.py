@@ -17,7 +17,7 @@ from petiole import parts
 from petiole.probes import HTTP_SECONDS
 from petiole.service import READY_POLL_SECONDS, Service
 
-ANNOUNCED = {"worker": "children", "downloader": "downloaders"}
+ANNOUNCED = {"worker": "children", "downloader": "downloaders", parts.BULK: "bulk_children"}
 """Under which name `/readyz` lists the processes of a part."""
 
 CONSUMERS = "consumers"
@@ -47,7 +47,8 @@ def roll(service: Service) -> None:
 def _why_not_rolled(service: Service) -> str:
     try:
         for name in ROLLED:
-            _replace(service, name)
+            if name in service.supervisor.processes():
+                _replace(service, name)
     except RollError as exc:
         return str(exc)
     return ""

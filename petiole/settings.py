@@ -46,6 +46,12 @@ class UpSettings(BaseSettings):
     download_threads: int = Field(
         default=16, ge=1, description="Downloads at the same time in the download worker."
     )
+    bulk: bool = Field(
+        default=True, description="Also run a worker of the lowest priority, for `POST /bulk`."
+    )
+    bulk_worker_children: int = Field(
+        default=0, ge=0, description="Its children; 0 means one for each core."
+    )
     training: bool = Field(
         default=False, description="Also run a training worker, for `petiole train --enqueue`."
     )

@@ -75,6 +75,10 @@ def _no_downloader(_plan: Plan, found: Readiness) -> str:
     return "" if found.downloaders else found.missing or "missing: a download worker"
 
 
+def _no_bulk(_plan: Plan, found: Readiness) -> str:
+    return "" if found.bulk_children else found.missing or "missing: a bulk worker"
+
+
 def _no_trainer(plan: Plan, found: Readiness) -> str:
     """Ask the workers themselves, as a training worker announces itself nowhere else."""
     if found.missing:
@@ -115,6 +119,7 @@ def _children(found: Readiness) -> str:
 QUESTIONS: Mapping[str, Callable[[Plan, Readiness], str]] = {
     "worker": _no_worker,
     "downloader": _no_downloader,
+    parts.BULK: _no_bulk,
     "trainer": _no_trainer,
     parts.API: _no_api,
     "flower": _no_flower,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tasks import celery_results, job_kinds, jobs, ledger, stores, views
 from tasks.errors import ServiceUnavailableError, UnknownJobError
-from tasks.job_stores import OVER, REVOKED, Job, JobStore
+from tasks.job_stores import BULK, OVER, REVOKED, Job, JobStore
 from tasks.views import Answer
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def cancel(task_id: str) -> Answer | None:
     """
     store = stores.prompt_job_store()
     job = store.get(task_id)
-    if job is None:
+    if job is None or job.kind == BULK:  # A bulk is cancelled whole.
         raise UnknownJobError(f"there is no task {task_id!r}")
     outcome = jobs.revoked(job)
     before = store.revoke(task_id, outcome, started=True)

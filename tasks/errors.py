@@ -10,6 +10,13 @@ The tree::
     │   ├── PoisonedJobError            it lost its worker too often
     │   ├── UnknownTaskTypeError        its message names a task that no worker has
     │   ├── MalformedMessageError       its message cannot be read
+    │   ├── PictureTooLargeError        it has too many bytes
+    │   ├── RevokedPackError            an operator revoked the task that it was part of
+    │   ├── MemberError                 it cannot be taken out of its archive
+    │   │   ├── UnsafeNameError         its path leads out of the archive
+    │   │   ├── EncryptedMemberError    it needs a password
+    │   │   ├── DamagedMemberError      it is not whole
+    │   │   └── UnsupportedMemberError  it is no file, or packed in another way
     │   └── DownloadError
     │       ├── DownloadRefusedError    the address may not be asked
     │       ├── DownloadStatusError     the server answered something else than 200
@@ -19,6 +26,9 @@ The tree::
     ├── ServiceUnavailableError         Redis, the broker or the image store cannot be reached
     ├── UnknownJobError                 no record of this task id
     ├── ExpiredJobError                 its result was kept for its time to live and is gone
+    ├── BadBulkError                    what was sent as many pictures cannot be read
+    ├── UnknownBulkError                no record of this bulk
+    ├── BulkOverError                   it is over: nothing can be done about it any more
     ├── QueueFullError                  there is too much to do already
     └── ReusedKeyError                  an `Idempotency-Key` came with another request
 
@@ -60,6 +70,34 @@ class MalformedMessageError(JobError):
     """The job's message cannot be read."""
 
 
+class PictureTooLargeError(JobError):
+    """The picture has more bytes than PETIOLE_TASKS_MAX_UPLOAD_BYTES."""
+
+
+class RevokedPackError(JobError):
+    """An operator revoked the task that the picture was part of."""
+
+
+class MemberError(JobError):
+    """A picture cannot be taken out of its archive."""
+
+
+class UnsafeNameError(MemberError):
+    """The path of an archive's member leads out of the archive."""
+
+
+class EncryptedMemberError(MemberError):
+    """An archive's member needs a password."""
+
+
+class DamagedMemberError(MemberError):
+    """An archive's member is not whole."""
+
+
+class UnsupportedMemberError(MemberError):
+    """An archive's member is no file, or is packed in a way that is not taken."""
+
+
 class DownloadError(JobError):
     """The picture could not be downloaded."""
 
@@ -94,6 +132,18 @@ class UnknownJobError(TasksError):
 
 class ExpiredJobError(TasksError):
     """The result was kept for its time to live and is gone."""
+
+
+class BadBulkError(TasksError):
+    """What was sent as many pictures cannot be read; the message says why, to the client."""
+
+
+class UnknownBulkError(TasksError):
+    """There is no record of this bulk."""
+
+
+class BulkOverError(TasksError):
+    """The bulk is over: it cannot be paused or go on."""
 
 
 class QueueFullError(TasksError):

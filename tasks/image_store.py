@@ -4,9 +4,10 @@ Messages and job records carry only the key.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Self
 
 from model_store.errors import StoreUnavailableError
@@ -66,11 +67,52 @@ class ImageStore:
             UploadMissingError: there is nothing under this key.
             ServiceUnavailableError: the store cannot be read.
         """
-        try:
-            with _translated("answer"):
-                return self._objects.read(key)
-        except FileNotFoundError as exc:
-            raise UploadMissingError("the picture's bytes are gone; send it again") from exc
+        with _found():
+            return self._objects.read(key)
+
+    def size_bytes(self, key: str) -> int:
+        """Return the size of an upload; raises what `get` does."""
+        with _found():
+            return self._objects.size_bytes(key)
+
+    def reader_of(self, key: str) -> Callable[[int, int], bytes]:
+        """Return what gives bytes of an upload: from where, how many; fewer at its end.
+
+        It may raise what `get` does.
+        """
+        size = self.size_bytes(key)
+
+        def read(start: int, length: int) -> bytes:
+            length = min(length, size - start)
+            if start < 0 or length <= 0:
+                return b""
+            with _found():
+                return self._objects.read_range(key, start, length)
+
+        return read
+
+    def take(self, key: str, file: Path) -> None:
+        """Store a file under a key; one in `spool_directory` is moved, not copied.
+
+        Raises:
+            ServiceUnavailableError: the store cannot be written.
+        """
+        with _translated("take the upload"):
+            self._objects.take(key, file)
+
+    @property
+    def spool_directory(self) -> Path | None:
+        """Where files are best written that the store is to take; None for a bucket or memory."""
+        return self._objects.directory
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove uploads; missing ones are fine.
+
+        Raises:
+            ServiceUnavailableError: the store cannot be written.
+        """
+        with _translated("delete the uploads"):
+            self._objects.delete_all(keys)
 
     def delete(self, key: str) -> None:
         """Remove one upload; a missing one is fine.
@@ -104,6 +146,15 @@ class ImageStore:
         for key in unwanted:
             self.delete(key)
         return len(unwanted)
+
+
+@contextmanager
+def _found() -> Iterator[None]:
+    try:
+        with _translated("answer"):
+            yield
+    except FileNotFoundError as exc:
+        raise UploadMissingError("the picture's bytes are gone; send it again") from exc
 
 
 @contextmanager

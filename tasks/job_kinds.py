@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tasks import publisher, stores
-from tasks.job_stores import CLASSIFICATION, TRAINING, Job
+from tasks.bulk import life
+from tasks.documents import ProblemDocument
+from tasks.job_stores import BULK, CLASSIFICATION, TRAINING, Job
 from tasks.settings import settings
 
 
@@ -17,12 +19,15 @@ class JobKind:
         has_its_result_written: Whether Celery's result of a failure is written with its end.
         is_counted: Whether its end counts in the statistics, which are those of pictures.
         tidy: What is done for a revoked task id once the record says so.
+        fail: Ends a job of this kind that failed, where that is more than its document; it is given
+            the fence of the claim that failed, if there was one.
     """
 
     ttl_setting: str
     has_its_result_written: bool
     is_counted: bool
     tidy: tuple[Callable[[str], None], ...]
+    fail: Callable[[Job, ProblemDocument, int | None], None] | None = None
 
     @property
     def lives_seconds(self) -> int:
@@ -46,6 +51,13 @@ _KINDS = {
         has_its_result_written=False,
         is_counted=False,
         tidy=(publisher.stop_training,),
+    ),
+    BULK: JobKind(
+        ttl_setting="bulk_ttl_seconds",
+        has_its_result_written=False,
+        is_counted=False,
+        tidy=(),
+        fail=life.fail_pack,
     ),
 }
 

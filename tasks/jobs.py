@@ -38,6 +38,7 @@ from tasks.documents import (
 from tasks.errors import (
     CAN_HEAL,
     PoisonedJobError,
+    RevokedPackError,
     ServiceUnavailableError,
     UnknownJobError,
 )
@@ -241,11 +242,13 @@ def fail(
     if job is None:
         logger.warning("failure of an unknown job", extra={"task_id": task_id})
         return
-    problem = problems.of(exc)
+    problem, kind = problems.of(exc), job_kinds.of(job)
+    if kind.fail is not None:
+        kind.fail(job, problem.document(problems.detail_of(exc)), fence)
+        return
     error = problem.document(problems.detail_of(exc), instance=documents.result_url(task_id))
     document = FailedTask(task_id, FAILURE, job.model, job.filename, error)
     counts = _counts_of_end(job, FAILURE, version=version, error=problem.slug)
-    kind = job_kinds.of(job)
     result = celery_results.of_failure(task_id, exc) if kind.has_its_result_written else None
     text = documents.to_json(document)
     outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
@@ -278,7 +281,9 @@ def end_revoked(task_id: str) -> None:
     """End a job that Celery revoked or terminated by itself, as from Flower."""
     store = stores.job_store()
     job = store.get(task_id)
-    if job is not None:
+    if job is not None and job_kinds.of(job).fail is not None:
+        fail(task_id, RevokedPackError("an operator revoked the task of these pictures"))
+    elif job is not None:
         store.finish(task_id, revoked(job))
 
 

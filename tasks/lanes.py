@@ -14,8 +14,10 @@ LOW: Final = "low"
 NUMBERS: dict[str, int] = {NORMAL: 0, LOW: 9}
 """Kombu's number of each priority over Redis, where 0 comes first."""
 
-CLASSIFY, DOWNLOADS = "classify", "downloads"
+CLASSIFY, DOWNLOADS, BULK = "classify", "downloads", "bulk"
 TASKS = {CLASSIFY: "classify", DOWNLOADS: "download"}
+"""The task of each queue of single pictures."""
+OF_BULK = {BULK: "bulk"}
 
 
 def lane(queue: str, priority: str = NORMAL) -> str:
@@ -41,7 +43,10 @@ def number_of(lane: str) -> int:
 
 def task_of(lane: str) -> str:
     """Return the name of the task whose messages wait in a lane."""
-    return TASKS[queue_of(lane)]
+    return {**TASKS, **OF_BULK}[queue_of(lane)]
 
 
 EVERY = tuple(lane(queue, priority) for priority in (NORMAL, LOW) for queue in TASKS)
+"""The lanes of single pictures, which are admitted, counted and estimated by them."""
+WATCHED = (*EVERY, BULK)
+"""The lanes in which lost jobs are looked for."""

@@ -86,6 +86,17 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.MalformedMessageError: Problem(
         "malformed-message", "The job's message cannot be read", 500
     ),
+    errors.PictureTooLargeError: Problem(
+        "picture-too-large", "The picture has too many bytes", 422
+    ),
+    errors.RevokedPackError: Problem("pack-revoked", "The picture's task was revoked", 500),
+    errors.MemberError: Problem("bad-member", "The archive's member cannot be taken out", 422),
+    errors.UnsafeNameError: Problem("unsafe-path", "The member's path leads out", 422),
+    errors.EncryptedMemberError: Problem("encrypted-member", "The member is encrypted", 422),
+    errors.DamagedMemberError: Problem("damaged-member", "The member is damaged", 422),
+    errors.UnsupportedMemberError: Problem(
+        "unsupported-member", "The member is of a kind that is not taken", 422
+    ),
     errors.DownloadError: Problem("download-failed", "The picture could not be downloaded", 422),
     errors.DownloadRefusedError: Problem("download-refused", "This address may not be asked", 422),
     errors.DownloadStatusError: Problem(
@@ -101,6 +112,9 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.ServiceUnavailableError: UNAVAILABLE,
     errors.UnknownJobError: Problem("unknown-task", "There is no such task", 404),
     errors.ExpiredJobError: Problem("expired-result", "The result is no longer kept", 410),
+    errors.BadBulkError: Problem("bad-bulk", "The pictures cannot be read", 422),
+    errors.UnknownBulkError: Problem("unknown-bulk", "There is no such bulk", 404),
+    errors.BulkOverError: Problem("bulk-over", "The bulk is over", 409),
     errors.QueueFullError: Problem("queue-full", "There is too much to do already", 503),
     errors.ReusedKeyError: Problem(
         "idempotency-key-reused", "This key came with another request", 422

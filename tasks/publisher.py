@@ -23,7 +23,12 @@ from tasks.settings import settings
 POOL_LIMIT = 200
 TRY_AGAIN = {"max_retries": 1, "interval_start": 0.1}
 TRAIN = "training.tasks.train"
-QUEUE_OF_TASK = {"classify": lanes.CLASSIFY, "download": lanes.DOWNLOADS, TRAIN: "training"}
+QUEUE_OF_TASK = {
+    "classify": lanes.CLASSIFY,
+    "download": lanes.DOWNLOADS,
+    "bulk": lanes.BULK,
+    TRAIN: "training",
+}
 
 
 class PromptConnection(Connection):

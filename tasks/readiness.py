@@ -71,6 +71,11 @@ def downloaders(store: JobStore) -> list[Note]:
     return _notes(store, "downloads")
 
 
+def bulk_children(store: JobStore) -> list[Note]:
+    """Return a note for each child that does many pictures at once."""
+    return _notes(store, "bulk")
+
+
 def consumers(store: JobStore, *queues: str) -> list[Note]:
     """Return a note for each worker that takes messages from one of `queues`, or should."""
     return [note for note in _notes(store, CONSUMER) if {*queues} & {*(note.consumes or ())}]

@@ -12,12 +12,13 @@ from threading import Event, Thread
 from time import monotonic
 
 from tasks import envelopes, holding, jobs, lanes, publisher, readiness, stores
+from tasks.bulk import life
 from tasks.errors import PoisonedJobError, ServiceUnavailableError
 from tasks.job_stores import JobStore
 from tasks.settings import settings
 
 NAME = "reconciler"
-LANES = lanes.EVERY
+LANES = lanes.WATCHED
 MOST_AT_ONCE = 100
 FIRST_MESSAGES = 50
 """Messages looked at: those of a lost worker are put first, so the very first says little."""
@@ -41,7 +42,7 @@ class Reconciler:
     def look(self) -> int:
         """Look for lost jobs and let them be tried again; returns for how many it did so.
 
-        Those that nobody waits for any more are ended.
+        Those that nobody waits for any more are ended; packs of bulks that are due are released.
 
         Raises:
             ServiceUnavailableError: a store or the broker did not answer.
@@ -52,6 +53,7 @@ class Reconciler:
             return 0
         for task_id in store.late(before=store.now(), limit=MOST_AT_ONCE):
             self._carry_out(jobs.drop_late, task_id)
+        life.release_all()
         lost = [*self._without_worker(store), *self._without_message(store)]
         return sum(self._carry_out(self._try_again, task_id) for task_id in lost)
 

@@ -123,6 +123,58 @@ class TasksSettings(BaseSettings):
     max_upload_bytes: int = Field(
         default=10_000_000, ge=1, description="Largest picture, uploaded or downloaded, in bytes."
     )
+    bulk_max_bytes: int = Field(
+        default=4_294_967_296,
+        ge=1,
+        description="Largest body of `POST /bulk`, in bytes, and largest archive in it when it is"
+        " unpacked.",
+    )
+    bulk_max_pictures: int = Field(
+        default=1_000_000, ge=1, description="Most pictures of one bulk."
+    )
+    bulk_max_open: int = Field(
+        default=100, ge=1, description="Bulks that are not over; further ones are answered 503."
+    )
+    bulk_max_open_bytes: int = Field(
+        default=21_474_836_480,
+        ge=1,
+        description="Bytes of the bodies of all these bulks together; further ones are answered"
+        " 503.",
+    )
+    bulk_pack_pictures: int = Field(
+        default=32, ge=1, le=1000, description="Most pictures of a bulk in one Celery task."
+    )
+    bulk_pack_bytes: int = Field(
+        default=8_388_608,
+        ge=1,
+        description="Bytes of a bulk's pictures after which no further one comes into a task.",
+    )
+    bulk_batch: int = Field(
+        default=0,
+        ge=0,
+        le=256,
+        description="Pictures of a bulk that are predicted at once; 0 measures 1 against 8 and"
+        " takes the faster.",
+    )
+    bulk_picture_cpu_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="CPU time after which a process that does a bulk, and has not got on with it,"
+        " is replaced.",
+    )
+    bulk_buckets: str = Field(
+        default="",
+        description="Places in buckets whose pictures bulks may name, such as"
+        " `s3://photographs/2026`, separated by commas; reached as the image store's buckets are.",
+    )
+    bulk_ttl_seconds: int = Field(
+        default=86_400, ge=1, description="How long the results of a bulk that is over are kept."
+    )
+    bulk_open_ttl_seconds: int = Field(
+        default=604_800,
+        ge=60,
+        description="How long a bulk is kept in which nothing happens, such as one that is paused.",
+    )
     download_connect_seconds: float = Field(
         default=3.0, gt=0, description="Time allowed to connect to a picture's server."
     )

@@ -25,6 +25,7 @@ from tasks import (
     jobs,
     loaded_models,
     log_format,
+    publisher,
     reconciler,
     stopping,
     stores,
@@ -32,6 +33,7 @@ from tasks import (
     webhooks,
     worker_start,
 )
+from tasks.bulk import life, priority
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError, UnknownJobError
 from tasks.once import once
@@ -39,7 +41,7 @@ from tasks.readiness import Announcement
 from tasks.settings import TasksSettings
 
 LOST = (WorkerLostError, TimeLimitExceeded)
-OWN_QUEUES = ("classify", "downloads")
+OWN_QUEUES = ("classify", "downloads", "bulk")
 LOAD_RETRY_SECONDS = 5.0
 SWEEP_INTERVAL_SECONDS = 600.0
 
@@ -54,6 +56,11 @@ def _of_child() -> Announcement:
 @once
 def _of_downloader() -> Announcement:
     return Announcement("downloads")
+
+
+@once
+def _of_bulk_child() -> Announcement:
+    return Announcement("bulk")
 
 
 @once
@@ -82,6 +89,8 @@ def _remember_children(sender: Any, **_: Any) -> None:
     """
     worker_start.refuse_green_pool(sender)
     worker_start.keep_to(sender, OWN_QUEUES)
+    if _consumes("bulk"):
+        _prepare_for_bulk()
     if _consumes("classify"):
         from model_store import serving  # noqa: F401, PLC0415 - NumPy, for this worker only
     loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
@@ -96,6 +105,27 @@ def _begin_child(**_: Any) -> None:
         _load_models()
     if _consumes("downloads"):
         _begin_downloads()
+    if _consumes("bulk"):
+        _begin_bulk()
+
+
+def _prepare_for_bulk() -> None:
+    """Leave bulks to workers that do nothing else: single pictures come before them."""
+    if {"classify", "downloads"} & set(app.amqp.queues.consume_from):
+        app.amqp.queues.deselect(["bulk"])
+        logger.info("queue left to a worker of its own", extra={"queue": "bulk"})
+    else:
+        priority.lower_session()
+
+
+def _begin_bulk() -> None:
+    """Say that this process does bulks, then take the lowest priority.
+
+    In this order, because a thread keeps the priority of the one that started it: what says that
+    this process lives must not wait for others.
+    """
+    _of_bulk_child().ready()
+    logger.info("bulk ready", extra={"priority": priority.lower()})
 
 
 def _load_models() -> None:
@@ -197,6 +227,8 @@ def _end_downloads(**_: Any) -> None:
 def _withdraw_child(**_: Any) -> None:
     if _consumes("classify"):
         _of_child().withdraw()
+    if _consumes("bulk"):
+        _of_bulk_child().withdraw()
     _end_downloads()
 
 
@@ -217,12 +249,16 @@ def _sweep_forever() -> None:
     while True:
         try:
             swept = stores.image_store().sweep(
-                older_than_seconds=SWEEP_INTERVAL_SECONDS, is_wanted=jobs.is_wanted
+                older_than_seconds=SWEEP_INTERVAL_SECONDS, is_wanted=_is_wanted
             )
             logger.debug("uploads swept", extra={"deleted": swept})
         except ServiceUnavailableError as exc:
             logger.warning("uploads not swept", extra={"reason": str(exc)})
         Event().wait(SWEEP_INTERVAL_SECONDS)
+
+
+def _is_wanted(key: str) -> bool:
+    return life.is_wanted(key) if life.is_mine(key) else jobs.is_wanted(key)
 
 
 @signals.task_prerun.connect
@@ -243,7 +279,7 @@ def _fail_job(
     """End the job as FAILURE; but one that lost its child is tried again."""
     job_id = _job_id(args)
     if isinstance(exception, LOST):
-        _try_again(job_id, exception)
+        _try_again(job_id, exception, queue=publisher.QUEUE_OF_TASK[sender.name])
     elif isinstance(exception, UnknownJobError):
         # Nobody waits for a record; a program that sent the task itself waits for its result.
         app.backend.store_result(task_id, exception, "FAILURE")
@@ -255,13 +291,13 @@ def _fail_job(
             app.backend.store_result(job_id, exception, "FAILURE")
 
 
-def _try_again(job_id: str, exception: BaseException) -> None:
+def _try_again(job_id: str, exception: BaseException, *, queue: str) -> None:
     """Send a job anew whose child is gone; called in the worker's main process.
 
     After a long standstill the job may be another worker's by now, which must not lose it.
     """
     process = delivery.child.get()
-    owner = holding.member("classify", process) if process else ""
+    owner = holding.member(queue, process) if process else ""
     try:
         jobs.try_again(job_id, exception, lost_by=owner)
     except ServiceUnavailableError as exc:

@@ -2,6 +2,9 @@
 
 import logging
 
+from tasks.bulk.memory_bulks import MemoryBulks
+from tasks.bulk.records import BulkStore
+from tasks.bulk.redis_bulks import RedisBulks
 from tasks.errors import ServiceUnavailableError
 from tasks.image_store import ImageStore
 from tasks.job_stores import JobStore
@@ -38,6 +41,26 @@ def _open(*, patience_seconds: float) -> JobStore:
     if settings().job_store_url == "memory://":
         return MemoryJobStore(settings())
     return RedisJobStore(settings(), patience_seconds=patience_seconds)
+
+
+@once
+def bulks() -> BulkStore:
+    """Return the bulks beside the job records, with a worker's patience."""
+    return _open_bulks(patience_seconds=WORKER_PATIENCE_SECONDS)
+
+
+@once
+def prompt_bulks() -> BulkStore:
+    """Return the same for a process whose clients wait."""
+    if settings().job_store_url == "memory://":
+        return bulks()
+    return _open_bulks(patience_seconds=0.0)
+
+
+def _open_bulks(*, patience_seconds: float) -> BulkStore:
+    if settings().job_store_url == "memory://":
+        return MemoryBulks(settings(), job_store())
+    return RedisBulks(settings(), patience_seconds=patience_seconds)
 
 
 @once

@@ -21,7 +21,7 @@ REVOKED: Final = "REVOKED"
 OVER = frozenset({SUCCESS, FAILURE, REVOKED})
 """States that never change again."""
 
-CLASSIFICATION, TRAINING = "classification", "training"
+CLASSIFICATION, TRAINING, BULK = "classification", "training", "bulk"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ PART_COMMANDS = {
     "redis": "valkey",
     "worker": "-Q classify",
     "downloader": "-Q downloads",
+    "bulk": "-Q bulk",
     "api": "-m gunicorn",
     "flower": "tasks flower",
 }

@@ -14,8 +14,8 @@ from petiole.settings import FlowerSettings, UpSettings
 
 Services = dict[str, dict[str, Any]]
 
-NAMES = ["redis", "models", "worker", "downloader", "judge", "trainer", "api", "flower"]
-OF_STRANGERS = {"worker", "downloader", "api", "flower"}
+NAMES = ["redis", "models", "worker", "downloader", "bulk", "judge", "trainer", "api", "flower"]
+OF_STRANGERS = {"worker", "downloader", "bulk", "api", "flower"}
 """What handles bytes that anybody may send."""
 
 
@@ -34,7 +34,7 @@ def test_the_services_are_the_parts_the_model_and_the_judge(services: Services) 
     assert sorted(NAMES) == sorted(services)
 
 
-@pytest.mark.parametrize("name", ["worker", "downloader", "trainer", "api", "flower"])
+@pytest.mark.parametrize("name", ["worker", "downloader", "bulk", "trainer", "api", "flower"])
 def test_each_service_runs_the_command_of_make_run(
     services: Services, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -44,6 +44,7 @@ def test_each_service_runs_the_command_of_make_run(
     part = {
         "worker": parts.worker(),
         "downloader": parts.downloader(threads),
+        "bulk": parts.bulk_worker(),
         "trainer": parts.trainer(),
         "api": parts.http_api(tmp_path),
         "flower": parts.flower(FlowerSettings(port=5555)),
@@ -64,7 +65,7 @@ def test_redis_has_the_options_of_make_run(services: Services, tmp_path: Path) -
     assert ["valkey-server", *words] == command
 
 
-@pytest.mark.parametrize("name", ["worker", "downloader", "trainer"])
+@pytest.mark.parametrize("name", ["worker", "downloader", "bulk", "trainer"])
 def test_workers_have_the_environment_of_make_run(services: Services, name: str) -> None:
     """Among it is what makes SIGTERM a shutdown that loses no picture."""
     environment = services[name]["environment"]
@@ -78,7 +79,7 @@ def test_every_lasting_service_has_a_health_check(services: Services, name: str)
     assert services[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
 
 
-@pytest.mark.parametrize("name", ["worker", "downloader", "trainer"])
+@pytest.mark.parametrize("name", ["worker", "downloader", "bulk", "trainer"])
 def test_a_worker_pings_itself_by_its_own_name(services: Services, name: str) -> None:
     """The node name in the health check is the one that the command gives."""
     node = next(word for word in services[name]["command"] if word.endswith("@%h"))

@@ -16,7 +16,7 @@ from tests.test_ops.conftest import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
 PYTHON = "/opt/petiole/.venv/bin/python"
-WORKERS = ["petiole-worker@", "petiole-downloader", "petiole-trainer"]
+WORKERS = ["petiole-worker@", "petiole-downloader", "petiole-bulk", "petiole-trainer"]
 SERVICES = sorted(path.stem for path in UNITS.glob("*.service"))
 
 
@@ -37,13 +37,14 @@ def environment(unit: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in values(unit, "Environment"))
 
 
-@pytest.mark.parametrize("name", ["worker", "downloader", "trainer", "api", "flower"])
+@pytest.mark.parametrize("name", ["worker", "downloader", "bulk", "trainer", "api", "flower"])
 def test_each_unit_runs_the_command_of_make_run(name: str, tmp_path: Path) -> None:
     """Apart from the path of the interpreter, and a worker's name for its generation."""
     threads = UpSettings.model_fields["download_threads"].default
     part, unit = {
         "worker": (parts.of_generation(parts.worker(), "%i"), "petiole-worker@"),
         "downloader": (parts.downloader(threads), "petiole-downloader"),
+        "bulk": (parts.bulk_worker(), "petiole-bulk"),
         "trainer": (parts.trainer(), "petiole-trainer"),
         "api": (parts.http_api(tmp_path), "petiole-api"),
         "flower": (parts.flower(FlowerSettings(port=5555)), "petiole-flower"),

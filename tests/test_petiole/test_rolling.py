@@ -91,7 +91,7 @@ class Load:
 
 def test_a_roll_under_load_fails_nobody(service: RunningService) -> None:
     """Every picture is answered, by old or by new processes, and at no moment is none warm."""
-    names = ["worker", "downloader", "api", "redis", "flower"]
+    names = ["worker", "downloader", "bulk", "api", "redis", "flower"]
     before = {name: service.part(name).pid for name in names}
     load = Load(service, clients=4)
     ended = roll(service)
@@ -100,7 +100,7 @@ def test_a_roll_under_load_fails_nobody(service: RunningService) -> None:
 
     assert (ended.returncode, ended.stdout) == (0, "rolled: workers and API are new processes\n")
     assert answers == {"ok"}, service.log.read_text()[-3000:]
-    assert [n for n in names if before[n] != after[n]] == ["worker", "downloader", "api"]
+    assert [n for n in names if before[n] != after[n]] == ["worker", "downloader", "bulk", "api"]
 
 
 def test_what_was_accepted_outlasts_a_restart_of_everything(

@@ -19,7 +19,7 @@ from tests.test_petiole.conftest import settings_of
 pytestmark = pytest.mark.end_to_end
 
 PETIOLE = [sys.executable, "-m", "petiole"]
-PARTS = ["redis", "worker", "downloader", "api", "flower"]
+PARTS = ["redis", "worker", "downloader", "bulk", "api", "flower"]
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def test_logs_shows_the_end_of_a_log_and_goes_on(shown: Shown) -> None:
         2,
         [
             "petiole logs: there is no part wroker; did you mean worker?",
-            "  the parts:  api, downloader, flower, petiole, redis, worker",
+            "  the parts:  api, bulk, downloader, flower, petiole, redis, worker",
         ],
     )
 

@@ -74,7 +74,7 @@ def test_the_service_runs_from_anywhere_as_its_user_wishes(
 
 
 def _see_metrics_directory(service: RunningService) -> dict[str, str]:
-    names = ["redis", "worker", "downloader", "api", "flower"]
+    names = ["redis", "worker", "downloader", "bulk", "api", "flower"]
     found = {name: service.part(name).environ().get("PROMETHEUS_MULTIPROC_DIR") for name in names}
     return {name: directory for name, directory in found.items() if directory is not None}
 
