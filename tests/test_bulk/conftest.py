@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,17 @@ def zipped(members: Mapping[str, bytes], *, method: int = zipfile.ZIP_DEFLATED) 
     with zipfile.ZipFile(archive, "w", method) as opened:
         for name, content in members.items():
             opened.writestr(name, content)
+    return archive.getvalue()
+
+
+def tarred(members: Mapping[str, bytes], mode: str) -> bytes:
+    """Return a tar archive with these members, packed as tarfile's `mode` says."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode=mode) as opened:  # type: ignore[call-overload] # a text
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            opened.addfile(info, io.BytesIO(content))
     return archive.getvalue()
 
 

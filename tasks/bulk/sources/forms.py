@@ -30,9 +30,9 @@ def parts(window: Window, boundary: str) -> Iterator[Part]:
         BadBulkError: it is no form, is cut off, or has another field.
     """
     mark = b"\r\n--" + boundary.encode("latin-1", "replace")
-    if window.read(0, len(mark) - 2) != mark[2:]:
-        raise BadBulkError("the form does not begin with its boundary")
-    position = len(mark) - 2
+    # Something may stand before the first boundary (RFC 2046, 5.1.1); mostly nothing does.
+    is_first = window.read(0, len(mark) - 2) == mark[2:]
+    position = len(mark) - 2 if is_first else _find(window, mark, 0) + len(mark)
     while window.exactly(position, 2) != b"--":
         head, begin = _head(window, position)
         end = _find(window, mark, begin - 2)
@@ -66,7 +66,7 @@ def _find(window: Window, mark: bytes, position: int) -> int:
         if len(piece) < PIECE_BYTES:
             break
         position += PIECE_BYTES - len(mark)
-    raise BadBulkError("the form breaks off in the middle")
+    raise BadBulkError("the form breaks off, or has another boundary than its Content-Type says")
 
 
 def _filename(head: bytes) -> str:
