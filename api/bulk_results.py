@@ -21,6 +21,10 @@ from tasks.job_stores import OVER
 
 MIMETYPES = {"jsonl": "application/jsonl", "csv": "text/csv"}
 LONGEST_WAIT_SECONDS = 86_400
+HEARTBEAT, NOTHING = b"\n", b""
+HEARTBEAT_SECONDS = 15.0
+"""After so long, and at once where nothing is there yet, an empty line is sent: else clients and
+proxies would take the answer for one that never comes."""
 FIRST_COLUMNS = ("cursor", "number", "name", "state", "model", "model_version", "error", "detail")
 
 logger = logging.getLogger(__name__)
@@ -45,7 +49,7 @@ class ResultOptions(BaseModel):
         le=LONGEST_WAIT_SECONDS,
         allow_inf_nan=False,
         description="Seconds for which lines are sent as they come, while the bulk is not over; 0"
-        " sends what is there.",
+        " sends what is there. An empty line says that nothing is new.",
     )
 
 
@@ -59,7 +63,7 @@ def pieces(bulk: Bulk, chosen: ResultOptions, before: str) -> Iterator[bytes]:
     """
     write = _csv_of(bulk.top_k) if chosen.format == "csv" else _json
     cursor = Cursor.of(chosen.cursor) or Cursor()
-    until = monotonic() + chosen.wait
+    until, said_at = monotonic() + chosen.wait, float("-inf")
     if chosen.format == "csv" and cursor == Cursor():
         yield _row((*FIRST_COLUMNS, *_columns(bulk.top_k)))
     while True:
@@ -67,6 +71,7 @@ def pieces(bulk: Bulk, chosen: ResultOptions, before: str) -> Iterator[bytes]:
             now = life.get(bulk.bulk_id)
             for lines in results.after(now, cursor):
                 cursor = lines[-1].cursor
+                said_at = monotonic()
                 yield b"".join(write(each, before) for each in lines)
         except (ServiceUnavailableError, UnknownBulkError) as exc:
             # The answer has begun: it ends, and the client asks for the rest with its cursor.
@@ -74,7 +79,9 @@ def pieces(bulk: Bulk, chosen: ResultOptions, before: str) -> Iterator[bytes]:
             return
         if now.state in OVER or monotonic() >= until:
             return
-        yield b""
+        is_silent = monotonic() - said_at > HEARTBEAT_SECONDS
+        said_at = monotonic() if is_silent else said_at
+        yield HEARTBEAT if is_silent else NOTHING
 
 
 def _json(line: Numbered, before: str) -> bytes:

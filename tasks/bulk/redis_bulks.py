@@ -127,7 +127,8 @@ class RedisBulks:
     @translated
     def end_listing(self, job: Job, bulk: Bulk) -> bool:
         """End a listing."""
-        keys = [*_job_keys(job), BULK + bulk.bulk_id, _packs(bulk.bulk_id), _found(job)]
+        bulk_keys = (BULK + bulk.bulk_id, _packs(bulk.bulk_id), _found(job))
+        keys = [*_job_keys(job), *bulk_keys, PACK + job.task_id]
         lives = self._settings.bulk_open_ttl_seconds
         told = [bulk.total, bulk.packs, bulk.body, lives, bulk.index]
         return bool(

@@ -99,12 +99,13 @@ redis.call('HSET', KEYS[1], 'state', 'RETRY', 'owner', '')
 return 1
 """
 
-# KEYS: job, the lane's open jobs, started, out, bulk, packs, what the listing found.
+# KEYS: job, the lane's open jobs, started, out, bulk, packs, what the listing found, the pack.
 # ARGV: fence, the pack's id, seconds to live, total, packs, body, the bulk's seconds to live, its
 # index.
 END_LISTING = f"""
 {_OVER} {_TIME} {_LEAVE}
 if not leave() then return 0 end
+redis.call('DEL', KEYS[8])
 if not is_open(KEYS[5]) then return 0 end
 redis.call('RENAME', KEYS[7], KEYS[6])
 redis.call('EXPIRE', KEYS[6], ARGV[7])

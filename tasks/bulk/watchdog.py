@@ -9,6 +9,7 @@ import os
 from threading import Event, Thread
 from time import process_time
 
+from tasks import publisher
 from tasks.once import once
 from tasks.settings import settings
 
@@ -20,9 +21,13 @@ logger = logging.getLogger(__name__)
 class Watchdog:
     """Counts the CPU time since the work last got on."""
 
-    def __init__(self) -> None:
-        """Begin to count; a thread looks from now on."""
+    def __init__(self, *, limit_seconds: float) -> None:
+        """Count nothing yet."""
         self._moved_at: float | None = None
+        self._limit_seconds = limit_seconds
+
+    def look(self) -> None:
+        """Look from now on, in a thread of this process."""
         Thread(target=self._look_for_ever, name="watchdog", daemon=True).start()
 
     def moved(self) -> None:
@@ -36,13 +41,16 @@ class Watchdog:
     def _look_for_ever(self) -> None:
         while True:
             Event().wait(LOOK_SECONDS)
-            moved_at, limit = self._moved_at, settings().bulk_picture_cpu_seconds
-            if moved_at is not None and process_time() - moved_at > limit:
+            moved_at = self._moved_at
+            if moved_at is not None and process_time() - moved_at > self._limit_seconds:
                 logger.critical("bulk does not get on; ending, to be replaced")
                 os._exit(os.EX_TEMPFAIL)
 
 
 @once
 def of_this_process() -> Watchdog:
-    """Return the watchdog of this process."""
-    return Watchdog()
+    """Return the watchdog of this process; where tasks run in their sender's, it looks at nothing."""
+    watchdog = Watchdog(limit_seconds=settings().bulk_picture_cpu_seconds)
+    if not publisher.runs_here():
+        watchdog.look()
+    return watchdog
