@@ -49,7 +49,7 @@ class Watchdog:
 
 @once
 def of_this_process() -> Watchdog:
-    """Return the watchdog of this process; where tasks run in their sender's, it looks at nothing."""
+    """Return the watchdog of this process; in eager mode it looks at nothing."""
     watchdog = Watchdog(limit_seconds=settings().bulk_picture_cpu_seconds)
     if not publisher.runs_here():
         watchdog.look()
