@@ -27,5 +27,4 @@ class JobTask(Task):  # type: ignore[type-arg]
         try:
             return super().__call__(*args, **kwargs)
         except (MemoryError, RecursionError) as exc:
-            message = f"the picture needs more memory than the worker has ({type(exc).__name__})"
-            raise JobMemoryError(message) from None
+            raise JobMemoryError.of(exc) from None

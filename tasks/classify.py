@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
+from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from model_store.errors import ImageError
-from tasks import celery_results, jobs, loaded_models, stores, trials
+from tasks import celery_results, jobs, loaded_models, stores, told, trials, working
+from tasks.along import Along
 from tasks.celery import app
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import CAN_HEAL, PictureTimeLimitError, UploadMissingError
 from tasks.job_stores import SUCCESS, Job
 from tasks.prepared import prepared
+from tasks.told import ToldOfMany
 from tasks.trials import CANARY, Trial
 
 if TYPE_CHECKING:
@@ -31,22 +34,39 @@ logger = logging.getLogger(__name__)
 
 @app.task(
     name="classify",
+    bind=True,
     ignore_result=celery_results.are_written_with_the_record(),
     store_errors_even_if_ignored=False,
+    resultrepr_maxsize=told.MOST_CHARACTERS,
 )
-def classify(task_id: str) -> dict[str, Any]:
-    """Return the finished document of one job, as `GET /result/<task_id>` gives it."""
-    with jobs.work_on(task_id, stage="classify", queue="classify") as job:
+def classify(self: Task[..., Any], task_id: str) -> dict[str, Any] | ToldOfMany:
+    """Return the finished document of one job, as `GET /result/<task_id>` gives it.
+
+    In a pool's child it is what the main process is told: of this job, and of those that the child
+    took along.
+    """
+    with (
+        Along(_work, request=self.request) as along,
+        working.work_on(task_id, stage="classify", queue="classify") as job,
+    ):
         if job is None:
-            raise jobs.ignored(task_id)
-        with _upload_of(job) as upload:
-            trial = trials.of_this_process().of(job.model, job.task_id)
-            document = jobs.finish(_answer(job, upload, trial))
-        if document["state"] != SUCCESS:
-            raise jobs.ignored(task_id)
-        if trial:
-            trials.compare(trial, upload)
-        return document
+            raise working.ignored(task_id)
+        members = _work(job, along)
+    if members["state"] != SUCCESS:
+        raise working.ignored(task_id)
+    return along.answer(members)
+
+
+def _work(job: Job, along: Along) -> dict[str, Any]:
+    """Do one claimed job, and start the next one with its end; return its document."""
+    with _upload_of(job) as upload:
+        trial = trials.of_this_process().of(job.model, job.task_id)
+        document = _answer(job, upload, trial)
+        finished = jobs.finish(document, take=None if trial else along.take())
+        along.follow(finished.following)
+    if trial and finished.members["state"] == SUCCESS:
+        trials.compare(trial, upload)
+    return finished.members
 
 
 @contextmanager
@@ -58,7 +78,7 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     except UploadMissingError:
         if jobs.is_wanted(job.task_id):
             raise
-        raise jobs.ignored(job.task_id) from None
+        raise working.ignored(job.task_id) from None
     except (*CAN_HEAL, SoftTimeLimitExceeded):
         raise  # The task is tried again and needs them.
     except Exception:
@@ -102,7 +122,7 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
         image = prepared(model, upload)
         decoded = perf_counter()
         if decoded - started > LOOK_AFTER_SECONDS and not jobs.is_wanted(job.task_id):
-            raise jobs.ignored(job.task_id)
+            raise working.ignored(job.task_id)
         predictions = model.rank(model.predict(image.pixels[None])[0], k=job.top_k)
     except SoftTimeLimitExceeded as exc:
         raise PictureTimeLimitError("the picture took too long to decode and predict") from exc

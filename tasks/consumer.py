@@ -15,7 +15,7 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import state
 from celery.worker.consumer import Consumer as _Consumer
 
-from tasks import broker, redis_checks, stopping, strays, worker_start
+from tasks import broker, permission, redis_checks, stopping, strays, worker_start
 from tasks.consumption import (
     LOOK_SECONDS,
     LoopGuard,
@@ -89,6 +89,7 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
             return  # It takes nothing, as it should; Celery turns the loop in a thread meanwhile.
         self._turned()
         reason = self._why_not_consuming()
+        permission.give(given=reason is None)
         could_take = reason is None and self._is_idle_beside_work()
         still = self._stillness.look(could_take=could_take)
         self._notice.put(self._wanted, reason or still)

@@ -4,7 +4,7 @@ A job by address ends here for Flower as well, when it never becomes a `classify
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -15,6 +15,7 @@ from celery.worker.request import Request
 from redis.exceptions import RedisError
 
 from tasks import end_events
+from tasks.told import Told, ToldOfMany
 
 _Request: Any = Request  # the stubs know few of its methods
 
@@ -43,13 +44,30 @@ class Delivery(_Request):  # type: ignore[misc]
             super().on_failure(exc_info, *args, **options)
         self._show_end_of_download()
 
+    def send_event(self, type: str, **fields: Any) -> None:
+        """Tell Flower of this task, and with its end of the pictures that were taken along."""
+        told = ToldOfMany.read(str(fields.get("result", "")))
+        if told is not None:
+            super().send_event(type, result=told.result, runtime=told.seconds)
+            self._tell_of(told.along)
+        elif type == "task-failed" and end_events.has_succeeded(str(self.args[0])):
+            # Its child was lost with a picture that it had taken along after this one.
+            super().send_event("task-succeeded", result="", runtime=None)
+        else:
+            super().send_event(type, **fields)
+
+    def _tell_of(self, along: Iterable[Told]) -> None:
+        if self._eventer and self._eventer.enabled:
+            for event in (event for each in along for event in each.events()):
+                self._eventer.send(**event)
+
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Write that the time is over."""
         with self._told(), self._put_back_if_refused():
             super().on_timeout(soft, timeout)
 
     def _announce_revoked(self, *args: Any) -> None:
-        with self._put_back_if_refused():
+        with self._told(), self._put_back_if_refused():
             super()._announce_revoked(*args)
         self._show_end_of_download()
 

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from celery.exceptions import Ignore
 
-from tasks import celery_results, fetch, jobs
+from tasks import celery_results, fetch, jobs, working
 from tasks.celery import app
 from tasks.errors import DownloadUnreachableError
 from tasks.job_stores import Job
@@ -24,9 +24,9 @@ def download(task_id: str) -> None:
 
     A pool of threads cannot enforce Celery's time limits; `fetch` has its own.
     """
-    with jobs.work_on(task_id, stage="download", queue="downloads") as job:
+    with working.work_on(task_id, stage="download", queue="downloads") as job:
         if job is None:
-            raise jobs.ignored(task_id)
+            raise working.ignored(task_id)
         started = perf_counter()
         upload = _fetched(job)
         download_ms = (perf_counter() - started) * 1000
@@ -40,5 +40,5 @@ def _fetched(job: Job) -> bytes:
     except DownloadUnreachableError as exc:
         if job.postponed >= settings().download_max_retries:
             raise
-        jobs.put_off(job.task_id, job, exc)
+        working.put_off(job.task_id, job, exc)
         raise Ignore from exc

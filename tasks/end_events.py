@@ -6,7 +6,7 @@ from typing import Any
 from tasks import documents, stores
 from tasks.documents import FailedTask
 from tasks.errors import ServiceUnavailableError
-from tasks.job_stores import FAILURE, REVOKED, Job
+from tasks.job_stores import FAILURE, REVOKED, SUCCESS, Job
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,16 @@ def of(task_id: str) -> dict[str, Any] | None:
         # The end, if there is one, is in the record; only Flower does not show it.
         logger.info("end not shown in Flower", extra={"task_id": task_id, "reason": str(exc)})
         return None
+
+
+def has_succeeded(task_id: str) -> bool:
+    """Tell whether a job is known to have ended well."""
+    try:
+        job = stores.prompt_job_store().get(task_id)
+    except ServiceUnavailableError as exc:
+        logger.info("end not looked up", extra={"task_id": task_id, "reason": str(exc)})
+        return False
+    return job is not None and job.state == SUCCESS
 
 
 def _of_job(job: Job) -> dict[str, Any] | None:

@@ -35,6 +35,8 @@ The tree::
 Each is made from one string, so that Celery's JSON results can carry it.
 """
 
+from typing import Self
+
 from model_store.errors import StoreUnavailableError
 
 
@@ -52,6 +54,11 @@ class UploadMissingError(JobError):
 
 class JobMemoryError(JobError):
     """The worker ran out of memory on this picture."""
+
+    @classmethod
+    def of(cls, exc: MemoryError | RecursionError) -> Self:
+        """Return what a client is told of what Python ran out of."""
+        return cls(f"the picture needs more memory than the worker has ({type(exc).__name__})")
 
 
 class PictureTimeLimitError(JobError):

@@ -5,23 +5,15 @@ The only modules that change job records; the API and the task bodies call them.
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import time
 from typing import Any, Final
 
-from celery.exceptions import (
-    Ignore,
-    SoftTimeLimitExceeded,
-    TimeLimitExceeded,
-    WorkerLostError,
-)
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
 from tasks import (
     celery_results,
     documents,
-    holding,
     job_kinds,
     lanes,
     problems,
@@ -36,10 +28,8 @@ from tasks.documents import (
     RevokedTask,
 )
 from tasks.errors import (
-    CAN_HEAL,
     PoisonedJobError,
     RevokedPackError,
-    ServiceUnavailableError,
     UnknownJobError,
 )
 from tasks.job_stores import (
@@ -53,16 +43,23 @@ from tasks.job_stores import (
     Job,
     JobStore,
     Outcome,
+    Take,
 )
 from tasks.settings import settings
 
 DEADLINE: Final = "deadline"
-LONGEST_PAUSE_SECONDS = 15.0
-EAGER_TRIES = 8
 TAKES_WORKERS = (PoisonedJobError, WorkerLostError, TimeLimitExceeded)
 """What a job fails with that was started too often; its picture goes into quarantine."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The members of a finished document, and the job that was started with its end, if any."""
+
+    members: dict[str, Any]
+    following: Job | None
 
 
 def claim(task_id: str, *, stage: str, owner: str = "", explained: int = 0) -> Job | None:
@@ -88,67 +85,7 @@ def claim(task_id: str, *, stage: str, owner: str = "", explained: int = 0) -> J
         return None
     if job.attempts - explained > settings().max_attempts:
         raise PoisonedJobError(f"the job lost its worker {settings().max_attempts} times")
-    return replace(job, queued_ms=job.queued_ms_at(time()))
-
-
-@contextmanager
-def work_on(task_id: str, *, stage: str, queue: str) -> Iterator[Job | None]:
-    """Give a claimed job, and put it off when a store is away: that is no fault of the job.
-
-    None when nothing is to be done. While it is worked on, this process says that it holds it.
-    """
-    job: Job | None = None
-    try:
-        job = claim(task_id, stage=stage, owner=holding.member(queue))
-        if job is not None:
-            holding.hold(job)
-        yield job
-    except (*CAN_HEAL, SoftTimeLimitExceeded) as exc:
-        # A limit that is over outside of the picture's own time was spent on waiting for a store.
-        put_off(task_id, job, exc)
-        raise Ignore from exc
-
-
-def ignored(task_id: str) -> Ignore:
-    """Return what ends a task whose job ended otherwise, once Celery knows if it was revoked."""
-    if not celery_results.are_written_with_the_record():
-        job = stores.job_store().get(task_id)
-        if job is not None and job.state == REVOKED:
-            celery_results.say_revoked(task_id)
-    return Ignore()
-
-
-def put_off(task_id: str, job: Job | None, exc: BaseException) -> None:
-    """Let a job be tried again later, without holding this start against it.
-
-    Where not even that can be written the job is found by those who look for lost ones.
-    """
-    fields = {"task_id": task_id, "reason": f"{type(exc).__name__}: {exc}"}
-    logger.warning("job put off", extra=fields)
-    if job is None:
-        return
-    if time() - job.accepted_at > settings().give_up_seconds or _is_tried_out(job):
-        fail(task_id, exc, fence=job.fence)
-        return
-    try:
-        again = stores.job_store().postpone(job, seconds=_pause_seconds(job))
-        if not again and not is_wanted(task_id):
-            # Its end was written after all, though nobody heard of that.
-            stores.drop_upload(task_id)
-    except ServiceUnavailableError as away:
-        logger.warning("job not put off", extra={"task_id": task_id, "reason": str(away)})
-        return
-    if again and publisher.runs_here():
-        publisher.publish(job.stage, task_id)
-
-
-def _is_tried_out(job: Job) -> bool:
-    """Tell whether a job that runs in this process was put off so often that it would go round."""
-    return publisher.runs_here() and job.postponed >= EAGER_TRIES
-
-
-def _pause_seconds(job: Job) -> float:
-    return float(min(2**job.postponed, LONGEST_PAUSE_SECONDS))
+    return _started(job)
 
 
 def try_again(
@@ -211,16 +148,26 @@ def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
         publisher.publish("classify", job.task_id, priority=job.priority)
 
 
-def finish(document: ClassifiedTask) -> dict[str, Any]:
-    """End a job as SUCCESS and return its document; an earlier end wins and is returned."""
+def finish(document: ClassifiedTask, *, take: Take | None = None) -> Finished:
+    """End a job as SUCCESS; an earlier end wins. With `take` the next one is started as well."""
     members = documents.as_dict(document)
     text = json.dumps(members)
     celery_result = celery_results.of_success(document.task_id, text)
     outcome = Outcome(SUCCESS, text, statistics.of_success(document), celery_result)
-    if not stores.job_store().finish(document.task_id, outcome):
-        earlier = stores.job_store().document(document.task_id)
-        return members if earlier is None else dict(json.loads(earlier))
-    return members
+    store = stores.job_store()
+    if take is None:
+        is_ours, following = store.finish(document.task_id, outcome), None
+    else:
+        is_ours, following = store.finish_and_take(document.task_id, outcome, take)
+    following = None if following is None else _started(following)
+    if not is_ours:
+        earlier = store.document(document.task_id)
+        members = members if earlier is None else dict(json.loads(earlier))
+    return Finished(members, following)
+
+
+def _started(job: Job) -> Job:
+    return replace(job, queued_ms=job.queued_ms_at(time()))
 
 
 def fail(
@@ -285,6 +232,14 @@ def end_revoked(task_id: str) -> None:
         fail(task_id, RevokedPackError("an operator revoked the task of these pictures"))
     elif job is not None:
         store.finish(task_id, revoked(job))
+
+
+def revoke_waiting(task_id: str) -> None:
+    """End a job that Celery was asked to revoke before it begins."""
+    store = stores.prompt_job_store()
+    job = store.get(task_id)
+    if job is not None and job.state not in OVER:
+        store.revoke(task_id, revoked(job))
 
 
 def revoked(job: Job, *, reason: RevocationReason | None = None) -> Outcome:

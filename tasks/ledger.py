@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks import jobs, stores, submission
+from tasks import stores, submission, working
 from tasks.errors import ExpiredJobError, UnknownJobError
 from tasks.job_stores import FAILURE, OVER, STARTED, Job
 from tasks.job_stores.quarantine import Quarantined
@@ -58,7 +58,7 @@ def overview() -> Overview:
         ServiceUnavailableError: the job store cannot be reached.
     """
     store = stores.prompt_job_store()
-    until = store.now() + jobs.LONGEST_PAUSE_SECONDS
+    until = store.now() + working.LONGEST_PAUSE_SECONDS
     waiting = [i for lane in LANES for i in store.overdue(lane, before=until, limit=MOST_LISTED)]
     kept = stores.quarantine().all()[:MOST_LISTED]
     return Overview(

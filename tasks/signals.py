@@ -27,6 +27,7 @@ from tasks import (
     log_format,
     publisher,
     reconciler,
+    revocations,
     stopping,
     stores,
     trials,
@@ -88,6 +89,7 @@ def _remember_children(sender: Any, **_: Any) -> None:
     Where there are no children the models are loaded now, before anything is consumed.
     """
     worker_start.refuse_green_pool(sender)
+    revocations.take_over()
     worker_start.keep_to(sender, OWN_QUEUES)
     if _consumes("bulk"):
         _prepare_for_bulk()
@@ -292,23 +294,37 @@ def _fail_job(
 
 
 def _try_again(job_id: str, exception: BaseException, *, queue: str) -> None:
-    """Send a job anew whose child is gone; called in the worker's main process.
+    """Send anew what a child had that is gone; called in the worker's main process.
 
-    After a long standstill the job may be another worker's by now, which must not lose it.
+    That is the job whose task it was given, and one that it took along. After a long standstill a
+    job may be another worker's by now, which must not lose it.
     """
     process = delivery.child.get()
     owner = holding.member(queue, process) if process else ""
     try:
-        jobs.try_again(job_id, exception, lost_by=owner)
+        for each in {job_id, *_held_by(owner)}:
+            jobs.try_again(each, exception, lost_by=owner)
     except ServiceUnavailableError as exc:
         # Its main process must not wait: those who look for lost jobs find this one.
         logger.warning("lost job not sent", extra={"task_id": job_id, "reason": str(exc)})
 
 
+def _held_by(owner: str) -> list[str]:
+    held = stores.prompt_job_store().held() if owner else {}
+    return [task_id for task_id, member in held.items() if member == owner]
+
+
 @signals.task_revoked.connect
-def _end_revoked(request: Any, **_: Any) -> None:
-    """End the job as REVOKED: from Flower or `celery control revoke`, waiting or terminated."""
-    jobs.end_revoked(_job_id(request.args))
+def _end_revoked(sender: Any, request: Any, terminated: bool = False, **_: Any) -> None:
+    """End the job as REVOKED: from Flower or `celery control revoke`, waiting or terminated.
+
+    What the terminated child had taken along besides is tried again.
+    """
+    job_id = _job_id(request.args)
+    jobs.end_revoked(job_id)
+    if terminated:
+        lost = WorkerLostError("its child was terminated")
+        _try_again(job_id, lost, queue=publisher.QUEUE_OF_TASK[sender.name])
 
 
 def _job_id(args: Any) -> str:

@@ -17,6 +17,7 @@ from celery import signals
 from celery.platforms import EX_FAILURE
 from celery.worker import state as celerys_state
 
+from tasks import permission
 from tasks.once import once
 
 LOOK_SECONDS = 0.1
@@ -50,6 +51,7 @@ class Stop:
         if self.is_asked:
             self._celerys_own(number, frame)
         self.is_asked = True
+        permission.give(given=False)
         signal.signal(signal.SIGALRM, self._wake)
         signal.setitimer(signal.ITIMER_REAL, LOOP_SECONDS)
 

@@ -113,8 +113,7 @@ def _prepared(work: Work, item: Item) -> Prepared | Line:
     except CAN_HEAL:
         raise
     except (MemoryError, RecursionError) as exc:
-        message = f"the picture needs more memory than the worker has ({type(exc).__name__})"
-        return refused(item, JobMemoryError(message))
+        return refused(item, JobMemoryError.of(exc))
     except Exception as exc:
         # Whatever one picture does, the others have nothing to do with it.
         if problems.of(exc) is problems.INTERNAL:

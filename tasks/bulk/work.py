@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tasks import celery_results, jobs, loaded_models, stores
+from tasks import celery_results, loaded_models, stores, working
 from tasks.base import JobTask
 from tasks.bulk import life, listing, packs, watchdog
 from tasks.bulk.items import Item, items_of
@@ -36,9 +36,9 @@ logger = logging.getLogger(__name__)
 )
 def bulk(task_id: str) -> None:
     """Do one pack of a bulk; number 0 is its listing."""
-    with jobs.work_on(task_id, stage=life.TASK, queue="bulk") as job:
+    with working.work_on(task_id, stage=life.TASK, queue="bulk") as job:
         if job is None:
-            raise jobs.ignored(task_id)
+            raise working.ignored(task_id)
         store = stores.bulks()
         found, pack = store.get(bulk_of(task_id)), store.pack_of(task_id)
         if found is None or pack is None or found.state in OVER:
@@ -122,7 +122,7 @@ def _carefully(work: Work, items: list[Item], job: Job) -> Iterator[Line]:
     def begun_before(item: Item) -> int:
         n = store.begin_picture(job, item.number)
         if n < 0:
-            raise jobs.ignored(job.task_id)
+            raise working.ignored(job.task_id)
         return n
 
     left = [item for item in items if item.number not in kept]

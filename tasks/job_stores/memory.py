@@ -24,6 +24,7 @@ from tasks.job_stores import (
     Outcome,
     Place,
     Seen,
+    Take,
 )
 from tasks.job_stores.measuring import Drain, retry_after
 from tasks.job_stores.memory_upkeep import MemoryUpkeep
@@ -243,6 +244,13 @@ class MemoryJobStore(MemoryUpkeep):
                 return False
             before = self._end(task_id, outcome, from_states=(PENDING, STARTED, RETRY))
         return before is not None and before not in OVER
+
+    def finish_and_take(
+        self, task_id: str, outcome: Outcome, take: Take
+    ) -> tuple[bool, Job | None]:
+        """End the job; messages are elsewhere."""
+        del take
+        return self.finish(task_id, outcome), None
 
     def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
         """End the job only while it has not started, or also then; returns the state before."""

@@ -5,7 +5,6 @@ State changes are Lua scripts, so two processes never both end one job.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import fields
 from math import ceil
 from typing import Any
 
@@ -22,6 +21,8 @@ from tasks.job_stores import (
     Outcome,
     Place,
     Seen,
+    Take,
+    hashes,
     scripts,
 )
 from tasks.job_stores.connection import Clock, Memory, connect, translated
@@ -40,6 +41,8 @@ DISCARDED, DISCARDED_SECONDS = "petiole:discarded:", 3600
 
 NO_RESULT = CeleryResult(key="", value="")
 NO_MESSAGE = Envelope(key="", payload="")
+NOTHING = Take(lanes=(), stage="", owner="")
+OPEN_STATES = (PENDING, STARTED, RETRY)
 
 
 class RedisJobStore(RedisUpkeep):
@@ -94,7 +97,7 @@ class RedisJobStore(RedisUpkeep):
                 digest,
                 self._settings.longest_record_seconds,
                 self._clock.when_nobody_listens(),
-                *_record(job, whole=False),
+                *hashes.flat(job, whole=False),
             ],
         )
         return said
@@ -114,7 +117,7 @@ class RedisJobStore(RedisUpkeep):
     @translated
     def get(self, task_id: str) -> Job | None:
         """Return the record, or None when there is none."""
-        return job_of(self._client.hgetall(JOB + task_id))
+        return hashes.job_of(self._client.hgetall(JOB + task_id))
 
     @translated
     def document(self, task_id: str) -> str | None:
@@ -140,14 +143,14 @@ class RedisJobStore(RedisUpkeep):
         """Mark the job STARTED by `owner` and count the attempt of this stage."""
         args = [task_id, stage, owner, READY]
         flat = self._claim(keys=[JOB + task_id, STARTED_JOBS], args=args)
-        return job_of(_paired(flat)) if flat else None
+        return hashes.job_of(hashes.paired(flat)) if flat else None
 
     @translated
     def requeue(self, job: Job, envelope: Envelope | None = None) -> bool:
         """Store what the download found; False when the job is unknown, over, or claimed since."""
         message = envelope or NO_MESSAGE
         keys = [JOB + job.task_id, OPEN + job.lane, STARTED_JOBS, message.key]
-        args = [job.task_id, message.payload, job.fence, job.upload_bytes, *_record(job)]
+        args = [job.task_id, message.payload, job.fence, job.upload_bytes, *hashes.flat(job)]
         return bool(self._requeue(keys=keys, args=args))
 
     @translated
@@ -180,14 +183,23 @@ class RedisJobStore(RedisUpkeep):
     @translated
     def finish(self, task_id: str, outcome: Outcome, *, fence: int | None = None) -> bool:
         """End the job unless it is over already, or claimed since the claim with this fence."""
-        before = self._end(task_id, outcome, from_states=(PENDING, STARTED, RETRY), fence=fence)
-        return before in {PENDING, STARTED, RETRY}
+        before, _ = self._end(task_id, outcome, from_states=OPEN_STATES, fence=fence)
+        return before in OPEN_STATES
+
+    @translated
+    def finish_and_take(
+        self, task_id: str, outcome: Outcome, take: Take
+    ) -> tuple[bool, Job | None]:
+        """End the job unless it is over already, and start the next one that waits."""
+        before, flat = self._end(task_id, outcome, from_states=OPEN_STATES, take=take)
+        return before in OPEN_STATES, hashes.job_of(hashes.paired(flat)) if flat else None
 
     @translated
     def revoke(self, task_id: str, outcome: Outcome, *, started: bool = False) -> str | None:
         """End the job only while it has not started, or also then; returns the state before."""
-        from_states = (PENDING, RETRY, STARTED) if started else (PENDING, RETRY)
-        return self._end(task_id, outcome, from_states=from_states)
+        from_states = OPEN_STATES if started else (PENDING, RETRY)
+        before, _ = self._end(task_id, outcome, from_states=from_states)
+        return before
 
     def _end(
         self,
@@ -196,11 +208,12 @@ class RedisJobStore(RedisUpkeep):
         *,
         from_states: tuple[str, ...],
         fence: int | None = None,
-    ) -> str | None:
+        take: Take = NOTHING,
+    ) -> tuple[str | None, list[str] | None]:
         lives = outcome.lives_seconds or self._settings.result_ttl_seconds
         result = outcome.celery_result or NO_RESULT
         counts = [part for pair in outcome.counts.items() for part in pair]
-        before: str | None = self._finish(
+        said: list[Any] = self._finish(
             keys=[JOB + task_id, DOCUMENT + task_id, COUNTS, result.key, STARTED_JOBS],
             args=[
                 outcome.state,
@@ -214,10 +227,14 @@ class RedisJobStore(RedisUpkeep):
                 result.value,
                 lives,
                 self._settings.webhook_ttl_seconds,
+                " ".join(take.lanes),
+                take.stage,
+                take.owner,
                 *counts,
             ],
         )
-        return before
+        before, taken, *_ = (*said, None, None)
+        return before, taken
 
     @translated
     def forget(self, task_id: str, *, celery_key: str = "") -> bool:
@@ -250,36 +267,10 @@ def _seen(document: str, *more: Any) -> Seen:
     if document:
         return Seen(document)
     record, ahead, seconds = more
-    return Seen(job=job_of(_paired(record)), place=_place(ahead, seconds))
+    return Seen(job=hashes.job_of(hashes.paired(record)), place=_place(ahead, seconds))
 
 
 def _place(ahead: int, seconds: str) -> Place | None:
     if ahead < 0:
         return None
     return Place(ahead, ceil(float(seconds) * 10) / 10 if seconds else None)
-
-
-_DEFAULTS = {field.name: field.default for field in fields(Job)}
-
-
-def _record(job: Job, *, whole: bool = True) -> list[Any]:
-    """Return names and values in turn, as HSET takes them; a new record needs no defaults."""
-    names = [n for n in _DEFAULTS if whole or n == "state" or getattr(job, n) != _DEFAULTS[n]]
-    return [part for name in names for part in (name, getattr(job, name))]
-
-
-def _paired(flat: list[str]) -> dict[str, str]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-_WHOLE = ("top_k", "attempts", "fence", "postponed", "resent", "upload_bytes")
-_BROKEN = ("accepted_at", "queued_since", "queued_ms", "download_ms", "deadline_seconds")
-_FIELD_TYPES: dict[str, type[Any]] = {**dict.fromkeys(_WHOLE, int), **dict.fromkeys(_BROKEN, float)}
-
-
-def job_of(record: dict[str, str]) -> Job | None:
-    """Return the job of a Redis hash; None for an empty one, a missing key."""
-    if not record:
-        return None
-    known = [field.name for field in fields(Job) if field.name in record]
-    return Job(**{name: _FIELD_TYPES.get(name, str)(record[name]) for name in known})

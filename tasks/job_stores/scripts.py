@@ -144,30 +144,63 @@ if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[2]) end
 return 1
 """
 
+# What `claim` and `take` do to a job that is to be started. Returns its record.
+_START = """
+local function start(job, task_id, started, lane, stage, owner, now)
+    if lane and lane ~= '' then
+        redis.call('ZREM', 'petiole:open:' .. lane, task_id)
+        redis.call('ZADD', started, now, task_id)
+    end
+    local attempts = redis.call('HINCRBY', job, 'attempts:' .. stage, 1)
+    redis.call('HINCRBY', job, 'fence', 1)
+    redis.call('HSET', job, 'state', 'STARTED', 'attempts', attempts, 'stage', stage,
+        'owner', owner)
+    return redis.call('HGETALL', job)
+end
+"""
+
 # A job that a living process holds is left to it. One that nobody waits for is not started: it
 # shows RETRY and waits for its end. KEYS: job, started. ARGV: task id, stage, owner, the prefix of
 # readiness keys.
 CLAIM = f"""
-{_OVER} {_TIME} {_LEAVE}
+{_OVER} {_TIME} {_LEAVE} {_START}
 local held = redis.call('HMGET', KEYS[1], 'state', 'owner', 'lane', 'deadline_seconds')
 local state, owner = held[1], held[2]
 if not state or over(state) then return false end
 if state == 'STARTED' and owner and owner ~= '' and owner ~= ARGV[3]
     and redis.call('EXISTS', ARGV[4] .. owner) == 1 then return false end
-leave(KEYS[1], ARGV[1], KEYS[2])
 local deadline = held[4] and redis.call('ZSCORE', 'petiole:deadlines', ARGV[1])
 if deadline and tonumber(deadline) < now then
+    leave(KEYS[1], ARGV[1], KEYS[2])
     redis.call('HSET', KEYS[1], 'state', 'RETRY', 'owner', '')
     redis.call('HINCRBY', KEYS[1], 'fence', 1)
     redis.call('ZADD', 'petiole:open:' .. held[3], now, ARGV[1])
     return redis.call('HGETALL', KEYS[1])
 end
-if held[3] and held[3] ~= '' then redis.call('ZADD', KEYS[2], now, ARGV[1]) end
-local attempts = redis.call('HINCRBY', KEYS[1], 'attempts:' .. ARGV[2], 1)
-redis.call('HINCRBY', KEYS[1], 'fence', 1)
-redis.call('HSET', KEYS[1], 'state', 'STARTED', 'attempts', attempts, 'stage', ARGV[2],
-    'owner', ARGV[3])
-return redis.call('HGETALL', KEYS[1])
+return start(KEYS[1], ARGV[1], KEYS[2], held[3], ARGV[2], ARGV[3], now)
+"""
+
+# The next message of the first lane that has one, as a worker takes it. One whose job is no new one
+# (started before, over, late, unknown) goes back to where it was, for a worker to look into.
+_TAKE = """
+local function take(lanes, started, stage, owner, now)
+    for lane in string.gmatch(lanes, '[^ ]+') do
+        local message = redis.call('RPOP', lane)
+        if message then
+            local task_id = string.match(message, '"id": "([%x-]+)"')
+            local job = 'petiole:job:' .. (task_id or '')
+            local held = redis.call('HMGET', job, 'state', 'lane', 'deadline_seconds')
+            local deadline = held[3] and redis.call('ZSCORE', 'petiole:deadlines', task_id)
+            local is_late = deadline and tonumber(deadline) < now
+            if held[1] == 'PENDING' and held[2] == lane and not is_late then
+                return start(job, task_id, started, lane, stage, owner, now)
+            end
+            redis.call('RPUSH', lane, message)
+            return false
+        end
+    end
+    return false
+end
 """
 
 MARK_RETRY = """
@@ -217,13 +250,15 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 # KEYS: job, document, counts, Celery's result (or nothing), started. ARGV: new state, document, its
 # seconds to live, the record's, channel, task id, the states that may be ended (separated by
 # spaces), fence (or nothing), Celery's result (or nothing) and its seconds to live, the seconds to
-# live of a promise to tell of the end, then pairs of a count's name and its amount.
+# live of a promise to tell of the end, lanes to take the next job from (separated by spaces; or
+# nothing), the stage and the owner that start it, then pairs of a count's name and its amount.
+# Returns the state before, and the record of the next job.
 FINISH = f"""
-{_TIME} {_LEAVE} {ENDED} {DRAINED} {LIST} {PROMISED}
+{_TIME} {_LEAVE} {ENDED} {DRAINED} {LIST} {PROMISED} {_START} {_TAKE}
 local job = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lane', 'webhook_url')
 local state = job[1]
-if not state or not string.find(ARGV[7], state, 1, true) then return state end
-if ARGV[8] ~= '' and job[2] ~= ARGV[8] then return 'STALE' end
+if not state or not string.find(ARGV[7], state, 1, true) then return {{state}} end
+if ARGV[8] ~= '' and job[2] ~= ARGV[8] then return {{'STALE'}} end
 leave(KEYS[1], ARGV[6], KEYS[5])
 if job[3] and job[3] ~= '' then
     ended(ARGV[6])
@@ -238,7 +273,7 @@ if ARGV[9] ~= '' then
     redis.call('PUBLISH', KEYS[4], ARGV[9])
 end
 if job[4] and job[4] ~= '' then promised(ARGV[6], job[4], ARGV[2], now, ARGV[11]) end
-for i = 12, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
+for i = 15, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[2])
-return state
+return {{state, ARGV[12] ~= '' and take(ARGV[12], KEYS[5], ARGV[13], ARGV[14], now)}}
 """

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from tasks import lanes
 from tasks.job_stores import FAILURE, STARTED, TRAINING, Job, Load
 from tasks.job_stores.connection import connect, translated
+from tasks.job_stores.hashes import job_of
 from tasks.job_stores.measuring import (
     DRAIN,
     FAILED,
@@ -17,7 +18,7 @@ from tasks.job_stores.measuring import (
     Drain,
 )
 from tasks.job_stores.memory import MemoryJobStore
-from tasks.job_stores.redis import DOCUMENT, job_of
+from tasks.job_stores.redis import DOCUMENT
 from tasks.job_stores.redis_upkeep import COUNTS, JOB
 from tasks.settings import TasksSettings
 

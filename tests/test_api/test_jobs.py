@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from model_store.errors import NotAnImageError
-from tasks import jobs, once, stores
+from tasks import jobs, once, stores, working
 from tasks.errors import PoisonedJobError
 from tests.conftest import picture, stored_uploads
 from tests.test_api.test_results import waiting_job
@@ -119,7 +119,7 @@ def test_an_end_that_nobody_heard_of_leaves_no_picture(client: FlaskClient) -> N
     stores.image_store().put(task_id, picture("green"))
     job = stores.job_store().claim(task_id, stage="classify", owner="classify:here:1")
     jobs.end_revoked(task_id)
-    jobs.put_off(task_id, job, TimeoutError())
+    working.put_off(task_id, job, TimeoutError())
 
     assert client.get(f"/result/{task_id}").json["state"] == "REVOKED"
     assert stored_uploads() == 0

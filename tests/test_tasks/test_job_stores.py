@@ -1,16 +1,19 @@
 """One contract, run on every job store: in memory and on a real Redis-compatible server."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic, sleep, time
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
 
+from tasks.envelopes import Envelope
 from tasks.errors import ServiceUnavailableError
-from tasks.job_stores import FAILURE, REVOKED, SUCCESS, CeleryResult, Job, JobStore, Outcome
+from tasks.job_stores import FAILURE, REVOKED, SUCCESS, CeleryResult, Job, JobStore, Outcome, Take
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.redis import RedisJobStore
 from tasks.settings import TasksSettings
@@ -310,3 +313,39 @@ def test_a_server_that_refuses_is_unavailable(server: redis.Redis) -> None:
     with pytest.raises(ServiceUnavailableError, match="ReadOnlyError"):
         store.create(Job("x", "m", 1, "f", accepted_at=1.0, queued_since=1.0))
     server.execute_command("REPLICAOF", "NO", "ONE")
+
+
+def test_with_an_end_the_next_new_job_is_started(redis_url: str) -> None:
+    """As a claim does it; what was started before, is late or unknown is left to a worker."""
+    store = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
+    take = Take(("classify", "classify:low"), stage="classify", owner="me")
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    client.flushdb()
+
+    def queued(lane: str = "classify", **fields: Any) -> str:
+        made = Job(str(uuid4()), "colours", 3, "a.jpg", time(), time(), lane=lane, **fields)
+        store.create(made, Envelope(lane, json.dumps({"headers": {"id": made.task_id}})))
+        return made.task_id
+
+    def end_and_take() -> str:
+        _, taken = store.finish_and_take(queued("elsewhere"), outcome(), take)
+        return taken.task_id if taken else ""
+
+    low, first, second = queued("classify:low"), queued(), queued()
+    in_turn = [end_and_take() for _ in range(4)]
+    job = store.get(first)
+    left = {"late": queued(deadline_seconds=0.01), "begun": queued(), "over": queued()}
+    sleep(0.02)
+    store.claim(left["begun"], stage="classify", owner="another")
+    store.finish(left["over"], outcome())
+    client.rpush("classify", json.dumps({"headers": {"id": str(uuid4())}}), "no message")
+    taken = []
+    while message := client.lindex("classify", -1):
+        taken.append(end_and_take())
+        assert client.rpop("classify") == message
+
+    assert in_turn == [first, second, low, ""]
+    assert job is not None
+    assert (job.state, job.owner, job.attempts, job.fence) == ("STARTED", "me", 1, 1)
+    assert store.held() == {**dict.fromkeys((low, first, second), "me"), left["begun"]: "another"}
+    assert taken == [""] * 5

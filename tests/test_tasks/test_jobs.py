@@ -10,7 +10,17 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 import model_store.errors
 import tasks.errors
 from model_store.errors import StoreUnavailableError
-from tasks import classify, jobs, problems, publisher, statistics, stores, submission, views
+from tasks import (
+    classify,
+    jobs,
+    problems,
+    publisher,
+    statistics,
+    stores,
+    submission,
+    views,
+    working,
+)
 from tasks.documents import ClassifiedTask, Timings
 from tasks.errors import PictureTimeLimitError, ServiceUnavailableError
 from tasks.job_stores import Job, Outcome
@@ -43,7 +53,7 @@ def test_time_spent_on_waiting_for_a_store_is_not_the_pictures(
     """The soft time limit met it outside of decoding and predicting: it is tried again."""
     monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
     record("id")
-    with pytest.raises(Ignore), jobs.work_on("id", stage="classify", queue="classify"):
+    with pytest.raises(Ignore), working.work_on("id", stage="classify", queue="classify"):
         raise SoftTimeLimitExceeded
     job = stores.job_store().get("id")
 
@@ -54,7 +64,7 @@ def test_a_job_is_not_put_off_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that stays away is told to its client in the end."""
     monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
     record("id", seconds_ago=settings().give_up_seconds + 1)
-    with pytest.raises(Ignore), jobs.work_on("id", stage="classify", queue="classify"):
+    with pytest.raises(Ignore), working.work_on("id", stage="classify", queue="classify"):
         raise ServiceUnavailableError("the image store is away")
 
     assert views.view("id").finished.error.type == "/problems#service-unavailable"
@@ -85,7 +95,7 @@ def test_time_spent_on_a_picture_is_the_pictures() -> None:
     record("id")
     with (
         pytest.raises(PictureTimeLimitError),
-        jobs.work_on("id", stage="classify", queue="classify") as job,
+        working.work_on("id", stage="classify", queue="classify") as job,
     ):
         classify._classified_or_failed(job, b"", SlowModel())
 

@@ -17,7 +17,7 @@ from tasks.settings import TasksSettings
 from tests.test_tasks.test_job_stores import outcome
 
 URL = "http://127.0.0.1:9/told"
-COMMANDS_BEFORE = 49
+COMMANDS_BEFORE = 47
 """To accept, claim, end and look at a job, as counted before there were webhooks."""
 LIMITS = {"webhook_give_up_seconds": 100, "webhook_dead_ttl_seconds": 1000}
 

@@ -6,7 +6,7 @@ from time import sleep
 import pytest
 from celery import signals
 
-from tasks import jobs, once, readiness, stores
+from tasks import once, readiness, stores, working
 from tasks import signals as ours  # noqa: F401 - it listens to Celery's
 from tasks.job_stores import Job
 from tasks.readiness import Announcement, Note
@@ -56,7 +56,7 @@ def test_a_child_says_what_it_works_on() -> None:
     job = Job("id", "colours", 1, "a.jpg", accepted_at=1.0, queued_since=1.0)
     stores.job_store().create(job)
     announcement, held = Announcement("classify"), []
-    with jobs.work_on("id", stage="classify", queue="classify"):
+    with working.work_on("id", stage="classify", queue="classify"):
         announcement.ready()
         held += [child.holds for child in children()]
     signals.task_postrun.send(sender=None, args=("id",))

@@ -80,11 +80,11 @@ class Stage:
         """GET from the API."""
         return requests.get(self.api_url + path, timeout=HTTP_SECONDS)
 
-    def accepted(self, count: int = 1, image: bytes = b"") -> list[str]:
+    def accepted(self, count: int = 1, image: bytes = b"", query: str = "") -> list[str]:
         """Send pictures and return the task ids of those that were accepted."""
         files = {"image": ("a.jpg", image or picture())}
         answers = [
-            requests.post(f"{self.api_url}/classify", files=files, timeout=HTTP_SECONDS)
+            requests.post(f"{self.api_url}/classify{query}", files=files, timeout=HTTP_SECONDS)
             for _ in range(count)
         ]
         return [answer.json()["task_id"] for answer in answers if answer.status_code == 202]

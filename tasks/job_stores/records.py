@@ -1,0 +1,148 @@
+"""What is written down of jobs: the record of one, how it ended, where it waits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tasks import lanes
+
+PENDING: Final = "PENDING"
+STARTED: Final = "STARTED"
+RETRY: Final = "RETRY"
+SUCCESS: Final = "SUCCESS"
+FAILURE: Final = "FAILURE"
+REVOKED: Final = "REVOKED"
+OVER = frozenset({SUCCESS, FAILURE, REVOKED})
+"""States that never change again."""
+
+CLASSIFICATION, TRAINING, BULK = "classification", "training", "bulk"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One client request; `task_id` is also the id of its Celery task.
+
+    Times are seconds since the epoch; durations are milliseconds. `version` is what the reference
+    `model` meant at acceptance. A training has the folder of its pictures as `filename`, and how
+    far it is as `progress`, a JSON object.
+
+    Attributes:
+        lane: The queue in which its message waits or waited; empty for what is not watched over.
+        stage: What claimed it last, and `owner` the process that did.
+        fence: Grows with each claim; what an earlier claimer says of its failure counts no more.
+        attempts: Starts of this stage that nobody has explained.
+        postponed: How often it was put off for what was not its fault.
+        resent: How often its message was sent again.
+        priority: `low` never delays what is `normal`.
+        upload_bytes: Size of its picture; 0 while that is not known.
+        deadline_seconds: How long after its acceptance somebody waits for it; 0 is for ever.
+        key: The hash of what its client called its request, or nothing.
+        webhook_url: Who is told of its end, or nothing.
+    """
+
+    task_id: str
+    model: str
+    top_k: int
+    filename: str
+    accepted_at: float
+    queued_since: float
+    image_url: str = ""
+    state: str = PENDING
+    attempts: int = 0
+    queued_ms: float = 0.0
+    download_ms: float = 0.0
+    kind: str = CLASSIFICATION
+    progress: str = ""
+    version: str = ""
+    lane: str = ""
+    stage: str = ""
+    owner: str = ""
+    fence: int = 0
+    postponed: int = 0
+    resent: int = 0
+    priority: str = lanes.NORMAL
+    upload_bytes: int = 0
+    deadline_seconds: float = 0.0
+    key: str = ""
+    webhook_url: str = ""
+
+    def queued_ms_at(self, now: float) -> float:
+        """Return the time in queues so far; never negative, hosts' clocks may differ."""
+        return self.queued_ms + max(0.0, now - self.queued_since) * 1000.0
+
+
+@dataclass(frozen=True)
+class CeleryResult:
+    """What `AsyncResult` reads: its key and its JSON; it is kept as long as the document."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: the terminal state, the document as JSON, and what to count.
+
+    `celery_result` is written in the same step, for a store that is also the result backend.
+    The document lives for `lives_seconds`, or as long as the store's settings say.
+    """
+
+    state: str
+    document: str
+    counts: Mapping[str, float]
+    celery_result: CeleryResult | None = None
+    lives_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Take:
+    """Which job is started with the end of another: the next new one of the first of these lanes.
+
+    Attributes:
+        lanes: Where it waits, the first one first.
+        stage: What it is started for, and `owner` the process that does.
+    """
+
+    lanes: tuple[str, ...]
+    stage: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a waiting job is: how many are taken before it, and the seconds until it is over.
+
+    The seconds are None while nobody knows how fast jobs leave.
+    """
+
+    ahead: int
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The job that a client has now: the new one, or the one of an earlier request of the same key.
+
+    A new job that waits in a lane has a `place`.
+    """
+
+    task_id: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is there of a job at one moment: its document once it is over, else its record."""
+
+    document: str | None = None
+    job: Job | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much there is to do: the jobs that wait in each lane, all that are open, their bytes."""
+
+    waiting: Mapping[str, int]
+    open_jobs: int
+    open_bytes: int
