@@ -12,6 +12,7 @@ from flask import Response, jsonify
 from api import bodies
 from api.errors import problem_response
 from tasks import documents, publisher, readiness, redis_checks, stores, untold
+from tasks.bulk import untaken
 from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
 from tasks.readiness import Note
@@ -135,4 +136,8 @@ CHECKS: dict[str, Callable[[], str]] = {
     "image store": _image_store,
     "worker": _worker,
 }
-DOUBTS: tuple[Callable[[], tuple[str, ...]], ...] = (redis_checks.warnings, untold.warnings)
+DOUBTS: tuple[Callable[[], tuple[str, ...]], ...] = (
+    redis_checks.warnings,
+    untold.warnings,
+    untaken.warnings,
+)

@@ -142,7 +142,7 @@ class TasksSettings(BaseSettings):
         " 503.",
     )
     bulk_pack_pictures: int = Field(
-        default=32, ge=1, le=1000, description="Most pictures of a bulk in one Celery task."
+        default=64, ge=1, le=1000, description="Most pictures of a bulk in one Celery task."
     )
     bulk_pack_bytes: int = Field(
         default=8_388_608,

@@ -40,6 +40,7 @@ def sent(client: FlaskClient, body: Any, content_type: str = "", **options: Any)
         (tarred(PICTURES, "w:gz"), "application/octet-stream"),
         (tarred(PICTURES, "w:xz"), "image/jpeg"),
     ],
+    ids=["zip", "zip of curl", "tar", "tar.gz", "tar.xz"],
 )
 def test_each_picture_of_an_archive_has_its_line(
     client: FlaskClient, body: bytes, said: str
@@ -131,6 +132,7 @@ def test_a_place_in_a_bucket_is_read_where_it_is_allowed(
         (b"x", "multipart/form-data", 400, "malformed-request"),
         (bytes(5000), "application/zip", 413, "bulk-too-large"),
     ],
+    ids=["nothing", "a picture", "a text", "half a JSON", "no boundary", "too large"],
 )
 def test_what_is_no_bulk_is_refused_at_once(
     client: FlaskClient,
@@ -164,6 +166,7 @@ def test_what_is_no_bulk_is_refused_at_once(
         ),
         (zipped({f"{i}.jpg": b"" for i in range(6)}), "", "more than 5 pictures"),
     ],
+    ids=["cut zip", "no member", "cut tar", "no address", "no JSON", "half a form", "too many"],
 )
 def test_an_input_that_cannot_be_read_fails_its_bulk(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, body: bytes, content_type: str, says: str

@@ -10,6 +10,7 @@ import requests
 
 from petiole import parts
 from petiole.parts import Part
+from tasks.job_stores.redis_upkeep import READY_MEMBERS
 from tests.conftest import picture
 from tests.test_bulk.conftest import zipped
 from tests.test_end_to_end.conftest import alive, wait_until
@@ -132,6 +133,20 @@ def test_results_come_as_they_are_made(stage: Stage) -> None:
     assert (paused["state"], paused["done"]) == ("PAUSED", 0)
     assert resumed["state"] in {"PENDING", "STARTED"}
     assert sorted(line["number"] for line in found) == list(range(40))
+
+
+def test_where_nobody_takes_bulks_it_is_said(stage: Stage) -> None:
+    """While one waits, with what to do; single pictures have nothing to do with it."""
+    stage.redis.delete(READY_MEMBERS)
+    before = stage.get("/readyz").json()["warnings"]
+    bulk_id = sent(stage, {"a.jpg": picture("red")})
+    waiting = stage.get("/readyz").json()["warnings"]
+    requests.delete(f"{stage.api_url}/bulk/{bulk_id}", timeout=HTTP_SECONDS).raise_for_status()
+    after = stage.get("/readyz").json()["warnings"]
+
+    assert before == after
+    (said,) = set(waiting) - set(before)
+    assert said.startswith("no worker takes bulk, and bulks wait; start one: ")
 
 
 def test_a_cancelled_bulk_is_over_at_once(stage: Stage) -> None:
