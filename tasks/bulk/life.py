@@ -11,7 +11,7 @@ from time import time
 from uuid import UUID
 
 from tasks import publisher, stores
-from tasks.bulk.records import PREFIX, Bulk, Ended, Entry, Pack, bulk_of
+from tasks.bulk.records import LISTING, PREFIX, Bulk, Ended, Entry, Pack, bulk_of
 from tasks.documents import ProblemDocument
 from tasks.errors import BulkOverError, ServiceUnavailableError, TasksError, UnknownBulkError
 from tasks.job_stores import BULK, FAILURE, OVER, REVOKED, Job
@@ -77,7 +77,7 @@ def release(bulk_id: str) -> int:
         bulk = store.get(bulk_id)
         if bulk is None:
             break
-        job = _job_of(bulk, pack)
+        job = job_of(bulk, pack)
         envelope = publisher.envelope(TASK, job.task_id)
         if not store.release(pack, job, envelope):
             break  # Somebody else has done it, and goes on.
@@ -97,7 +97,8 @@ def release_all() -> None:
         release(bulk_id)
 
 
-def _job_of(bulk: Bulk, pack: Pack) -> Job:
+def job_of(bulk: Bulk, pack: Pack) -> Job:
+    """Return the job that a pack becomes when it is released."""
     now = time()
     return Job(
         task_id=pack.id_in(bulk.bulk_id),
@@ -136,9 +137,11 @@ def fail_pack(job: Job, problem: ProblemDocument, fence: int | None) -> None:
     store, bulk_id = stores.prompt_bulks(), bulk_of(job.task_id)
     pack = store.pack_of(job.task_id)
     text = dumps(asdict(problem))
-    if pack is None or not pack.pictures:
-        store.drop_pack(job)
-        store.end(bulk_id, FAILURE, error=text)
+    if pack is None:
+        return  # It is over: whatever failed after its end takes nothing back.
+    if pack.number == LISTING:
+        if store.drop_pack(job, fence=fence):
+            store.end(bulk_id, FAILURE, error=text)
         return
     ended = Ended(Entry(pack, problem=text), succeeded=0, failed=pack.pictures)
     if store.end_pack(job, ended, fence=fence):

@@ -115,9 +115,9 @@ class MemoryBulks:
         self._lines.pop(job.task_id, None)
         return True
 
-    def drop_pack(self, job: Job) -> None:
-        """End the job of a pack whose bulk is over."""
-        self._leave(job, None)
+    def drop_pack(self, job: Job, *, fence: int | None = None) -> bool:
+        """End the job of a pack and nothing else."""
+        return self._leave(job, fence)
 
     def end(self, bulk_id: str, state: str, *, error: str = "") -> bool:
         """End a bulk before its time."""

@@ -169,8 +169,8 @@ class BulkStore(Protocol):
     def end_pack(self, job: Job, ended: Ended, *, fence: int | None) -> bool:
         """End a pack and append its entry; False when it or its bulk is over, or claimed since."""
 
-    def drop_pack(self, job: Job) -> None:
-        """End the job of a pack whose bulk is over."""
+    def drop_pack(self, job: Job, *, fence: int | None = None) -> bool:
+        """End the job of a pack and nothing else; False when it is over, or claimed since."""
 
     def end(self, bulk_id: str, state: str, *, error: str = "") -> bool:
         """End a bulk before its time; False when it is over already."""

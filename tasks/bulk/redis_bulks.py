@@ -148,10 +148,11 @@ class RedisBulks:
         return bool(self._end_pack(keys=keys, args=args))
 
     @translated
-    def drop_pack(self, job: Job) -> None:
-        """End the job of a pack whose bulk is over."""
+    def drop_pack(self, job: Job, *, fence: int | None = None) -> bool:
+        """End the job of a pack and nothing else."""
         keys = [*_job_keys(job), PACK + job.task_id]
-        self._drop_pack(keys=keys, args=["", job.task_id, OVER_SECONDS])
+        args = ["" if fence is None else fence, job.task_id, OVER_SECONDS]
+        return bool(self._drop_pack(keys=keys, args=args))
 
     @translated
     def end(self, bulk_id: str, state: str, *, error: str = "") -> bool:

@@ -135,10 +135,12 @@ end
 return 1
 """
 
+# KEYS: as for `leave`, then the pack. ARGV: as for `leave`.
 DROP_PACK = f"""
 {_OVER} {_LEAVE}
+if not leave() then return 0 end
 redis.call('DEL', KEYS[5])
-return leave() and 1 or 0
+return 1
 """
 
 # KEYS: as for END_PACK. ARGV: the bulk's id, state, problem, seconds to live.

@@ -260,3 +260,16 @@ def test_a_pack_is_not_cancelled_as_a_picture(client: FlaskClient) -> None:
     bulk_id = sent(client, zipped(PICTURES))
 
     assert client.delete(f"/result/{bulk_id}-1").status_code == 404
+
+
+def test_a_body_may_lie_in_a_bucket(
+    client: FlaskClient, bucket_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read there slice by slice, and nothing is left of it."""
+    monkeypatch.setenv("PETIOLE_TASKS_IMAGE_STORE_URL", bucket_url)
+    once.begin_anew()
+    bulk_id = sent(client, tarred(PICTURES, "w:gz"))
+
+    assert names_and_states(lines_of(client, bulk_id)) == ENDS
+    assert client.delete(f"/bulk/{bulk_id}").status_code == 204
+    assert stored_uploads() == 0
