@@ -34,7 +34,7 @@ from tasks import (
     webhooks,
     worker_start,
 )
-from tasks.bulk import life, priority
+from tasks.bulk import children, life
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError, UnknownJobError
 from tasks.once import once
@@ -57,11 +57,6 @@ def _of_child() -> Announcement:
 @once
 def _of_downloader() -> Announcement:
     return Announcement("downloads")
-
-
-@once
-def _of_bulk_child() -> Announcement:
-    return Announcement("bulk")
 
 
 @once
@@ -91,8 +86,7 @@ def _remember_children(sender: Any, **_: Any) -> None:
     worker_start.refuse_green_pool(sender)
     revocations.take_over()
     worker_start.keep_to(sender, OWN_QUEUES)
-    if _consumes("bulk"):
-        _prepare_for_bulk()
+    children.prepare(app.amqp.queues, ("classify", "downloads"))
     if _consumes("classify"):
         from model_store import serving  # noqa: F401, PLC0415 - NumPy, for this worker only
     loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
@@ -108,26 +102,7 @@ def _begin_child(**_: Any) -> None:
     if _consumes("downloads"):
         _begin_downloads()
     if _consumes("bulk"):
-        _begin_bulk()
-
-
-def _prepare_for_bulk() -> None:
-    """Leave bulks to workers that do nothing else: single pictures come before them."""
-    if {"classify", "downloads"} & set(app.amqp.queues.consume_from):
-        app.amqp.queues.deselect(["bulk"])
-        logger.info("queue left to a worker of its own", extra={"queue": "bulk"})
-    else:
-        priority.lower_session()
-
-
-def _begin_bulk() -> None:
-    """Say that this process does bulks, then take the lowest priority.
-
-    In this order, because a thread keeps the priority of the one that started it: what says that
-    this process lives must not wait for others.
-    """
-    _of_bulk_child().ready()
-    logger.info("bulk ready", extra={"priority": priority.lower()})
+        children.begin()
 
 
 def _load_models() -> None:
@@ -230,7 +205,7 @@ def _withdraw_child(**_: Any) -> None:
     if _consumes("classify"):
         _of_child().withdraw()
     if _consumes("bulk"):
-        _of_bulk_child().withdraw()
+        children.withdraw()
     _end_downloads()
 
 
@@ -315,7 +290,7 @@ def _held_by(owner: str) -> list[str]:
 
 
 @signals.task_revoked.connect
-def _end_revoked(sender: Any, request: Any, terminated: bool = False, **_: Any) -> None:
+def _end_revoked(request: Any, terminated: bool = False, **_: Any) -> None:
     """End the job as REVOKED: from Flower or `celery control revoke`, waiting or terminated.
 
     What the terminated child had taken along besides is tried again.
@@ -324,7 +299,7 @@ def _end_revoked(sender: Any, request: Any, terminated: bool = False, **_: Any) 
     jobs.end_revoked(job_id)
     if terminated:
         lost = WorkerLostError("its child was terminated")
-        _try_again(job_id, lost, queue=publisher.QUEUE_OF_TASK[sender.name])
+        _try_again(job_id, lost, queue=publisher.QUEUE_OF_TASK[request.name])
 
 
 def _job_id(args: Any) -> str:
