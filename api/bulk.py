@@ -46,6 +46,7 @@ def bulk() -> Response:
     answer is 202 once all of it is stored. What is in it is looked at by a worker: a picture that
     cannot be taken has its problem among the results, and holds up no other one.
     """
+    options.refuse_key()
     chosen = options.in_query(BulkOptions)
     asked = catalog.asked(ClassifyOptions(model=chosen.model, top_k=chosen.top_k))
     with bulk_bodies.read() as body:

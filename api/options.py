@@ -123,6 +123,18 @@ def idempotency_key() -> str:
     return key or ""
 
 
+def refuse_key() -> None:
+    """Refuse a request that its client has a name for, where such names mean nothing.
+
+    Raises:
+        InvalidOptionError: it has one.
+    """
+    if IDEMPOTENCY_KEY in request.headers:
+        _refuse(
+            {IDEMPOTENCY_KEY: "is for single pictures; a bulk that is sent twice is done twice"}
+        )
+
+
 def wait_seconds() -> float:
     """Return how long the current request is willing to wait for a result."""
     return bounded(_checked(WaitOptions, _preferred() | single(request.args)).wait)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tasks.bulk.items import Item, Slice, items_of, line_of
+from tasks.bulk.sources import found as found_module
 from tasks.bulk.sources import tars, zips
 from tasks.bulk.sources.found import Found, Window, buffered
 from tasks.errors import (
@@ -265,3 +266,14 @@ def test_an_item_comes_back_as_it_was_written() -> None:
     ]
 
     assert list(items_of(b"".join(map(line_of, items)))) == items
+
+
+def test_members_that_are_passed_over_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory of folders alone would else be read for hours."""
+    monkeypatch.setattr(found_module, "MOST_RECORDS", 3)
+    folders = {f"{i}/": b"" for i in range(4)}
+
+    with pytest.raises(BadBulkError, match="more than 3"):
+        in_zip(zipped(folders))
+    with pytest.raises(BadBulkError, match="more than 3"):
+        in_tar(tarred(*[(named(name, tarfile.DIRTYPE), b"") for name in folders]))

@@ -273,3 +273,11 @@ def test_a_body_may_lie_in_a_bucket(
     assert names_and_states(lines_of(client, bulk_id)) == ENDS
     assert client.delete(f"/bulk/{bulk_id}").status_code == 204
     assert stored_uploads() == 0
+
+
+def test_a_key_that_would_mean_nothing_is_refused(client: FlaskClient) -> None:
+    """Whoever relies on it would have everything done twice."""
+    headers = {"Idempotency-Key": "mine"}
+    refused = client.post("/bulk", data=zipped(PICTURES), headers=headers)
+
+    assert (refused.status_code, refused.json["type"]) == (422, "/problems#invalid-option")

@@ -1,16 +1,20 @@
 """What a source gives for each picture, and what it reads from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from tasks.bulk.items import Slice
 from tasks.errors import BadBulkError, JobError, UnsafeNameError
 
 MOST_NAME_BYTES: Final = 4096
 PIECE_BYTES: Final = 2**20
+MOST_RECORDS: Final = 4_000_000
+"""Members or lines of an input, also those that are passed over: empty ones need few bytes each."""
 LITTER = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx"})
 """What systems leave in folders, in lower case, besides what begins with a dot."""
+
+T = TypeVar("T")
 
 ReadAt = Callable[[int, int], bytes]
 """Returns bytes of an object: from where, how many; fewer at its end."""
@@ -65,6 +69,18 @@ def buffered(read_at: ReadAt) -> ReadAt:
         return kept[start - kept_at : start - kept_at + length]
 
     return read
+
+
+def bounded(records: Iterable[T]) -> Iterator[T]:
+    """Give records as long as there are not absurdly many.
+
+    Raises:
+        BadBulkError: there are.
+    """
+    for number, record in enumerate(records):
+        if number >= MOST_RECORDS:
+            raise BadBulkError(f"there are more than {MOST_RECORDS} members or lines in it")
+        yield record
 
 
 def shown(name: bytes) -> str:

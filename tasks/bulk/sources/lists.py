@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tasks.bulk.sources.found import MOST_NAME_BYTES, PIECE_BYTES, Found, Window
+from tasks.bulk.sources.found import MOST_NAME_BYTES, PIECE_BYTES, Found, Window, bounded
 from tasks.errors import BadBulkError, DownloadRefusedError, JobError
 from tasks.settings import settings
 from tasks.urls import check_host, check_url, filename_of, listed
 
-MOST_JSON_BYTES: Final = 67_108_864
+MOST_JSON_BYTES: Final = 33_554_432
 MOST_LINE_BYTES: Final = 65_536
 URL, NAME = "image_url", "name"
 
@@ -44,7 +44,7 @@ def of_csv(window: Window) -> Iterator[Found]:
     Raises:
         BadBulkError: it is no such text.
     """
-    rows = csv.reader(_lines(window))
+    rows = csv.reader(bounded(_lines(window)))
     columns = {URL: 0}
     try:
         for number, row in enumerate(rows):

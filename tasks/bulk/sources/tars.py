@@ -9,6 +9,7 @@ import gzip
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import IO, Any
 
 from tasks.bulk.items import Slice
@@ -17,6 +18,7 @@ from tasks.bulk.sources.found import (
     PIECE_BYTES,
     Found,
     Window,
+    bounded,
     is_litter,
     refuse_climbing,
     shown,
@@ -78,8 +80,9 @@ def members(window: Window, *, most_bytes: int) -> Iterator[Found]:
     Raises:
         BadBulkError: it is damaged.
     """
-    position, told = 0, dict[str, bytes]()
+    position, told, headers = 0, dict[str, bytes](), bounded(count())
     while (header := window.read(position, BLOCK_BYTES)).strip(b"\0"):
+        next(headers)
         size, kind = _checked(header, position), header[156:157]
         begin = position + BLOCK_BYTES
         position = begin + -(-size // BLOCK_BYTES) * BLOCK_BYTES

@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.bulk.items import DEFLATED, STORED, Slice
-from tasks.bulk.sources.found import Found, ReadAt, Window, is_litter, refuse_climbing, shown
+from tasks.bulk.sources.found import (
+    Found,
+    ReadAt,
+    Window,
+    bounded,
+    is_litter,
+    refuse_climbing,
+    shown,
+)
 from tasks.errors import (
     BadBulkError,
     DamagedMemberError,
@@ -59,7 +67,7 @@ def members(window: Window, *, most_bytes: int) -> Iterator[Found]:
         BadBulkError: it is no zip archive, or damaged.
     """
     directory = _directory(window)
-    for member in _members(window, directory):
+    for member in bounded(_members(window, directory)):
         if member.name.endswith(("/", "\\")) or is_litter(member.name):
             continue
         error = _why_not(member, most_bytes)
