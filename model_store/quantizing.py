@@ -38,7 +38,7 @@ class Quantized:
 
 
 def quantize(store: ModelStore, reference: str, images: Path, *, report: Report) -> Quantized:
-    """Make an int8 variant of a version, and publish the version anew if the variant may serve.
+    """Make an int8 variant of a version with the pictures of a folder; see `quantize_on`.
 
     Args:
         store: Where the version is, and its successor will be.
@@ -53,12 +53,40 @@ def quantize(store: ModelStore, reference: str, images: Path, *, report: Report)
         ModelFormatError: the artifact has an operation that cannot be quantized.
     """
     card = store.card(*store.resolve(reference))
-    float32 = _float32(card)
+    check(card)
     sets = picture_sets.choose(card, images, report)
     if len(sets.judged) < FEWEST_JUDGED:
         raise CalibrationError(
             f"{images} has {len(sets.judged)} pictures; int8 is judged on at least {FEWEST_JUDGED}"
         )
+    return quantize_on(store, card, sets, report=report)
+
+
+def check(card: ModelCard) -> None:
+    """See to it that a version has what can be quantized, before pictures are collected for it.
+
+    Raises:
+        CalibrationError: it has not.
+    """
+    _float32(card)
+
+
+def quantize_on(
+    store: ModelStore, card: ModelCard, sets: PictureSets, *, report: Report
+) -> Quantized:
+    """Make an int8 variant of a version, and publish the version anew if the variant may serve.
+
+    Args:
+        store: Where the version is, and its successor will be.
+        card: The version.
+        sets: What it is calibrated on, and the other pictures that it is judged on.
+        report: Called with a sentence at each step.
+
+    Raises:
+        CalibrationError: the version has nothing to quantize.
+        RuntimeUnavailableError, ModelFormatError: as `quantize`.
+    """
+    float32 = _float32(card)
     with TemporaryDirectory() as place:
         directory = _copied(store, card, Path(place) / "version")
         report("Measuring float32")

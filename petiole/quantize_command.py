@@ -1,4 +1,4 @@
-"""`petiole models quantize`: int8 from a folder of the user's own pictures."""
+"""`petiole models quantize`: int8 from real pictures, in a folder or as the service is asked."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -19,13 +19,39 @@ from petiole.console import (
 if TYPE_CHECKING:
     from model_store.quantizing import Quantized
 
+LEAST, MOST = 100, 400
+"""Pictures to collect: half of them judge, and `picture_sets` wants 50 to 200 for that."""
 
-def quantize(
+Images = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, help="Folder of real pictures, 100 or more."),
+]
+FromTraffic = Annotated[
+    int | None,
+    typer.Option(
+        min=LEAST,
+        max=MOST,
+        metavar="N",
+        help="Instead of a folder: collect the decoded pixels of so many different pictures that"
+        " the running service is asked; they are deleted before int8 is made.",
+    ),
+]
+Percent = Annotated[
+    float,
+    typer.Option(min=0.01, max=100, help="Share of the pictures to collect, by hash of task id."),
+]
+Within = Annotated[
+    float, typer.Option(min=0.001, metavar="HOURS", help="Collect for so long at most.")
+]
+
+
+def quantize(  # noqa: PLR0913 - one parameter for each option
     reference: Reference,
-    images: Annotated[
-        Path,
-        typer.Option(exists=True, file_okay=False, help="Folder of real pictures, 100 or more."),
-    ],
+    *,
+    images: Images = None,
+    from_traffic: FromTraffic = None,
+    percent: Percent = 25.0,
+    within: Within = 24.0,
     promote: Annotated[bool, typer.Option(help="Make the new version production at once.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -34,18 +60,36 @@ def quantize(
     Half of the pictures calibrate, the others judge. What passes becomes the next version of the
     model; what does not leaves everything as it was, and the reason is told.
     """
+    if (images is None) == (from_traffic is None):
+        raise typer.BadParameter("give either --images or --from-traffic")
     with errors_as_lines():
-        # Imported here: NumPy and OpenVINO.
-        from model_store import quantizing  # noqa: PLC0415
-
-        store = open_store()
-        with progress() as report:
-            found = quantizing.quantize(store, reference, images, report=report)
+        found = (
+            _on_folder(reference, images)
+            if images
+            else _on_traffic(reference, from_traffic or LEAST, percent, within)
+        )
         if found.card and promote:
-            store.promote(found.card.name, found.card.version)
+            open_store().promote(found.card.name, found.card.version)
         _show(found, promoted=promote, as_json=as_json)
     if found.card is None:
         raise typer.Exit(1)
+
+
+def _on_folder(reference: str, images: Path) -> "Quantized":
+    # Imported here: NumPy and OpenVINO.
+    from model_store import quantizing  # noqa: PLC0415
+
+    with progress() as report:
+        return quantizing.quantize(open_store(), reference, images, report=report)
+
+
+def _on_traffic(reference: str, wanted: int, percent: float, hours: float) -> "Quantized":
+    from petiole import traffic_quantizing  # noqa: PLC0415 - as above
+
+    store = open_store()
+    with progress() as report, traffic_quantizing.ended_in_order():
+        pictures = traffic_quantizing.Wanted(wanted, percent, hours * 3600)
+        return traffic_quantizing.quantize(store, reference, pictures, report=report)
 
 
 def _show(found: "Quantized", *, promoted: bool, as_json: bool) -> None:

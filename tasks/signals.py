@@ -20,6 +20,7 @@ from model_store import ModelStoreError, environment
 from model_store.settings import ModelSettings
 from tasks import (
     celery_results,
+    collecting,
     delivery,
     holding,
     jobs,
@@ -159,6 +160,7 @@ def _why_default_is_not_warm(logged: str) -> str:
 def _refresh(announcement: Announcement) -> None:
     models_changed = loaded_models.of_this_process().refresh()
     trials_changed = trials.of_this_process().refresh()
+    collecting.of_this_process().refresh()
     if models_changed or trials_changed:
         _announce_models(announcement)
 
@@ -219,7 +221,7 @@ def _sweep_forever() -> None:
     while True:
         try:
             swept = stores.image_store().sweep(
-                older_than_seconds=SWEEP_INTERVAL_SECONDS, is_wanted=jobs.is_wanted
+                older_than_seconds=SWEEP_INTERVAL_SECONDS, is_wanted=collecting.is_wanted
             )
             logger.debug("uploads swept", extra={"deleted": swept})
         except ServiceUnavailableError as exc:

@@ -5,6 +5,7 @@ import logging
 from tasks.errors import ServiceUnavailableError
 from tasks.image_store import ImageStore
 from tasks.job_stores import JobStore
+from tasks.job_stores.collections import Collections
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuarantine
 from tasks.job_stores.redis import RedisJobStore
@@ -20,6 +21,11 @@ WORKER_PATIENCE_SECONDS = 30.0
 logger = logging.getLogger(__name__)
 
 
+def are_in_memory() -> bool:
+    """Tell whether this process alone sees its job records."""
+    return settings().job_store_url == "memory://"
+
+
 @once
 def job_store() -> JobStore:
     """Return the job store that `PETIOLE_TASKS_JOB_STORE_URL` names, with a worker's patience."""
@@ -29,13 +35,13 @@ def job_store() -> JobStore:
 @once
 def prompt_job_store() -> JobStore:
     """Return the same store for a process whose clients wait: it gives up at once."""
-    if settings().job_store_url == "memory://":
+    if are_in_memory():
         return job_store()
     return _open(patience_seconds=0.0)
 
 
 def _open(*, patience_seconds: float) -> JobStore:
-    if settings().job_store_url == "memory://":
+    if are_in_memory():
         return MemoryJobStore(settings())
     return RedisJobStore(settings(), patience_seconds=patience_seconds)
 
@@ -49,9 +55,15 @@ def image_store() -> ImageStore:
 @once
 def quarantine() -> Quarantine:
     """Return the quarantine beside the job store."""
-    if settings().job_store_url == "memory://":
+    if are_in_memory():
         return MemoryQuarantine(settings())
     return RedisQuarantine(settings())
+
+
+@once
+def collections() -> Collections:
+    """Return who asks for pixels; others than this process do, so it is never in memory."""
+    return Collections(settings())
 
 
 @once
