@@ -17,7 +17,9 @@ from petiole.console import (
 )
 
 if TYPE_CHECKING:
+    from model_store import ModelCard
     from model_store.quantizing import Quantized
+    from petiole.traffic_quantizing import Wanted
 
 LEAST, MOST = 100, 400
 """Pictures to collect: half of them judge, and `picture_sets` wants 50 to 200 for that."""
@@ -43,6 +45,14 @@ Percent = Annotated[
 Within = Annotated[
     float, typer.Option(min=0.001, metavar="HOURS", help="Collect for so long at most.")
 ]
+Shadow = Annotated[
+    bool,
+    typer.Option(
+        help="After --from-traffic: compare the new version with production on live pictures,"
+        " promote it if it is sure to agree, and take it back if that drops later.",
+    ),
+]
+Compared = Annotated[int, typer.Option("--for", min=50, help="Pictures that the shadow compares.")]
 
 
 def quantize(  # noqa: PLR0913 - one parameter for each option
@@ -52,6 +62,8 @@ def quantize(  # noqa: PLR0913 - one parameter for each option
     from_traffic: FromTraffic = None,
     percent: Percent = 25.0,
     within: Within = 24.0,
+    shadow: Shadow = True,
+    compared: Compared = 500,
     promote: Annotated[bool, typer.Option(help="Make the new version production at once.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -63,36 +75,48 @@ def quantize(  # noqa: PLR0913 - one parameter for each option
     if (images is None) == (from_traffic is None):
         raise typer.BadParameter("give either --images or --from-traffic")
     with errors_as_lines():
-        found = (
-            _on_folder(reference, images)
-            if images
-            else _on_traffic(reference, from_traffic or LEAST, percent, within)
-        )
+        if images is not None:
+            found, is_tried = _on_folder(reference, images), False
+        else:
+            wanted = _wanted(from_traffic or LEAST, percent, within * 3600, compared)
+            found, is_tried = _on_traffic(reference, wanted, shadow=shadow and not promote)
         if found.card and promote:
             open_store().promote(found.card.name, found.card.version)
-        _show(found, promoted=promote, as_json=as_json)
+        _show(found, promoted=promote, is_tried=is_tried, as_json=as_json)
     if found.card is None:
         raise typer.Exit(1)
 
 
-def _on_folder(reference: str, images: Path) -> "Quantized":
+def _wanted(pictures: int, percent: float, within_seconds: float, compared: int) -> "Wanted":
     # Imported here: NumPy and OpenVINO.
-    from model_store import quantizing  # noqa: PLC0415
+    from petiole.traffic_quantizing import Wanted  # noqa: PLC0415
+
+    return Wanted(pictures, percent, within_seconds, compared)
+
+
+def _on_folder(reference: str, images: Path) -> "Quantized":
+    from model_store import quantizing  # noqa: PLC0415 - as above
 
     with progress() as report:
         return quantizing.quantize(open_store(), reference, images, report=report)
 
 
-def _on_traffic(reference: str, wanted: int, percent: float, hours: float) -> "Quantized":
+def _on_traffic(reference: str, wanted: "Wanted", *, shadow: bool) -> tuple["Quantized", bool]:
+    """Return what became of it, and whether a shadow has begun."""
     from petiole import traffic_quantizing  # noqa: PLC0415 - as above
 
     store = open_store()
     with progress() as report, traffic_quantizing.ended_in_order():
-        pictures = traffic_quantizing.Wanted(wanted, percent, hours * 3600)
-        return traffic_quantizing.quantize(store, reference, pictures, report=report)
+        found = traffic_quantizing.quantize(store, reference, wanted, report=report)
+    if found.card is None or not shadow:
+        return found, False
+    if problem := traffic_quantizing.confirm(store, found.card, wanted):
+        typer.echo(f"petiole models: {problem}; {found.card.ref} stays, untried", err=True)
+        raise typer.Exit(1)
+    return found, True
 
 
-def _show(found: "Quantized", *, promoted: bool, as_json: bool) -> None:
+def _show(found: "Quantized", *, promoted: bool, is_tried: bool, as_json: bool) -> None:
     ref = found.card.ref if found.card else None
     if as_json:
         print_json({"version": ref, "speed_up": found.speed_up, "variant": asdict(found.variant)})
@@ -102,10 +126,18 @@ def _show(found: "Quantized", *, promoted: bool, as_json: bool) -> None:
         f"{found.variant.milliseconds_per_image:.1f} ms a picture instead of"
         f" {found.float32.milliseconds_per_image:.1f}, {found.speed_up:.1f} times as fast"
     )
-    if ref is None:
+    if found.card is None:
         typer.echo("Nothing was published")
     else:
-        typer.echo(f"Published as {ref}" + (", which is production now" if promoted else ""))
-        if not promoted:
-            next_step("to try it beside production", "models", "shadow", ref)
-            next_step("to serve it", "models", "promote", ref)
+        _show_published(found.card, promoted=promoted, is_tried=is_tried)
+
+
+def _show_published(card: "ModelCard", *, promoted: bool, is_tried: bool) -> None:
+    typer.echo(f"Published as {card.ref}" + (", which is production now" if promoted else ""))
+    if is_tried:
+        typer.echo("A shadow on live pictures decides whether it becomes production")
+        next_step("how it goes", "models", "show", card.name)
+        next_step("to end it", "models", "end", card.name)
+    elif not promoted:
+        next_step("to try it beside production", "models", "shadow", card.ref)
+        next_step("to serve it", "models", "promote", card.ref)

@@ -1,7 +1,7 @@
 """Int8 of a model from pictures that the running service is asked.
 
-The children write the pixels, this process makes int8 of the model and judges it. It decodes
-nothing, and TensorFlow is not needed.
+The children write the pixels, this process makes int8 of the model and judges it; a shadow on live
+pictures then decides. It decodes nothing, and TensorFlow is not needed.
 """
 
 import signal
@@ -9,24 +9,44 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import time
 
-from model_store import ModelCard, ModelStore, picture_sets, quantizing
+from model_store import (
+    ModelCard,
+    ModelReference,
+    ModelStore,
+    agreement,
+    picture_sets,
+    quantizing,
+)
 from model_store.errors import CalibrationError
 from model_store.quantizing import Quantized
+from model_store.rollouts import Gate, Rollout
+from petiole import rollout_commands
 from petiole.console import Steps
 from petiole.service_view import Workers
 from tasks import real_pictures, stores
-from tasks.job_stores.collections import Refusal
+
+GUARD_PERCENT = 2.0
+"""Share of the pictures that float32 goes on to see, for as long as int8 is in production."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How many different pictures, of what share of all, and for how long they are waited for."""
+    """What is asked of the service.
+
+    Attributes:
+        pictures: How many different ones are collected.
+        percent: Share of all pictures that are collected, and afterwards compared.
+        within_seconds: How long the first are waited for.
+        compared: How many are compared before the verdict.
+        max_slowdown: Predict time of int8 by that of float32, at most.
+    """
 
     pictures: int
     percent: float
     within_seconds: float
+    compared: int = 500
+    max_slowdown: float = 1.0
 
 
 def quantize(store: ModelStore, reference: str, wanted: Wanted, *, report: Steps) -> Quantized:
@@ -36,7 +56,7 @@ def quantize(store: ModelStore, reference: str, wanted: Wanted, *, report: Steps
 
     Raises:
         CalibrationError: the version is not in production, has nothing to quantize, no child
-            answers with it, or too few different pictures were asked.
+            is ready, another trial runs, or too few different pictures were asked.
         ServiceUnavailableError: the service cannot be reached.
     """
     card = _answering(store, reference)
@@ -44,8 +64,30 @@ def quantize(store: ModelStore, reference: str, wanted: Wanted, *, report: Steps
     pixels = _collected(card, wanted, report)
     found = quantizing.quantize_on(store, card, picture_sets.of_pixels(card, pixels), report=report)
     if found.card is None:
-        stores.collections().refuse(card.ref, Refusal(found.variant.reason, time()))
+        stores.findings().refuse(card.ref, found.variant.reason)
     return found
+
+
+def confirm(store: ModelStore, card: ModelCard, wanted: Wanted) -> str:
+    """Hold a version that was just published against production on live pictures, in a shadow.
+
+    Its gate promotes it if it is sure enough; then the former version guards it. Returns why the
+    shadow cannot be, which is kept for a week; nothing if it has begun.
+    """
+    former = store.resolve(card.name)[1]
+    gate = Gate(
+        agreement.INT8_SAME_TOP1,
+        wanted.compared,
+        wanted.max_slowdown,
+        sure_agreement=agreement.INT8_SURE_TOP1,
+        guard_percent=GUARD_PERCENT,
+    )
+    rollout = Rollout("shadow", card.version, wanted.percent, gate)
+    reference = ModelReference(card.name, str(card.version))
+    problem = rollout_commands.begun_or_taken_back(store, reference, rollout)
+    if problem:
+        stores.findings().refuse(f"{card.name}@{former}", problem)
+    return problem
 
 
 @contextmanager
@@ -69,12 +111,16 @@ def _answering(store: ModelStore, reference: str) -> ModelCard:
         raise CalibrationError(
             f"{name}@{version} is not in production, so nobody asks it; give --images instead"
         )
-    ref = f"{name}@{version}"
-    loaded = {each.partition(" ")[0] for note in Workers().children() for each in note.models or ()}
-    if ref not in loaded:
+    trial = store.rollout(name)
+    if trial is not None and trial.guard is None:
         raise CalibrationError(
-            f"no running child has {ref}, so no pictures of it come; start the service, or ask it"
-            " once, or give --images instead"
+            f"a {trial.kind} of {name}@{trial.version} runs, and a model has one trial at a time;"
+            f" wait for its verdict, or end it"
+        )
+    if not Workers().children():
+        raise CalibrationError(
+            "no child of a classify worker is ready, so no pictures come; start the service, or"
+            " give --images instead"
         )
     return store.card(name, version)
 

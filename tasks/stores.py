@@ -6,6 +6,7 @@ from tasks.errors import ServiceUnavailableError
 from tasks.image_store import ImageStore
 from tasks.job_stores import JobStore
 from tasks.job_stores.collections import Collections
+from tasks.job_stores.findings import Findings, MemoryFindings, RedisFindings
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuarantine
 from tasks.job_stores.redis import RedisJobStore
@@ -64,6 +65,12 @@ def quarantine() -> Quarantine:
 def collections() -> Collections:
     """Return who asks for pixels; others than this process do, so it is never in memory."""
     return Collections(settings())
+
+
+@once
+def findings() -> Findings:
+    """Return what was found out lately, beside the job store."""
+    return MemoryFindings() if are_in_memory() else RedisFindings(settings())
 
 
 @once

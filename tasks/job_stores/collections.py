@@ -12,11 +12,9 @@ from typing import Any, Final
 from tasks.job_stores.connection import connect, translated
 from tasks.settings import TasksSettings
 
-OPEN, DIGESTS, REFUSED = "petiole:collecting:", "petiole:collected:", "petiole:int8-refused:"
+OPEN, DIGESTS = "petiole:collecting:", "petiole:collected:"
 TTL_SECONDS: Final = 60
 """Whoever collects renews it; of one that was killed the request is over after so long."""
-REFUSED_SECONDS: Final = 7 * 86_400
-"""So long int8 of a version that was refused is not tried again by itself."""
 ADDED, KNOWN, CLOSED = "added", "known", "closed"
 
 # In one step, so that nothing is added to a collection that has ended, or is full.
@@ -48,14 +46,6 @@ class Collection:
     version: int
     wanted: int
     percent: float
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why int8 of a version is not served, and when that was found (seconds since the epoch)."""
-
-    reason: str
-    at: float
 
 
 class Collections:
@@ -123,14 +113,3 @@ class Collections:
     def is_known(self, collection_id: str) -> bool:
         """Tell whether somebody still wants what was written for a collection."""
         return bool(self._client.exists(DIGESTS + collection_id))
-
-    @translated
-    def refuse(self, ref: str, refusal: Refusal) -> None:
-        """Keep for a week why int8 of `name@version` is not served."""
-        self._client.set(REFUSED + ref, json.dumps(asdict(refusal)), ex=REFUSED_SECONDS)
-
-    @translated
-    def refusal(self, ref: str) -> Refusal | None:
-        """Return why int8 of `name@version` is not served, as far as it was tried lately."""
-        text = self._client.get(REFUSED + ref)
-        return Refusal(**json.loads(text)) if text else None
