@@ -7,13 +7,14 @@ TensorFlow is not needed: the float32 artifact agreed with the SavedModel when i
 
 import shutil
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from model_store import picture_sets, runtimes, variants
 from model_store.agreement import FLOAT32, INT8
 from model_store.card import UNPUBLISHED, ModelCard, Variant
-from model_store.errors import CalibrationError
+from model_store.errors import CalibrationError, RuntimeUnavailableError
 from model_store.picture_sets import FEWEST_JUDGED, PictureSets
 from model_store.reports import Report
 from model_store.store import ModelStore
@@ -67,8 +68,11 @@ def check(card: ModelCard) -> None:
 
     Raises:
         CalibrationError: it has not.
+        RuntimeUnavailableError: NNCF is not installed.
     """
     _float32(card)
+    if find_spec("nncf") is None:
+        raise RuntimeUnavailableError("NNCF is not installed; `pip install nncf` makes int8")
 
 
 def quantize_on(

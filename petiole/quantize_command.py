@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from model_store.references import is_name
 from petiole.console import (
     AsJson,
     Reference,
@@ -52,6 +53,12 @@ Shadow = Annotated[
         " promote it if it is sure to agree, and take it back if that drops later.",
     ),
 ]
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch", help="With --from-traffic: stay, and do it whenever production has no int8."
+    ),
+]
 Compared = Annotated[int, typer.Option("--for", min=50, help="Pictures that the shadow compares.")]
 
 
@@ -64,6 +71,7 @@ def quantize(  # noqa: PLR0913 - one parameter for each option
     within: Within = 24.0,
     shadow: Shadow = True,
     compared: Compared = 500,
+    watch: Watch = False,
     promote: Annotated[bool, typer.Option(help="Make the new version production at once.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -74,6 +82,8 @@ def quantize(  # noqa: PLR0913 - one parameter for each option
     """
     if (images is None) == (from_traffic is None):
         raise typer.BadParameter("give either --images or --from-traffic")
+    if watch:
+        _watch(reference, from_traffic, percent, within, compared)
     with errors_as_lines():
         if images is not None:
             found, is_tried = _on_folder(reference, images), False
@@ -85,6 +95,18 @@ def quantize(  # noqa: PLR0913 - one parameter for each option
         _show(found, promoted=promote, is_tried=is_tried, as_json=as_json)
     if found.card is None:
         raise typer.Exit(1)
+
+
+def _watch(
+    reference: str, pictures: int | None, percent: float, hours: float, compared: int
+) -> NoReturn:
+    # Imported here: the other uses of this command need no second process.
+    from petiole import quantize_watch  # noqa: PLC0415
+
+    if pictures is None or not is_name(reference):
+        raise typer.BadParameter("--watch needs --from-traffic and a model's name alone")
+    options = {"--from-traffic": pictures, "--percent": percent, "--within": hours}
+    quantize_watch.watch(reference, options | {"--for": compared})
 
 
 def _wanted(pictures: int, percent: float, within_seconds: float, compared: int) -> "Wanted":

@@ -85,21 +85,21 @@ def _trial_line(name: str, rollout: Rollout) -> str:
 
 
 def _of_int8(store: ModelStore, name: str) -> Iterator[str]:
-    """Yield what is known of int8 from traffic: who collects for it, why it was refused."""
+    """Yield what is known of int8 from traffic: who collects for it, what became of it."""
     if stores.are_in_memory():
         return
     ref = f"{name}@{store.resolve(name)[1]}"
     try:
         asked = stores.collections().open([name]).get(name)
         n = stores.collections().count(asked) if asked else 0
-        refusal = stores.findings().refusal(ref)
+        tried = stores.findings().int8(ref)
     except ServiceUnavailableError:
         return
     if asked:
         yield f"pixels of pictures are being collected for int8: {n} of {asked.wanted}"
-    if refusal:
-        at = datetime.fromtimestamp(refusal.at, UTC).isoformat(timespec="seconds")
-        yield f"int8 of {ref} was refused at {at}: {refusal.reason}"
+    if tried:
+        at = datetime.fromtimestamp(tried.at, UTC).isoformat(timespec="seconds")
+        yield f"int8 of {ref}, tried at {at}: {tried.outcome}"
 
 
 def _lines(children: list[Note], name: str) -> list[str]:

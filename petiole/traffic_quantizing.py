@@ -18,7 +18,7 @@ from model_store import (
     picture_sets,
     quantizing,
 )
-from model_store.errors import CalibrationError
+from model_store.errors import CalibrationError, ModelStoreError
 from model_store.quantizing import Quantized
 from model_store.rollouts import Gate, Rollout
 from petiole import rollout_commands
@@ -52,7 +52,7 @@ class Wanted:
 def quantize(store: ModelStore, reference: str, wanted: Wanted, *, report: Steps) -> Quantized:
     """Make int8 of the version that answers now; publish it as the next one if it may serve.
 
-    Why it may not is kept for a week, for whoever would try it by himself.
+    What became of it is kept for a week, so that nobody tries it again by himself meanwhile.
 
     Raises:
         CalibrationError: the version is not in production, has nothing to quantize, no child
@@ -60,12 +60,25 @@ def quantize(store: ModelStore, reference: str, wanted: Wanted, *, report: Steps
         ServiceUnavailableError: the service cannot be reached.
     """
     card = _answering(store, reference)
-    quantizing.check(card)
+    with _noted(card):
+        quantizing.check(card)
     pixels = _collected(card, wanted, report)
-    found = quantizing.quantize_on(store, card, picture_sets.of_pixels(card, pixels), report=report)
-    if found.card is None:
-        stores.findings().refuse(card.ref, found.variant.reason)
+    with _noted(card):
+        sets = picture_sets.of_pixels(card, pixels)
+        found = quantizing.quantize_on(store, card, sets, report=report)
+    became = f"it became {found.card.ref}" if found.card else found.variant.reason
+    stores.findings().note_int8(card.ref, became)
     return found
+
+
+@contextmanager
+def _noted(card: ModelCard) -> Iterator[None]:
+    """Keep why int8 of a version cannot be made."""
+    try:
+        yield
+    except ModelStoreError as exc:
+        stores.findings().note_int8(card.ref, str(exc))
+        raise
 
 
 def confirm(store: ModelStore, card: ModelCard, wanted: Wanted) -> str:
@@ -86,7 +99,7 @@ def confirm(store: ModelStore, card: ModelCard, wanted: Wanted) -> str:
     reference = ModelReference(card.name, str(card.version))
     problem = rollout_commands.begun_or_taken_back(store, reference, rollout)
     if problem:
-        stores.findings().refuse(f"{card.name}@{former}", problem)
+        stores.findings().note_int8(f"{card.name}@{former}", problem)
     return problem
 
 

@@ -69,7 +69,7 @@ def _end(
     if gate.guard_percent and passed:
         _guard(store, name, rollout.version, former, gate)
     elif gate.guard_percent:
-        stores.findings().refuse(f"{name}@{former}", outcome)
+        stores.findings().note_int8(f"{name}@{former}", outcome)
 
 
 def _passes(gate: Gate, seen: TrialTotals) -> bool:
@@ -112,7 +112,7 @@ def _watch(store: ModelStore, name: str, rollout: Rollout, guard: Guard) -> None
     )
     # The version of this trial is the former one: to promote it is to take the other one back.
     if store.conclude_rollout(name, rollout.number, outcome=outcome, promote=True):
-        stores.findings().refuse(f"{name}@{rollout.version}", outcome)
+        stores.findings().note_int8(f"{name}@{rollout.version}", outcome)
         logger.warning(
             "version taken back", extra={"model": f"{name}@{guard.version}", "outcome": outcome}
         )

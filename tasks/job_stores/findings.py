@@ -1,4 +1,4 @@
-"""What was found out lately: how a guarded version does, why int8 of a version is not served."""
+"""What was found out lately: how a guarded version does, what became of int8 of a version."""
 
 import json
 from collections import defaultdict, deque
@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 from tasks.job_stores.connection import connect, translated
 from tasks.settings import TasksSettings
 
-RECENT, REFUSED = "petiole:guarded:", "petiole:int8-refused:"
+RECENT, INT8 = "petiole:guarded:", "petiole:int8:"
 REMEMBERED_SECONDS: Final = 7 * 86_400
-"""So long int8 of a version that was refused is not tried again by itself."""
+"""So long int8 of a version is not tried again by itself."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Recent:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why int8 of a version is not served, and when that was found (seconds since the epoch)."""
+class Tried:
+    """What became of int8 of a version, and when (seconds since the epoch)."""
 
-    reason: str
+    outcome: str
     at: float
 
 
@@ -39,11 +39,11 @@ class Findings(Protocol):
     def recent(self, name: str, number: int) -> Recent:
         """Return what is known of these comparisons."""
 
-    def refuse(self, ref: str, reason: str) -> None:
-        """Keep for a week why int8 of `name@version` is not served."""
+    def note_int8(self, ref: str, outcome: str) -> None:
+        """Keep for a week what became of int8 of `name@version`."""
 
-    def refusal(self, ref: str) -> Refusal | None:
-        """Return why int8 of `name@version` is not served, as far as that was found lately."""
+    def int8(self, ref: str) -> Tried | None:
+        """Return what became of int8 of `name@version`, as far as it was tried lately."""
 
 
 class MemoryFindings:
@@ -52,7 +52,7 @@ class MemoryFindings:
     def __init__(self) -> None:
         """Know nothing yet."""
         self._recent: dict[tuple[str, int], deque[bool]] = defaultdict(deque)
-        self._refused: dict[str, Refusal] = {}
+        self._tried: dict[str, Tried] = {}
 
     def note(self, name: str, number: int, *, agreed: bool, most: int) -> None:
         """Note a comparison."""
@@ -66,17 +66,17 @@ class MemoryFindings:
         last = self._recent[name, number]
         return Recent(len(last), sum(last))
 
-    def refuse(self, ref: str, reason: str) -> None:
-        """Keep why int8 of `name@version` is not served."""
-        self._refused[ref] = Refusal(reason, time())
+    def note_int8(self, ref: str, outcome: str) -> None:
+        """Keep what became of int8 of `name@version`."""
+        self._tried[ref] = Tried(outcome, time())
 
-    def refusal(self, ref: str) -> Refusal | None:
-        """Return why int8 of `name@version` is not served."""
-        return self._refused.get(ref)
+    def int8(self, ref: str) -> Tried | None:
+        """Return what became of int8 of `name@version`."""
+        return self._tried.get(ref)
 
 
 class RedisFindings:
-    """A list of zeros and ones for each guarded trial, a string for each refusal."""
+    """A list of zeros and ones for each guarded trial, a string for each version that was tried."""
 
     def __init__(self, settings: TasksSettings) -> None:
         """Connect when first used."""
@@ -99,13 +99,13 @@ class RedisFindings:
         return Recent(len(last), last.count("1"))
 
     @translated
-    def refuse(self, ref: str, reason: str) -> None:
-        """Keep for a week why int8 of `name@version` is not served."""
-        refusal = json.dumps(asdict(Refusal(reason, time())))
-        self._client.set(REFUSED + ref, refusal, ex=REMEMBERED_SECONDS)
+    def note_int8(self, ref: str, outcome: str) -> None:
+        """Keep for a week what became of int8 of `name@version`."""
+        tried = json.dumps(asdict(Tried(outcome, time())))
+        self._client.set(INT8 + ref, tried, ex=REMEMBERED_SECONDS)
 
     @translated
-    def refusal(self, ref: str) -> Refusal | None:
-        """Return why int8 of `name@version` is not served, as far as that was found lately."""
-        text = self._client.get(REFUSED + ref)
-        return Refusal(**json.loads(text)) if text else None
+    def int8(self, ref: str) -> Tried | None:
+        """Return what became of int8 of `name@version`, as far as it was tried lately."""
+        text = self._client.get(INT8 + ref)
+        return Tried(**json.loads(text)) if text else None

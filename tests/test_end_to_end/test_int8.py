@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import requests
 
 from chaos import pictures
 from model_store import ModelStore
+from petiole import quantize_watch
 from tests import heavy_colours
 from tests.conftest import ROOT
 from tests.test_end_to_end.conftest import (
@@ -73,10 +75,11 @@ class Traffic:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of `heavy`, which int8 makes faster, and `wide`, which it spoils."""
+    """A store of `heavy` and `watched`, which int8 makes faster, and `wide`, which it spoils."""
     directory = tmp_path_factory.mktemp("heavy-models")
     heavy_colours.publish(directory)
     heavy_colours.publish(directory, name="wide", wide=True)
+    heavy_colours.publish(directory, name="watched")
     return directory
 
 
@@ -93,22 +96,25 @@ def service(
         yield running
 
 
-def quantize(service: RunningService, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `petiole models quantize --from-traffic 100` beside the service, without TensorFlow."""
+def command(service: RunningService, *words: str) -> dict[str, Any]:
+    """Return how `petiole models quantize --from-traffic 100` is run, without TensorFlow."""
     program = "import sys\nsys.modules['tensorflow'] = None\nfrom petiole.cli import main\nmain()\n"
-    options = ("--from-traffic", "100", "--percent", "100", "--for", "60", "--json")
-    return subprocess.run(
-        [sys.executable, "-c", program, "models", "quantize", *words, *options],
-        cwd=ROOT,
-        env={
+    options = ("--from-traffic", "100", "--percent", "100", "--for", "60")
+    return {
+        "args": [sys.executable, "-c", program, "models", "quantize", *words, *options],
+        "cwd": ROOT,
+        "env": {
             **service.environment,
             "REDIS_URL": service.redis_url,
             "PETIOLE_TASKS_IMAGE_STORE_URL": str(service.state / "uploads"),
         },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        "text": True,
+    }
+
+
+def quantize(service: RunningService, model: str) -> subprocess.CompletedProcess[str]:
+    """Run it beside the service until it ends."""
+    return subprocess.run(**command(service, model, "--json"), capture_output=True, check=False)
 
 
 def test_int8_is_made_tried_and_promoted_while_pictures_come(
@@ -140,3 +146,19 @@ def test_int8_that_loses_what_matters_is_refused(service: RunningService, models
     assert json.loads(done.stdout)["version"] is None
     assert store.versions("wide") == (1,)
     assert traffic.said == {"right"}
+
+
+def test_it_does_so_by_itself(service: RunningService, models: Path) -> None:
+    """As long as it watches, and once only; a stop ends it at once."""
+    store = ModelStore.open(str(models))
+    watching = command(service, "watched", "--watch")
+    with subprocess.Popen(**watching, stderr=subprocess.PIPE) as watcher:
+        with Traffic(service, "watched").flowing() as traffic:
+            wait_until(lambda: ("right", 2) in traffic.answers)
+        watcher.terminate()
+        said = watcher.stderr.read()
+
+    assert "int8 begun" in said
+    assert traffic.said == {"right"}
+    assert store.versions("watched") == (1, 2)
+    assert not quantize_watch.is_due(store, "watched")

@@ -62,7 +62,7 @@ def test_agreement_on_few_pictures_is_not_sure(store: ModelStore) -> None:
 
     assert store.resolve("colours") == ("colours", 1)
     assert "rolled back: agreement 1.000" in store.last_rollout_outcome("colours")
-    assert "rolled back" in stores.findings().refusal("colours@1").reason
+    assert "rolled back" in stores.findings().int8("colours@1").outcome
 
 
 def test_a_drop_of_agreement_takes_back(store: ModelStore) -> None:
@@ -77,7 +77,7 @@ def test_a_drop_of_agreement_takes_back(store: ModelStore) -> None:
     assert store.last_rollout_outcome("colours").startswith(
         "taken back: agreement of version 3 with 1 is 0.000 on the last 2 pictures"
     )
-    assert "taken back" in stores.findings().refusal("colours@1").reason
+    assert "taken back" in stores.findings().int8("colours@1").outcome
 
 
 def test_a_guard_does_not_take_back_what_agrees(store: ModelStore) -> None:
@@ -118,9 +118,9 @@ def test_the_last_comparisons_count(findings: Findings) -> None:
     assert findings.recent("colours", 8) == Recent(0, 0)
 
 
-def test_a_refusal_is_known_by_its_version(findings: Findings) -> None:
+def test_what_became_of_int8_is_known_by_its_version(findings: Findings) -> None:
     """With its reason; of another version nothing is known."""
-    findings.refuse("colours@7", "it differs")
+    findings.note_int8("colours@7", "it differs")
 
-    assert findings.refusal("colours@7").reason == "it differs"
-    assert findings.refusal("colours@8") is None
+    assert findings.int8("colours@7").outcome == "it differs"
+    assert findings.int8("colours@8") is None
