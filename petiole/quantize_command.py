@@ -19,7 +19,7 @@ from petiole.console import (
 
 if TYPE_CHECKING:
     from model_store import ModelCard
-    from model_store.quantizing import Quantized
+    from model_store.quantizing import Attempt, Quantized
     from petiole.traffic_quantizing import Wanted
 
 LEAST, MOST = 100, 400
@@ -141,17 +141,26 @@ def _on_traffic(reference: str, wanted: "Wanted", *, shadow: bool) -> tuple["Qua
 def _show(found: "Quantized", *, promoted: bool, is_tried: bool, as_json: bool) -> None:
     ref = found.card.ref if found.card else None
     if as_json:
-        print_json({"version": ref, "speed_up": found.speed_up, "variant": asdict(found.variant)})
+        best = found.best
+        made = [asdict(attempt.variant) for attempt in found.attempts]
+        document = {"version": ref, "speed_up": best.speed_up, "variant": asdict(best.variant)}
+        print_json(document | {"variants": made})
         return
-    typer.echo(f"int8 {found.variant.reason}")
-    typer.echo(
-        f"{found.variant.milliseconds_per_image:.1f} ms a picture instead of"
-        f" {found.float32.milliseconds_per_image:.1f}, {found.speed_up:.1f} times as fast"
-    )
+    for attempt in found.attempts:
+        _show_attempt(attempt)
     if found.card is None:
         typer.echo("Nothing was published")
     else:
         _show_published(found.card, promoted=promoted, is_tried=is_tried)
+
+
+def _show_attempt(attempt: "Attempt") -> None:
+    variant = attempt.variant
+    typer.echo(f"{variant.choice} {variant.reason}")
+    typer.echo(
+        f"{variant.milliseconds_per_image:.1f} ms a picture instead of"
+        f" {attempt.float32.milliseconds_per_image:.1f}, {attempt.speed_up:.1f} times as fast"
+    )
 
 
 def _show_published(card: "ModelCard", *, promoted: bool, is_tried: bool) -> None:

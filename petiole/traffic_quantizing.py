@@ -66,7 +66,7 @@ def quantize(store: ModelStore, reference: str, wanted: Wanted, *, report: Steps
     with _noted(card):
         sets = picture_sets.of_pixels(card, pixels)
         found = quantizing.quantize_on(store, card, sets, report=report)
-    became = f"it became {found.card.ref}" if found.card else found.variant.reason
+    became = f"it became {found.card.ref}" if found.card else found.reason
     stores.findings().note_int8(card.ref, became)
     return found
 
