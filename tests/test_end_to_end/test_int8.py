@@ -1,6 +1,7 @@
 """Int8 that earns its place: from live pictures to production, without a failed request."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import redis
 import requests
 
 from chaos import pictures
@@ -101,7 +103,7 @@ def command(service: RunningService, *words: str) -> dict[str, Any]:
     program = "import sys\nsys.modules['tensorflow'] = None\nfrom petiole.cli import main\nmain()\n"
     options = ("--from-traffic", "100", "--percent", "100", "--for", "60")
     return {
-        "args": [sys.executable, "-c", program, "models", "quantize", *words, *options],
+        "args": [sys.executable, "-c", program, "models", "quantize", *options, *words],
         "cwd": ROOT,
         "env": {
             **service.environment,
@@ -162,3 +164,19 @@ def test_it_does_so_by_itself(service: RunningService, models: Path) -> None:
     assert traffic.said == {"right"}
     assert store.versions("watched") == (1, 2)
     assert not quantize_watch.is_due(store, "watched")
+
+
+def test_a_stop_in_the_middle_leaves_no_pixels(service: RunningService) -> None:
+    """SIGTERM, as from a supervisor, while pictures are collected."""
+    uploads = service.state / "uploads"
+    with Traffic(service, "wide").flowing(), redis.Redis.from_url(service.redis_url) as client:
+        collecting = subprocess.Popen(
+            **command(service, "wide", "--percent", "5"), stderr=subprocess.DEVNULL
+        )
+        wait_until(lambda: [*uploads.rglob("collected/*/*")])
+        collecting.terminate()
+        status = collecting.wait(30)
+        wait_until(lambda: not [*uploads.rglob("collected/*/*")])
+
+        assert status == 128 + signal.SIGTERM
+        assert client.keys("petiole:collect*") == []
