@@ -1,11 +1,11 @@
 """How far a variant agrees with the SavedModel, and whether that is enough to serve."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.intervals import lower_bound, upper_bound
 from model_store.picture_sets import FEWEST_JUDGED, UNKNOWN
 
 FLOAT32 = "float32"
@@ -15,8 +15,6 @@ LARGEST_DIFFERENCE = 1e-3
 INT8_SAME_TOP1 = 0.97
 # And so sure of it that of 50 pictures none may differ, of 100 two, of 200 six.
 INT8_SURE_TOP1 = 0.93
-# One-sided 95 %: the quantile of the normal distribution.
-_Z = 1.6449
 INT8_ACCURACY_LOST = 0.005
 
 # Other kinds of CPU round int8 sums differently; what was measured here is doubled for them.
@@ -43,6 +41,12 @@ class Agreement:
     largest_difference: float
     n_labelled: int = 0
     accuracy_lost: float = 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The share with the same best label: at least and at most, each with 95 % certainty."""
+        share, n = self.same_top1, self.n
+        return round(lower_bound(share, n), 4), round(upper_bound(share, n), 4)
 
 
 def compare(
@@ -101,16 +105,6 @@ def int8_verdict(found: Agreement, *, real: bool) -> tuple[bool, str]:
         f"(bar: {INT8_SAME_TOP1:.0%} and {INT8_SURE_TOP1:.0%}, accuracy within 0.5 points"
         f"{_accuracy(found)})"
     )
-
-
-def lower_bound(share: float, n: int) -> float:
-    """Return what a share that was seen on `n` pictures is at least, with 95 % certainty.
-
-    Source: Wilson 1927, the score interval, one-sided.
-    """
-    centre = share + _Z**2 / (2 * n)
-    spread = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return (centre - spread) / (1 + _Z**2 / n)
 
 
 def tolerance(precision: str, golden: Agreement) -> float:

@@ -58,6 +58,8 @@ class Variant:
         reason: Why it may or may not serve, in a sentence.
         tolerance: Largest difference of one probability from the SavedModel that a worker accepts
             on the golden pictures.
+        judged_on: Number of the measured pictures; 0 where nobody noted it.
+        same_top1_interval: `same_top1` is at least and at most this, each with 95 % certainty.
     """
 
     runtime: str
@@ -69,6 +71,8 @@ class Variant:
     serves: bool
     reason: str
     tolerance: float = 1e-3
+    judged_on: int = 0
+    same_top1_interval: tuple[float, float] = (0.0, 1.0)
 
     @property
     def choice(self) -> str:
@@ -139,11 +143,16 @@ class ModelCard:
             | {
                 "labels": tuple(document["labels"]),
                 "preprocessing": _preprocessing(document["preprocessing"]),
-                "variants": tuple(Variant(**variant) for variant in document["variants"]),
+                "variants": tuple(map(_variant, document["variants"])),
                 "origin": Origin(**document["origin"]),
                 "golden": tuple(document.get("golden", ())),
             }
         )
+
+
+def _variant(document: dict[str, Any]) -> Variant:
+    interval = {"same_top1_interval": tuple(document.get("same_top1_interval", (0.0, 1.0)))}
+    return Variant(**document | interval)
 
 
 def _preprocessing(document: dict[str, Any]) -> PreprocessingSpec:

@@ -205,6 +205,15 @@ class Objects:
             else:
                 obstore.put(self._to_write(), path, file, max_concurrency=PARTS_AT_ONCE)
 
+    def make_private(self, folder: str) -> None:
+        """Make a folder that only this user may look into, where this is a directory.
+
+        It goes when its last object is deleted.
+        """
+        if self.directory is not None:
+            with self._translated(folder):
+                (self.directory / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def exists(self, path: str) -> bool:
         """Tell whether there is such an object."""
         with self._translated(path):

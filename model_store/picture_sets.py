@@ -3,6 +3,7 @@
 No int8 variant is judged on a picture it was calibrated on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,30 @@ def choose(draft: ModelCard, directory: Path | None, report: Report) -> PictureS
     given = read(directory, draft, report)
     if len(given) < 2 * FEWEST_JUDGED:
         return PictureSets(textures, given, real=True)
+    return _halved(given)
+
+
+def of_pixels(card: ModelCard, pixels: Sequence[bytes]) -> PictureSets:
+    """Return pictures that a model was really asked, every second one to calibrate on.
+
+    Args:
+        card: The version that they were prepared for.
+        pixels: Of each the bytes of uint8 [H, W, 3], as artifacts take them.
+
+    Raises:
+        CalibrationError: there are too few to do both.
+    """
+    if len(pixels) < 2 * FEWEST_JUDGED:
+        raise CalibrationError(
+            f"{len(pixels)} different pictures were asked; int8 is calibrated on half of them and"
+            f" judged on the others, and needs {2 * FEWEST_JUDGED}"
+        )
+    size = card.preprocessing.input_size
+    images = np.stack([np.frombuffer(each, np.uint8).reshape(size, size, 3) for each in pixels])
+    return _halved(Pictures.unlabelled(images))
+
+
+def _halved(given: Pictures) -> PictureSets:
     return PictureSets(given[1::2], given[::2], real=True)
 
 

@@ -24,16 +24,38 @@ class Gate:
         agreement: Share of the compared pictures with the same best label, at least.
         comparisons: Pictures to compare before the verdict.
         max_slowdown: Mean predict time of the candidate by that of production, at most.
+        sure_agreement: What `agreement` is with 95 % certainty, at least.
+        guard_percent: After its promotion, the share of the pictures on which the version is held
+            against what was production before, see `Guard`; 0 for none.
     """
 
     agreement: float
     comparisons: int
     max_slowdown: float = 2.0
+    sure_agreement: float = 0.0
+    guard_percent: float = 0.0
+
+
+@dataclass(frozen=True)
+class Guard:
+    """When a version that was promoted is taken back: its agreement with the one before it drops.
+
+    Attributes:
+        version: What is production while it is guarded; the trial's own version is the one before.
+        agreement: Taken back once the share of the same best label is surely below this.
+        comparisons: Of so many pictures, the last ones; judged from a quarter of them on.
+    """
+
+    version: int
+    agreement: float
+    comparisons: int
 
 
 @dataclass(frozen=True)
 class Rollout:
     """A trial: `canary` answers its share of the pictures, `shadow` is only compared.
+
+    With a guard it is no new version that is tried, but the former one that goes on beside.
 
     `number` is its place in the log, and so its identity.
     """
@@ -43,6 +65,7 @@ class Rollout:
     percent: float
     gate: Gate | None = None
     number: int = 0
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +147,8 @@ def last_outcome(objects: Objects, name: str) -> str:
 
 def _rollout(entry: dict[str, Any], number: int) -> Rollout:
     gate = Gate(**entry["gate"]) if entry["gate"] else None
-    return Rollout(entry["kind"], entry["version"], entry["percent"], gate, number)
+    guard = Guard(**entry["guard"]) if entry.get("guard") else None
+    return Rollout(entry["kind"], entry["version"], entry["percent"], gate, number, guard)
 
 
 def _entry(**members: Any) -> dict[str, Any]:

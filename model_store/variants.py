@@ -136,6 +136,8 @@ def judge(name: str, precision: str, path: str, *, measured: Measurement, bench:
         serves=serves,
         reason=reason,
         tolerance=agreement.tolerance(precision, bench.compare(measured, bench.golden)),
+        judged_on=found.n,
+        same_top1_interval=found.interval,
     )
 
 

@@ -70,7 +70,7 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
     state = up.state_directory.absolute()
     api, flower_settings = ApiSettings(), FlowerSettings()
     flower_url = url_of(flower_settings.address, flower_settings.port, flower_settings.url_prefix)
-    embedded = brings_redis(environment)
+    embedded, default = brings_redis(environment), ModelSettings().default_model
     common = {
         "PETIOLE_TASKS_IMAGE_STORE_URL": str(state / "uploads"),
         "PETIOLE_MODELS_STORE_URL": absolute(ModelSettings().store_url),
@@ -87,6 +87,7 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
         + (worker(up.classify_children), downloader(up.download_threads))
         + ((bulk_worker(up.bulk_worker_children),) if up.bulk else ())
         + ((trainer(),) if up.training else ())
+        + ((quantizer(up.int8_from_traffic, default),) if up.int8_from_traffic else ())
         + (http_api(Path(metrics).absolute()), flower(flower_settings)),
         environment=common | _handed_on(environment),
         api_url=url_of(api.host, api.port),
@@ -196,6 +197,16 @@ def trainer() -> Part:
     app = (PYTHON, "-m", "celery", "-A", "petiole.training_worker")
     command = (*app, "worker", "-Q", "training", "-n", "training@%h", "-l", "INFO")
     return Part("trainer", (*command, *QUIET_WORKER), WORKER_ENVIRONMENT)
+
+
+def quantizer(pictures: int, model: str) -> Part:
+    """Return what makes int8 of a model from so many pictures, with what is left of the CPU.
+
+    It stays when there is nothing to do.
+    """
+    command = (PYTHON, "-m", "petiole", "models", "quantize", model)
+    options = ("--from-traffic", str(pictures), "--watch")
+    return Part("quantizer", (*command, *options), {"OMP_NUM_THREADS": "1"})
 
 
 def http_api(metrics_directory: Path) -> Part:

@@ -116,28 +116,41 @@ def _end(store: ModelStore, name: str, rollout: Rollout) -> None:
 
 
 def _begin(kind: Kind, reference: str, percent: float, gate: Gate | None) -> None:
-    # Imported here: the other commands on models need no connection to a service.
-    from petiole.service_view import Workers  # noqa: PLC0415
-
-    store, wanted, workers = open_store(), ModelReference.parse(reference), Workers()
+    store, wanted = open_store(), ModelReference.parse(reference)
     rollout = _checked(store, wanted, Rollout(kind, wanted.version or 0, percent, gate))
-    rollout = store.begin_rollout(wanted.name, rollout)
     try:
-        problem = _problem(workers, wanted, rollout.number, Console(stderr=True))
+        problem = begun_or_taken_back(store, wanted, rollout)
     except KeyboardInterrupt:
-        _take_back(store, wanted.name, rollout, "interrupted")
+        _say_taken_back("interrupted")
         raise
     if problem:
-        _take_back(store, wanted.name, rollout, problem)
+        _say_taken_back(problem)
         raise typer.Exit(1)
     typer.echo(f"{kind} of {reference} on {percent:g} % of the pictures has begun")
     next_step("how it goes", "models", "show", wanted.name)
     next_step("to end it", "models", "end", wanted.name)
 
 
-def _take_back(store: ModelStore, name: str, rollout: Rollout, problem: str) -> None:
-    store.end_rollout(name, rollout.number, outcome=f"refused: {problem}")
+def _say_taken_back(problem: str) -> None:
     typer.echo(f"petiole models: {problem}; the trial is taken back", err=True)
+
+
+def begun_or_taken_back(store: ModelStore, wanted: ModelReference, rollout: Rollout) -> str:
+    """Begin a trial and wait until every child takes part; return why that cannot be, or nothing.
+
+    One that cannot be is ended again, and so is one that is interrupted meanwhile.
+    """
+    # Imported here: the other commands on models need no connection to a service.
+    from petiole.service_view import Workers  # noqa: PLC0415
+
+    rollout = store.begin_rollout(wanted.name, rollout)
+    problem = "interrupted"
+    try:
+        problem = _problem(Workers(), wanted, rollout.number, Console(stderr=True))
+    finally:
+        if problem:
+            store.end_rollout(wanted.name, rollout.number, outcome=f"refused: {problem}")
+    return problem
 
 
 def _checked(store: ModelStore, wanted: ModelReference, rollout: Rollout) -> Rollout:

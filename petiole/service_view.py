@@ -3,6 +3,9 @@
 Read from the job store, like the API's health and metrics; empty where no service runs.
 """
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 from rich.console import Console
 from rich.table import Table
 
@@ -58,14 +61,45 @@ def print_service(console: Console, store: ModelStore, name: str) -> None:
         children = []
     for line in _lines(children, name):
         console.print(line)
+    for line in _of_int8(store, name):
+        console.print(line, markup=False, soft_wrap=True)
     if rollout := store.rollout(name):
         seen = _seen(name, rollout)
         console.print(_trial_table(seen))
-        console.print(f"{rollout.kind} of {name}@{rollout.version} on {rollout.percent:g} %")
+        console.print(_trial_line(name, rollout), soft_wrap=True)
         if rollout.gate is not None and seen.compared >= rollout.gate.comparisons:
             console.print(VERDICT_IS_DUE, soft_wrap=True)
     elif outcome := store.last_rollout_outcome(name):
         console.print(f"last trial: {outcome}")
+
+
+def _trial_line(name: str, rollout: Rollout) -> str:
+    if rollout.guard is None:
+        return f"{rollout.kind} of {name}@{rollout.version} on {rollout.percent:g} %"
+    return (
+        f"{name}@{rollout.version}, which was production before, sees {rollout.percent:g} % of the"
+        f" pictures besides; it becomes production again if {name}@{rollout.guard.version} says the"
+        f" same on surely less than {rollout.guard.agreement:g} of the last"
+        f" {rollout.guard.comparisons}"
+    )
+
+
+def _of_int8(store: ModelStore, name: str) -> Iterator[str]:
+    """Yield what is known of int8 from traffic: who collects for it, what became of it."""
+    if stores.are_in_memory():
+        return
+    ref = f"{name}@{store.resolve(name)[1]}"
+    try:
+        asked = stores.collections().open([name]).get(name)
+        n = stores.collections().count(asked) if asked else 0
+        tried = stores.findings().int8(ref)
+    except ServiceUnavailableError:
+        return
+    if asked:
+        yield f"pixels of pictures are being collected for int8: {n} of {asked.wanted}"
+    if tried:
+        at = datetime.fromtimestamp(tried.at, UTC).isoformat(timespec="seconds")
+        yield f"int8 of {ref}, tried at {at}: {tried.outcome}"
 
 
 def _lines(children: list[Note], name: str) -> list[str]:

@@ -5,8 +5,9 @@ are also read here.
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REDIS_MAX_BYTES = 1024**3
@@ -15,6 +16,16 @@ REDIS_MAX_BYTES = 1024**3
 Measured: a waiting job takes 1.8 kB with its message, a finished one 2 kB for an hour and then
 0.4 kB for a day.
 """
+
+
+FEWEST_FOR_INT8 = 100
+"""Pictures, half of which judge; see `picture_sets.FEWEST_JUDGED`, which needs NumPy."""
+
+
+def _enough(pictures: int) -> int:
+    if 0 < pictures < FEWEST_FOR_INT8:
+        raise ValueError(f"half of them judge int8, so {FEWEST_FOR_INT8} are needed; 0 is none")
+    return pictures
 
 
 class UpSettings(BaseSettings):
@@ -54,6 +65,14 @@ class UpSettings(BaseSettings):
     )
     training: bool = Field(
         default=False, description="Also run a training worker, for `petiole train --enqueue`."
+    )
+    int8_from_traffic: Annotated[int, AfterValidator(_enough)] = Field(
+        default=0,
+        ge=0,
+        le=400,
+        description="Make int8 of the default model by itself, from the decoded pixels of so many"
+        " pictures that are asked, 100 to 400; they are kept until there are enough, a day at most"
+        " (docs/int8.md). 0 keeps none.",
     )
     start_timeout_seconds: float = Field(
         default=120.0, gt=0, description="Give up when the service is not ready by then."

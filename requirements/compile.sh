@@ -21,7 +21,7 @@ compile requirements/dev.lock "$@" --all-extras --group dev pyproject.toml
 follow=(--constraints requirements/dev.lock)
 compile requirements/api.lock "${follow[@]}" --extra api --extra flower --extra heic pyproject.toml
 compile requirements/worker.lock "${follow[@]}" --extra worker --extra tensorflow \
-    --extra training --extra heic pyproject.toml
+    --extra training --extra int8 --extra heic pyproject.toml
 compile requirements/bootstrap.lock "${follow[@]}" requirements/bootstrap.in
 compile chaos/peers/relier/requirements.lock "${follow[@]}" \
     chaos/peers/relier/requirements.in

@@ -12,7 +12,7 @@ from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from model_store.errors import ImageError
-from tasks import celery_results, jobs, loaded_models, stores, told, trials, working
+from tasks import celery_results, collecting, jobs, loaded_models, stores, told, trials, working
 from tasks.along import Along
 from tasks.celery import app
 from tasks.documents import ClassifiedTask, Timings
@@ -64,8 +64,10 @@ def _work(job: Job, along: Along) -> dict[str, Any]:
         document = _answer(job, upload, trial)
         finished = jobs.finish(document, take=None if trial else along.take())
         along.follow(finished.following)
-    if trial and finished.members["state"] == SUCCESS:
-        trials.compare(trial, upload)
+    if finished.members["state"] == SUCCESS:
+        if trial:
+            trials.compare(trial, upload)
+        collecting.offer(finished.members, upload)
     return finished.members
 
 

@@ -123,6 +123,15 @@ class ImageStore:
         with _translated("delete the upload"):
             self._objects.delete(key)
 
+    def make_private(self, folder: str) -> None:
+        """Make a folder that no other user of this machine may look into; nothing in a bucket.
+
+        Raises:
+            ServiceUnavailableError: it cannot be made.
+        """
+        with _translated("make a folder"):
+            self._objects.make_private(folder)
+
     def probe(self) -> None:
         """Check that the store can be written, giving up within three seconds.
 

@@ -20,6 +20,7 @@ from model_store import ModelStoreError, environment
 from model_store.settings import ModelSettings
 from tasks import (
     celery_results,
+    collecting,
     delivery,
     holding,
     jobs,
@@ -164,6 +165,7 @@ def _why_default_is_not_warm(logged: str) -> str:
 def _refresh(announcement: Announcement) -> None:
     models_changed = loaded_models.of_this_process().refresh()
     trials_changed = trials.of_this_process().refresh()
+    collecting.of_this_process().refresh()
     if models_changed or trials_changed:
         _announce_models(announcement)
 
@@ -235,7 +237,7 @@ def _sweep_forever() -> None:
 
 
 def _is_wanted(key: str) -> bool:
-    return life.is_wanted(key) if life.is_mine(key) else jobs.is_wanted(key)
+    return life.is_wanted(key) if life.is_mine(key) else collecting.is_wanted(key)
 
 
 @signals.task_prerun.connect

@@ -8,6 +8,8 @@ from tasks.bulk.redis_bulks import RedisBulks
 from tasks.errors import ServiceUnavailableError
 from tasks.image_store import ImageStore
 from tasks.job_stores import JobStore
+from tasks.job_stores.collections import Collections
+from tasks.job_stores.findings import Findings, MemoryFindings, RedisFindings
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuarantine
 from tasks.job_stores.redis import RedisJobStore
@@ -23,6 +25,11 @@ WORKER_PATIENCE_SECONDS = 30.0
 logger = logging.getLogger(__name__)
 
 
+def are_in_memory() -> bool:
+    """Tell whether this process alone sees its job records."""
+    return settings().job_store_url == "memory://"
+
+
 @once
 def job_store() -> JobStore:
     """Return the job store that `PETIOLE_TASKS_JOB_STORE_URL` names, with a worker's patience."""
@@ -32,13 +39,13 @@ def job_store() -> JobStore:
 @once
 def prompt_job_store() -> JobStore:
     """Return the same store for a process whose clients wait: it gives up at once."""
-    if settings().job_store_url == "memory://":
+    if are_in_memory():
         return job_store()
     return _open(patience_seconds=0.0)
 
 
 def _open(*, patience_seconds: float) -> JobStore:
-    if settings().job_store_url == "memory://":
+    if are_in_memory():
         return MemoryJobStore(settings())
     return RedisJobStore(settings(), patience_seconds=patience_seconds)
 
@@ -72,9 +79,21 @@ def image_store() -> ImageStore:
 @once
 def quarantine() -> Quarantine:
     """Return the quarantine beside the job store."""
-    if settings().job_store_url == "memory://":
+    if are_in_memory():
         return MemoryQuarantine(settings())
     return RedisQuarantine(settings())
+
+
+@once
+def collections() -> Collections:
+    """Return who asks for pixels; others than this process do, so it is never in memory."""
+    return Collections(settings())
+
+
+@once
+def findings() -> Findings:
+    """Return what was found out lately, beside the job store."""
+    return MemoryFindings() if are_in_memory() else RedisFindings(settings())
 
 
 @once

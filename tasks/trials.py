@@ -16,19 +16,16 @@ from typing import TYPE_CHECKING
 from model_store import ModelReference
 from model_store.errors import ModelStoreError
 from model_store.references import PRODUCTION
-from tasks import loaded_models, statistics, stores
+from tasks import loaded_models, statistics, stores, verdicts
 from tasks.loaded_models import LoadedModels
 from tasks.once import once
 from tasks.prepared import prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from model_store.rollouts import Rollout
     from model_store.serving import ServedModel
 
 CANARY = "canary"
-PROMOTED, ROLLED_BACK = "promoted", "rolled back"
 LOOK_SECONDS = 5.0
 """Between two looks at the models that nobody has asked this process for: a listing for each."""
 
@@ -134,7 +131,9 @@ def compare(trial: Trial, upload: bytes) -> None:
     unreachable store costs a comparison and nothing else.
     """
     try:
-        _count(trial, _counts(trial, upload))
+        counts = _counts(trial, upload)
+        _count(trial, counts)
+        verdicts.note(trial.production.card, trial.rollout, counts)
         _judge_if_allowed(trial.production.card.name, trial.rollout)
     except Exception:
         # The job is over; whatever goes wrong now must not make its task a failure.
@@ -186,31 +185,16 @@ def judge_all() -> dict[str, str]:
     store, counts = loaded_models.of_this_process().store, stores.prompt_job_store().counts()
     running = {name: rollout for name in store.names_on_trial() if (rollout := store.rollout(name))}
     for name, rollout in running.items():
-        _judge(name, rollout, counts)
+        verdicts.judge(store, name, rollout, counts)
     return {name: outcome for name in running if (outcome := store.last_rollout_outcome(name))}
 
 
 def _judge_if_allowed(name: str, rollout: Rollout) -> None:
     """Judge; where this worker may not write, the verdict stays due for one that may."""
-    if rollout.gate is None:
+    if rollout.gate is None and rollout.guard is None:
         return
     try:
-        _judge(name, rollout, stores.job_store().counts())
+        store = loaded_models.of_this_process().store
+        verdicts.judge(store, name, rollout, stores.job_store().counts())
     except ModelStoreError as exc:
         of_this_process().leave_verdict(name, rollout, str(exc))
-
-
-def _judge(name: str, rollout: Rollout, counts: Mapping[str, float]) -> None:
-    """End the trial when its gate has seen enough; one process of all does it."""
-    seen = statistics.trial_totals(counts, name, rollout)
-    if rollout.gate is None or seen.compared < rollout.gate.comparisons:
-        return
-    passed = (
-        seen.errors == 0
-        and seen.agreement >= rollout.gate.agreement
-        and seen.slowdown <= rollout.gate.max_slowdown
-    )
-    outcome = f"{PROMOTED if passed else ROLLED_BACK}: {seen}"
-    store = loaded_models.of_this_process().store
-    if store.conclude_rollout(name, rollout.number, outcome=outcome, promote=passed):
-        logger.info("trial over", extra={"model": f"{name}@{rollout.version}", "outcome": outcome})

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from model_store import heavy
 from model_store.card import ModelCard
 from model_store.errors import ModelFormatError
+from model_store.runtimes import tflite_int8
 
 MODEL = "model.tflite"
 
@@ -75,13 +76,17 @@ class LiteRTRuntime:
             raise ModelFormatError(f"LiteRT cannot convert {saved_model}: {exc}") from exc
 
     def quantize(self, saved_model: Path, destination: Path, images: NDArray[np.uint8]) -> Path:
-        """Write `model.tflite` in int8 but for its end; return its path. Needs TensorFlow.
+        """Write `model.tflite` in int8 but for its end; return its path.
 
-        `images` [N, H, W, 3] calibrate it.
+        `images` [N, H, W, 3] calibrate it. A SavedModel needs TensorFlow, a float32 `model.tflite`
+        in its place AI Edge Quantizer.
 
         Raises:
             ModelFormatError: the SavedModel has an operation that LiteRT lacks.
+            RuntimeUnavailableError: AI Edge Quantizer is not installed.
         """
+        if saved_model.is_file():
+            return _write(destination, tflite_int8.quantized(saved_model, images))
         try:
             return _write(destination, _quantized(_converter(saved_model), images))
         except (OSError, ValueError, RuntimeError) as exc:

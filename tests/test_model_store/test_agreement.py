@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model_store import agreement
+from model_store import agreement, intervals
 from model_store.agreement import Agreement
 from model_store.picture_sets import UNKNOWN
 
@@ -76,4 +76,4 @@ def test_the_tolerance_follows_what_was_measured(
 )
 def test_the_bound_is_that_of_wilson(share: float, n: int, least: float) -> None:
     """The figures are those of `scipy.stats.binomtest`; for all of n it is n / (n + z²)."""
-    assert agreement.lower_bound(share, n) == pytest.approx(least, abs=5e-4)
+    assert intervals.lower_bound(share, n) == pytest.approx(least, abs=5e-4)

@@ -43,16 +43,18 @@ def test_the_next_version_has_the_variant(quantized: Quantized, store: ModelStor
     assert store.card("tiny", 3) == card
     before = {variant.choice: variant for variant in store.card("tiny", 2).variants}
     after = {variant.choice: variant for variant in card.variants}
-    assert after.pop("openvino:int8").serves
-    before.pop("openvino:int8")
-    assert after == before
-    assert "on 60 pictures that it was not calibrated on: same top-1 on" in quantized.variant.reason
-    assert "with 95 % certainty on" in quantized.variant.reason
+    made = {attempt.variant.choice: attempt.variant for attempt in quantized.attempts}
+    assert {*made} == {"openvino:int8", "litert:int8"}
+    assert after == before | made
+    said = quantized.best.variant.reason
+    assert "on 60 pictures that it was not calibrated on: same top-1 on" in said
+    assert "with 95 % certainty on" in said
 
 
-def test_the_variant_is_served(quantized: Quantized, store: ModelStore) -> None:
+@pytest.mark.parametrize("choice", ["openvino:int8", "litert:int8"])
+def test_the_variant_is_served(quantized: Quantized, store: ModelStore, choice: str) -> None:
     """It answers the golden pictures within its tolerance, as every version must."""
-    served = serving.load(store, quantized.card.ref, runtime="openvino:int8")
+    served = serving.load(store, quantized.card.ref, runtime=choice)
 
     served.warm_up()
 
@@ -65,8 +67,8 @@ def test_what_does_not_agree_is_not_published(
 
     found = quantizing.quantize(store, "tiny@2", pictures_directory, report=lambda _: None)
 
-    assert (found.card, found.variant.serves) == (None, False)
-    assert "does not agree" in found.variant.reason
+    assert (found.card, found.best.variant.serves) == (None, False)
+    assert found.reason.count("does not agree") == 2
     assert store.versions("tiny") == (1, 2)
 
 
@@ -78,8 +80,34 @@ def test_what_is_slower_is_not_published(
 
     found = quantizing.quantize(store, "tiny@2", pictures_directory, report=lambda _: None)
 
-    assert (found.card, found.variant.serves) == (None, False)
-    assert "it agrees, but takes" in found.variant.reason
+    assert (found.card, found.best.variant.serves) == (None, False)
+    assert "it agrees, but takes" in found.reason
+
+
+def test_a_runtime_that_cannot_be_quantized_is_left_out(
+    store: ModelStore, pictures_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one's variant is made all the same, and the reason is told."""
+    monkeypatch.setattr(quantizing, "is_faster", lambda *_: True)
+    monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
+    said: list[str] = []
+
+    found = quantizing.quantize(store, "tiny@2", pictures_directory, report=said.append)
+
+    assert [attempt.variant.choice for attempt in found.attempts] == ["openvino:int8"]
+    assert any("Left out litert int8: AI Edge Quantizer cannot be" in line for line in said)
+
+
+def test_one_that_does_not_serve_leaves_no_file(
+    store: ModelStore, pictures_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two variants one is slower: the card has its reason, the version only the other."""
+    monkeypatch.setattr(quantizing, "is_faster", lambda made, _: made.runtime == "litert")
+
+    found = quantizing.quantize(store, "tiny@2", pictures_directory, report=lambda _: None)
+
+    assert found.best.variant.choice == "litert:int8"
+    assert [path for path in found.card.files if "int8" in path] == ["litert/int8/model.tflite"]
 
 
 def test_few_pictures_prove_nothing(
@@ -115,5 +143,5 @@ def test_tensorflow_is_not_loaded(
     )
 
     document = json.loads(done.stdout)
-    assert document["variant"]["runtime"] == "openvino"
+    assert [made["runtime"] for made in document["variants"]] == ["openvino", "litert"]
     assert (document["version"] is None) == (done.returncode == 1), done.stderr

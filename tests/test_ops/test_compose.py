@@ -14,7 +14,18 @@ from petiole.settings import FlowerSettings, UpSettings
 
 Services = dict[str, dict[str, Any]]
 
-NAMES = ["redis", "models", "worker", "downloader", "bulk", "judge", "trainer", "api", "flower"]
+NAMES = [
+    "redis",
+    "models",
+    "worker",
+    "downloader",
+    "bulk",
+    "judge",
+    "quantizer",
+    "trainer",
+    "api",
+    "flower",
+]
 OF_STRANGERS = {"worker", "downloader", "bulk", "api", "flower"}
 """What handles bytes that anybody may send."""
 
@@ -131,6 +142,16 @@ def test_what_carries_out_verdicts_may_write_to_the_models(services: Services) -
         assert judge["environment"].get(name) == services["worker"]["environment"].get(name)
 
 
+def test_int8_is_made_where_it_is_asked_for(services: Services) -> None:
+    """Only with its profile, as it keeps pictures for a while; by the command of `make run`."""
+    quantizer = services["quantizer"]
+    words = [re.sub(r"\$\{\w+:-(\w+)\}", r"\1", word) for word in quantizer["command"]]
+
+    assert quantizer["profiles"] == ["int8"]
+    assert ["python", *parts.quantizer(200, "imagenet").command[1:]] == words
+    assert "uploads:/srv/petiole/uploads" in quantizer["volumes"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_who_reads_a_strangers_bytes_may_not_write_to_the_models(
     services: Services, name: str
@@ -138,7 +159,7 @@ def test_who_reads_a_strangers_bytes_may_not_write_to_the_models(
     """A hole in a decoder of pictures must not become a model that every host loads."""
     writes = "rw" in mounts(services, name)
 
-    assert writes == (name in {"models", "judge", "trainer"})
+    assert writes == (name in {"models", "judge", "quantizer", "trainer"})
     assert not (writes and name in OF_STRANGERS)
 
 

@@ -37,7 +37,9 @@ def environment(unit: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in values(unit, "Environment"))
 
 
-@pytest.mark.parametrize("name", ["worker", "downloader", "bulk", "trainer", "api", "flower"])
+@pytest.mark.parametrize(
+    "name", ["worker", "downloader", "bulk", "quantizer", "trainer", "api", "flower"]
+)
 def test_each_unit_runs_the_command_of_make_run(name: str, tmp_path: Path) -> None:
     """Apart from the path of the interpreter, and a worker's name for its generation."""
     threads = UpSettings.model_fields["download_threads"].default
@@ -45,6 +47,7 @@ def test_each_unit_runs_the_command_of_make_run(name: str, tmp_path: Path) -> No
         "worker": (parts.of_generation(parts.worker(), "%i"), "petiole-worker@"),
         "downloader": (parts.downloader(threads), "petiole-downloader"),
         "bulk": (parts.bulk_worker(), "petiole-bulk"),
+        "quantizer": (parts.quantizer(200, "imagenet"), "petiole-quantizer"),
         "trainer": (parts.trainer(), "petiole-trainer"),
         "api": (parts.http_api(tmp_path), "petiole-api"),
         "flower": (parts.flower(FlowerSettings(port=5555)), "petiole-flower"),
@@ -88,7 +91,9 @@ def test_every_unit_is_restarted_and_has_composes_patience(
 @pytest.mark.parametrize("unit", SERVICES)
 def test_who_reads_a_strangers_bytes_may_not_write_to_the_models(unit: str) -> None:
     """Nobody is root, and only those that look after models may write to them."""
-    looks_after_models = unit in {"petiole-judge", "petiole-trainer", "petiole-redis"}
+    looks_after_models = unit in {
+        *("petiole-judge", "petiole-quantizer", "petiole-trainer", "petiole-redis"),
+    }
     read_only = values(unit, "ReadOnlyPaths") == ["-/var/lib/petiole/models"]
 
     assert values(unit, "User") == ["petiole"]
