@@ -5,13 +5,18 @@ Same model, same runtime, same threads as the worker's children.
 
 import multiprocessing
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import TYPE_CHECKING
 
 from model_store import ModelStore
 from model_store.settings import ModelSettings, available_cores
+
+if TYPE_CHECKING:
+    from model_store.serving import ServedModel
 
 STAGES = ("read", "decode", "predict", "rank")
 TOP_K = 5
@@ -61,10 +66,17 @@ class BareLoop:
         cpu_ms = {s: 1000 * t / pictures for s, t in zip(STAGES, totals, strict=True)}
         return LoopResult(pictures, max(result[1] for result in results), cpu_ms)
 
+    def best_labels(self) -> list[str]:
+        """Return the best label of each picture, which every server's answers must agree with."""
+        end = self._ends[0]
+        end.send(None)
+        labels: list[str] = end.recv()
+        return labels
+
     def stop(self) -> None:
         """End the processes."""
         for end in self._ends:
-            end.send(None)
+            end.close()
 
 
 def _serve(end: Connection, images: list[Path]) -> None:
@@ -77,14 +89,20 @@ def _serve(end: Connection, images: list[Path]) -> None:
     model = serving.load(store, settings.default_model, runtime=settings.runtime, threads=threads)
     model.classify(images[0].read_bytes(), k=TOP_K)
     end.send(f"{model.card.ref} on {model.runtime} {model.variant.precision}")
-    while (seconds := end.recv()) is not None:
-        end.send(_loop(model, images, seconds))
+    # Whoever started this process closes the other end when there is nothing more to do.
+    with suppress(EOFError):
+        while True:
+            seconds = end.recv()
+            end.send(_loop(model, images, seconds) if seconds else _best_labels(model, images))
 
 
-def _loop(model: object, images: list[Path], seconds: float) -> tuple[int, float, list[float]]:
-    from model_store.serving import ServedModel  # noqa: PLC0415 - see `_serve`
+def _best_labels(model: "ServedModel", images: list[Path]) -> list[str]:
+    return [model.classify(image.read_bytes(), k=1)[0].label for image in images]
 
-    assert isinstance(model, ServedModel)  # noqa: S101 - narrows the type for mypy
+
+def _loop(
+    model: "ServedModel", images: list[Path], seconds: float
+) -> tuple[int, float, list[float]]:
     cpu, n, begun = [0.0] * len(STAGES), 0, perf_counter()
     while perf_counter() - begun < seconds:
         marks = [process_time()]

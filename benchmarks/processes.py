@@ -38,6 +38,16 @@ def roles(supervisor_pid: int) -> dict[str, Role]:
     return {name: _role(pids) for name, pids in grouped.items()}
 
 
+def tree(*pids: int) -> Role:
+    """Return all processes that these ones are and have started, as one role; PSS is the sum."""
+    found = {each.pid for pid in pids for each in _family(psutil.Process(pid))}
+    return Role(len(found), sum(map(_cpu_seconds, found)), sum(map(_pss_mib, found)))
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
 def _role(pids: list[int]) -> Role:
     pss = sum(_pss_mib(pid) for pid in pids) / len(pids)
     return Role(len(pids), sum(_cpu_seconds(pid) for pid in pids), pss)
