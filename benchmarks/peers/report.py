@@ -26,11 +26,11 @@ HEAD = (
 def markdown(found: Table, pictures: str, *, seconds: float) -> str:
     """Return the table, one row for each server, and why the others were not measured."""
     what = (
-        f"Model {found.runtime}; {pictures}; {len(found.bare)} rounds of {seconds:g} s for each,"
-        f" interleaved, at {MANY} connections, then half as long at one;\nmedians, ratios to the"
-        " bare loop within a round, in brackets the lowest and highest round. Memory and start:"
-        " all processes of a\nserver, alone on the machine after the same load; to the first right"
-        " answer, its files in the page cache."
+        f"Model {found.runtime}; {pictures}.\n"
+        f"{len(found.bare)} rounds of {seconds:g} s for each, interleaved, at {MANY} connections,"
+        " then half as long at one; medians, ratios to the\nbare loop within a round, in brackets"
+        " the lowest and highest round. Memory and start: all processes of a server, alone\non the"
+        " machine after the same load; to the first right answer, its files in the page cache."
     )
     rows = [_bare(found), *(_row(each, found) for each in found.servers if not each.refused)]
     refused = [
