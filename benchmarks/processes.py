@@ -27,6 +27,11 @@ class Role:
 
 def roles(supervisor_pid: int) -> dict[str, Role]:
     """Return the roles of the service that `petiole up` runs as `supervisor_pid`."""
+    return {name: _role(pids) for name, pids in ids(supervisor_pid).items()}
+
+
+def ids(supervisor_pid: int) -> dict[str, list[int]]:
+    """Return the process ids of each role of that service."""
     grouped: dict[str, list[int]] = {"supervisor": [supervisor_pid]}
     for part in psutil.Process(supervisor_pid).children():
         command = " ".join(part.cmdline())
@@ -35,7 +40,7 @@ def roles(supervisor_pid: int) -> dict[str, Role]:
         children = [child.pid for child in part.children(recursive=True)]
         if children:
             grouped[f"{name} child"] = children
-    return {name: _role(pids) for name, pids in grouped.items()}
+    return grouped
 
 
 def tree(*pids: int) -> Role:
