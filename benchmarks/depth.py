@@ -86,6 +86,8 @@ def _measured(stack: Stack, directory: Path, depth: int) -> Costs:
         _ask(connection, f"/result/{task_id}?wait=20")
     _freeze(stack)
     _fill(stack, image, depth)
+    # The server has closed a connection that was idle for so long; it is opened anew.
+    connection.close()
     waiting = _waiting(stack)
     task_ids: list[str] = []
     submit = _each(stack, lambda _: task_ids.append(_submit(connection, image)))

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +40,19 @@ class Started:
 
 
 @contextmanager
-def started_service(state: Path, *, code: Path = ROOT) -> Iterator[Started]:
-    """Run `petiole up` of the checkout `code` on free ports with its state in `state`."""
+def started_service(
+    state: Path, *, code: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Iterator[Started]:
+    """Run `petiole up` of the checkout `code` on free ports with its state in `state`.
+
+    `environment` has further settings.
+    """
     ports = {name: str(free_port()) for name in PORTS}
     models = os.environ.get("PETIOLE_MODELS_STORE_URL") or str(ROOT / "var" / "models")
-    environment = {
+    variables = {
         **os.environ,
         **ports,
+        **(environment or {}),
         "PETIOLE_UP_STATE_DIRECTORY": str(state),
         "PETIOLE_MODELS_STORE_URL": models,
         "PYTHONPATH": str(code),
@@ -54,7 +60,7 @@ def started_service(state: Path, *, code: Path = ROOT) -> Iterator[Started]:
     begun = monotonic()
     with (state / "output").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "petiole", "up"], cwd=code, env=environment, stdout=log
+            [sys.executable, "-m", "petiole", "up"], cwd=code, env=variables, stdout=log
         )
     try:
         _wait_for(state / "output", "ready after", process)

@@ -21,10 +21,20 @@ def demand() -> None:
 
 
 def send(
-    url: str, images: Sequence[Path], *, connections: int, seconds: float, field: str = BODY
+    url: str,
+    images: Sequence[Path],
+    *,
+    connections: int,
+    seconds: float,
+    field: str = BODY,
+    before: Sequence[str] = (),
 ) -> LoadResult:
-    """Send pictures over `connections` for `seconds`; as the body, or as a form's `field`."""
+    """Send pictures over `connections` for `seconds`; as the body, or as a form's `field`.
+
+    `before` has the words that run a command elsewhere, as on another host.
+    """
     command = [
+        *before,
         *("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s"),
         *("-s", str(SCRIPT), url, "--", field, *map(str, images)),
     ]

@@ -1,7 +1,8 @@
 """The tables of the smaller measurements, from figures that are given."""
 
-from benchmarks import accept, depth
+from benchmarks import accept, depth, scale
 from benchmarks.depth import Cost, Costs
+from benchmarks.measurements import LoadResult
 
 
 def test_a_202_is_compared_with_calm_of_the_same_round() -> None:
@@ -21,3 +22,14 @@ def test_a_deep_queue_is_compared_with_an_empty_one() -> None:
 
     assert "| 1,000 | 1.50 (1.50) | 2.00 (1.00) | 0.50 (1.00) | 1.00 (2.00) |" in text
     assert "| 4.00 (1.00) | 16.00 (2.00) | 9 |" in text
+
+
+def test_children_are_compared_with_one_child_and_with_the_bare_loop() -> None:
+    """Where there are no hosts, the table says why."""
+    one = [LoadResult(50, 0, 1.0, 300.0, 400.0)]
+    two = [LoadResult(90, 1, 1.0, 170.0, 200.0)]
+    found = {"children: 1": one, "children: 2": two}
+    text = scale.markdown([180.0], found, what="pictures", reason="no command `ip`")
+
+    assert "| children: 2 | 90.0 | 1.80 | 0.50 | 170 | 1 |" in text
+    assert text.endswith("No hosts: no command `ip`.")
