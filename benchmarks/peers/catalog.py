@@ -10,6 +10,7 @@ from petiole.parts import ROOT, redis
 
 ENVIRONMENTS = ROOT / "var" / "peers"
 FORM_FIELD = "image"
+ADDRESS = re.compile(r"[\w+.-]+://[^\s)`'\"]+")
 Command = tuple[str, ...]
 
 
@@ -57,8 +58,9 @@ class Peer:
         if (self.home / ".installed").exists():
             return ""
         failed = self.home / ".failed"
-        lines = failed.read_text(errors="replace").split("\n") if failed.exists() else []
-        said = " ".join(line.strip() for line in lines if line.strip())
+        said = failed.read_text(errors="replace") if failed.exists() else ""
+        # An installer's message may name the package index, which is nobody's business.
+        said = " ".join(ADDRESS.sub("(address)", said).split())
         return said[:200] or "its environment is not there; `make bench-peers` makes it"
 
     @property

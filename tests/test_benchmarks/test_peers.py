@@ -8,7 +8,7 @@ from werkzeug import Request, Response
 
 from benchmarks.bare_loop import LoopResult
 from benchmarks.measurements import LoadResult
-from benchmarks.peers import rounds
+from benchmarks.peers import catalog, rounds
 from benchmarks.peers.catalog import PEERS, Peer, Site
 from benchmarks.peers.report import markdown
 from benchmarks.peers.rounds import MANY, ONE, Found, Table
@@ -55,6 +55,22 @@ def test_a_server_that_answers_wrong_is_not_measured(httpserver: HTTPServer) -> 
 
     with pytest.raises(ServerError, match="1 of 1 answers differ"):
         rounds.compare(server, [COFFEE], ["espresso"])
+
+
+def test_what_could_not_be_installed_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The installer's words are kept, without the address of a package index."""
+    monkeypatch.setattr(catalog, "ENVIRONMENTS", tmp_path)
+    home = tmp_path / PEERS[0].folder
+    home.mkdir()
+    (home / ".failed").write_text("error: no wheel\n  at https://user:word@index.example/simple/x")
+
+    assert PEERS[0].missing == "error: no wheel at (address)"
+
+    (home / ".installed").touch()
+
+    assert not PEERS[0].missing
 
 
 def test_the_table_says_what_was_not_measured_and_why() -> None:
