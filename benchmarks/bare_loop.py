@@ -56,6 +56,11 @@ class BareLoop:
             self._ends.append(ours)
         self.runtime = {str(end.recv()) for end in self._ends}.pop()
 
+    @property
+    def variant(self) -> str:
+        """The model's variant as `PETIOLE_MODELS_RUNTIME` names it, for others to run the same."""
+        return self.runtime.rpartition(" on ")[2].replace(" ", ":")
+
     def run(self, seconds: float) -> LoopResult:
         """Classify for `seconds` in all processes at once."""
         for end in self._ends:

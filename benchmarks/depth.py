@@ -1,19 +1,20 @@
 """`python -m benchmarks.depth`: what submit, poll and drain cost while many jobs wait.
 
 For each depth a service of its own, whose model does no work. Its classify worker is stopped in its
-tracks (SIGSTOP) while the queue is filled over HTTP and while pictures are submitted and polled;
-then it goes on, and the first jobs of the queue are worked off.
+tracks (SIGSTOP) while the queue is filled over HTTP and while pictures are submitted and polled, in
+turn with the other depths; then it goes on, and the first jobs of the queue are worked off.
 """
 
 import argparse
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from json import loads
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import numpy as np
@@ -26,8 +27,10 @@ from chaos.stack import Stack, StackError
 from petiole.markdown import table
 
 DEPTHS = (0, 1_000, 100_000)
-STEP = 500
-"""Jobs that are submitted, polled and drained at each depth."""
+ROUNDS, STEP = 5, 200
+"""Rounds, and the jobs that are submitted and polled in each; as many as all are drained."""
+
+DRAINED = ROUNDS * STEP
 
 FILL_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0
@@ -67,35 +70,69 @@ class Costs:
     redis_mb: float
 
 
-def costs_at(depth: int) -> Costs:
-    """Start a service, fill its queue to the depth, and return what a job costs there."""
-    with tempfile.TemporaryDirectory(prefix="petiole-depth-") as directory:
-        stack = Stack(Path(directory), Layout(work_seconds=0.0, environment=ROOM), OURS)
-        try:
+class Side:
+    """One service whose queue is as deep as is wanted, and what was measured there so far."""
+
+    def __init__(self, directory: Path, stack: Stack) -> None:
+        """Draw the picture that it is sent."""
+        self.stack = stack
+        self.image = directory / "picture.png"
+        self.image.write_bytes(pictures.drawn(np.random.default_rng(1)).upload)
+        self.connection = HTTPConnection(stack.api.removeprefix("http://"), timeout=60)
+        self.waiting = 0
+        self.submits: list[Cost] = []
+        self.polls: list[Cost] = []
+
+    def fill(self, depth: int) -> None:
+        """Warm the service, stop its worker in its tracks, and let so many jobs wait."""
+        for task_id in [_submit(self.connection, self.image) for _ in range(20)]:
+            _ask(self.connection, f"/result/{task_id}?wait=20")
+        _freeze(self.stack)
+        _fill(self.stack, self.image, depth)
+        self.waiting = _waiting(self.stack)
+
+    def step(self) -> None:
+        """Submit some jobs, and ask for each of them."""
+        # The server closes a connection that was idle for long; it is opened anew.
+        self.connection.close()
+        new: list[str] = []
+        submit = _each(self.stack, lambda _: new.append(_submit(self.connection, self.image)))
+        poll = _each(self.stack, lambda n: _ask(self.connection, f"/result/{new[n]}"))
+        self.submits.append(submit)
+        self.polls.append(poll)
+
+    def costs(self) -> Costs:
+        """Return the medians of all steps; the queue's first jobs are worked off now."""
+        with self.stack.redis() as client:
+            redis_mb = client.info("memory")["used_memory"] / 1e6
+        drain = _drained(self.stack)
+        # What is left of this queue must not be worked off beside the next service.
+        _freeze(self.stack)
+        return Costs(self.waiting, _median(self.submits), _median(self.polls), drain, redis_mb)
+
+
+def costs_at(depths: Sequence[int]) -> list[Costs]:
+    """Return what a job costs in each depth; submitting and polling take turns between them."""
+    with ExitStack() as all_of_them:
+        sides = []
+        for depth in depths:
+            directory = Path(all_of_them.enter_context(TemporaryDirectory(prefix="petiole-depth-")))
+            stack = Stack(directory, Layout(work_seconds=0.0, environment=ROOM), OURS)
+            all_of_them.callback(stack.stop)
             stack.start()
-            return _measured(stack, Path(directory), depth)
-        finally:
-            stack.stop()
+            sides.append(Side(directory, stack))
+            sides[-1].fill(depth)
+        for number in range(ROUNDS):
+            for side in sides if number % 2 == 0 else sides[::-1]:
+                side.step()
+        return [side.costs() for side in sides]
 
 
-def _measured(stack: Stack, directory: Path, depth: int) -> Costs:
-    image = directory / "picture.png"
-    image.write_bytes(pictures.drawn(np.random.default_rng(1)).upload)
-    connection = HTTPConnection(stack.api.removeprefix("http://"), timeout=60)
-    for task_id in [_submit(connection, image) for _ in range(20)]:
-        _ask(connection, f"/result/{task_id}?wait=20")
-    _freeze(stack)
-    _fill(stack, image, depth)
-    # The server has closed a connection that was idle for so long; it is opened anew.
-    connection.close()
-    waiting = _waiting(stack)
-    task_ids: list[str] = []
-    submit = _each(stack, lambda _: task_ids.append(_submit(connection, image)))
-    poll = _each(stack, lambda n: _ask(connection, f"/result/{task_ids[n]}"))
-    with stack.redis() as client:
-        redis_mb = client.info("memory")["used_memory"] / 1e6
-    drain = _drained(stack)
-    return Costs(waiting, submit, poll, drain, redis_mb)
+def _median(found: Sequence[Cost]) -> Cost:
+    return Cost(
+        statistics.median(each.cpu_ms for each in found),
+        statistics.median(each.clock_ms for each in found),
+    )
 
 
 def _freeze(stack: Stack) -> None:
@@ -129,13 +166,13 @@ def _each(stack: Stack, step: Callable[[int], object]) -> Cost:
 
 
 def _drained(stack: Stack) -> Cost:
-    """Let the worker go on; the time of `STEP` jobs counts once the first are over."""
+    """Let the worker go on; the time of `DRAINED` jobs counts once the first are over."""
     for process in stack.family("worker"):
         process.resume()
     first = _executed(stack)
-    _wait_until_executed(stack, first + STEP // 5)
+    _wait_until_executed(stack, first + DRAINED // 5)
     begun, cpu, before = monotonic(), _cpu_seconds(stack), _executed(stack)
-    _wait_until_executed(stack, first + STEP)
+    _wait_until_executed(stack, first + DRAINED)
     done = _executed(stack) - before
     used = _cpu_seconds(stack) - cpu
     return Cost(1000 * used / done, 1000 * (monotonic() - begun) / done)
@@ -171,8 +208,9 @@ def _ask(connection: HTTPConnection, path: str) -> None:
 def markdown(found: Sequence[Costs]) -> str:
     """Return the table: costs at each depth, and in brackets their ratio to the first."""
     what = (
-        f"A model without work, 8 x 8 pixels; {STEP} jobs one after the other for each figure, the"
-        " CPU of all processes;\nin brackets the ratio to the first row."
+        f"A model without work, 8 x 8 pixels; {ROUNDS} rounds of {STEP} submitted and polled one"
+        f" after the other, interleaved, then {DRAINED} drained;\nmedians, the CPU of all"
+        " processes; in brackets the ratio to the first row."
     )
     rows = [_row(each, found[0]) for each in found]
     return f"{report.heading(what)}\n\n{table(HEAD, rows)}"
@@ -195,7 +233,7 @@ def main() -> None:
     parser.add_argument("--document", type=Path)
     arguments = parser.parse_args()
     wrk.demand()
-    text = markdown([costs_at(depth) for depth in arguments.depths])
+    text = markdown(costs_at(arguments.depths))
     print(text)  # noqa: T201 - the table is the output
     if arguments.document:
         report.write(arguments.document, text, mark=MARK)
