@@ -13,6 +13,7 @@ STORE := $(or $(PETIOLE_MODELS_STORE_URL),var/models)
 MODEL := $(if $(or $(findstring ://,$(STORE)),$(word 2,$(STORE))),,$(STORE)/imagenet/1/card.json)
 CACHES := .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 PEER := var/peers/relier
+BENCH_PEERS := $(patsubst benchmarks/peers/%/requirements.lock,var/peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.lock))
 ROOMS := api tasks model_store training petiole tests benchmarks chaos
 
 # Prints "ok" under a usable interpreter; Debian ships venv without ensurepip.
@@ -22,7 +23,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench bench-against swap-bench bulk-bench train-bench pictures screenshots chaos fuzz chaos-peers lock clean
+.PHONY: help setup run demo test check format bench bench-peers bench-against swap-bench bulk-bench train-bench pictures screenshots chaos fuzz chaos-peers lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +49,11 @@ format: $(INSTALLED) ## format the code and sort its imports
 	@$(BIN)/ruff check --select I --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## measure the service against the bare loop on this machine
-	@$(BIN)/python -m benchmarks.service
+bench: setup ## measure the service against the bare loop: make bench [IMAGES=folder]
+	@$(BIN)/python -m benchmarks.service $(if $(IMAGES),--images $(IMAGES))
+
+bench-peers: setup $(BENCH_PEERS) ## the same beside other servers: make bench-peers [IMAGES=folder]
+	@$(BIN)/python -m benchmarks.peers --document docs/performance.md $(if $(IMAGES),--images $(IMAGES))
 
 bench-against: setup ## measure the service beside that of an earlier commit: make bench-against BASE=commit
 	@$(BIN)/python -m benchmarks.against $(BASE) --document docs/performance.md
@@ -116,6 +120,15 @@ $(PEER)/.installed: chaos/peers/relier/requirements.lock | $(INSTALLED)
 		$(BIN)/uv pip install $$quiet --python $(PEER)/bin/python --compile-bytecode \
 			--require-hashes --requirement $<
 	@touch $@
+
+# A server that cannot be installed here is named in the table with the reason.
+$(BENCH_PEERS): var/peers/%/.installed: benchmarks/peers/%/requirements.lock | $(INSTALLED)
+	@echo "bench-peers: installing the packages that $< names into $(@D)"
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@$(USE_INDEX); \
+		if $(BIN)/uv pip install --quiet --python $(@D)/bin/python --compile-bytecode \
+			--require-hashes --requirement $< 2> $(@D)/.failed; \
+		then mv $(@D)/.failed $@; else cat $(@D)/.failed >&2; fi
 
 $(MODEL): | $(INSTALLED)
 	@echo "setup: converting the pre-trained model into $(STORE) (once, about a minute)"

@@ -14,9 +14,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import pictures, report, wrk
 from benchmarks.measurements import LoadResult
-from benchmarks.service import ROOT, SAMPLE, Started, loaded, started_service
+from benchmarks.pictures import PictureSet
+from benchmarks.service import ROOT, Started, loaded, started_service
 from petiole.markdown import table
 
 CONNECTIONS = 16
@@ -77,11 +78,11 @@ def _round(side: Rounds, service: Started, images: Sequence[Path], seconds: floa
     side.cpu_ms.append(cpu_ms)
 
 
-def markdown(base: str, found: Sequence[Rounds], *, seconds: float) -> str:
+def markdown(base: str, found: Sequence[Rounds], *, images: PictureSet, seconds: float) -> str:
     """Return the table: CPU of each process, and the rate, of both and as ratios."""
     what = (
-        f"{len(found[0].results)} rounds of {seconds:g} s for each, interleaved, {CONNECTIONS}"
-        " connections; medians, ratios within a round."
+        f"{images.described}; {len(found[0].results)} rounds of {seconds:g} s for each,"
+        f" interleaved, {CONNECTIONS} connections; medians, ratios within a round."
     )
     roles = {role for side in found for roles in side.cpu_ms for role in roles}
     rows = [_row(role, *(side.role_ms(role) for side in found)) for role in sorted(roles)]
@@ -106,14 +107,16 @@ def main() -> None:
     """Measure, print the table, and write it into the document that was named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("base", help="the earlier commit")
-    parser.add_argument("--images", type=Path, nargs="*", default=[SAMPLE])
+    parser.add_argument("--images", type=Path, help="folder of JPEGs; a drawn set by default")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--document", type=Path)
     arguments = parser.parse_args()
     seconds: float = arguments.seconds
-    found = measure(arguments.base, arguments.images, rounds=arguments.rounds, seconds=seconds)
-    text = markdown(arguments.base, found, seconds=seconds)
+    wrk.demand()
+    images = pictures.chosen(arguments.images)
+    found = measure(arguments.base, images.files, rounds=arguments.rounds, seconds=seconds)
+    text = markdown(arguments.base, found, images=images, seconds=seconds)
     print(text)  # noqa: T201 - the table is the output
     if arguments.document:
         report.write(arguments.document, text, mark=MARK)

@@ -5,13 +5,18 @@ Same model, same runtime, same threads as the worker's children.
 
 import multiprocessing
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import TYPE_CHECKING
 
 from model_store import ModelStore
 from model_store.settings import ModelSettings, available_cores
+
+if TYPE_CHECKING:
+    from model_store.serving import ServedModel
 
 STAGES = ("read", "decode", "predict", "rank")
 TOP_K = 5
@@ -51,6 +56,11 @@ class BareLoop:
             self._ends.append(ours)
         self.runtime = {str(end.recv()) for end in self._ends}.pop()
 
+    @property
+    def variant(self) -> str:
+        """The model's variant as `PETIOLE_MODELS_RUNTIME` names it, for others to run the same."""
+        return self.runtime.rpartition(" on ")[2].replace(" ", ":")
+
     def run(self, seconds: float, *, batch: int = 1) -> LoopResult:
         """Classify for `seconds` in all processes at once, so many pictures in each prediction."""
         for end in self._ends:
@@ -61,10 +71,17 @@ class BareLoop:
         cpu_ms = {s: 1000 * t / pictures for s, t in zip(STAGES, totals, strict=True)}
         return LoopResult(pictures, max(result[1] for result in results), cpu_ms)
 
+    def best_labels(self) -> list[str]:
+        """Return the best label of each picture, which every server's answers must agree with."""
+        end = self._ends[0]
+        end.send(None)
+        labels: list[str] = end.recv()
+        return labels
+
     def stop(self) -> None:
         """End the processes."""
         for end in self._ends:
-            end.send(None)
+            end.close()
 
 
 def _serve(end: Connection, images: list[Path]) -> None:
@@ -77,18 +94,22 @@ def _serve(end: Connection, images: list[Path]) -> None:
     model = serving.load(store, settings.default_model, runtime=settings.runtime, threads=threads)
     model.classify(images[0].read_bytes(), k=TOP_K)
     end.send(f"{model.card.ref} on {model.runtime} {model.variant.precision}")
-    while (wanted := end.recv()) is not None:
-        end.send(_loop(model, images, *wanted))
+    # Whoever started this process closes the other end when there is nothing more to do.
+    with suppress(EOFError):
+        while True:
+            wanted = end.recv()
+            end.send(_loop(model, images, *wanted) if wanted else _best_labels(model, images))
+
+
+def _best_labels(model: "ServedModel", images: list[Path]) -> list[str]:
+    return [model.classify(image.read_bytes(), k=1)[0].label for image in images]
 
 
 def _loop(
-    model: object, images: list[Path], seconds: float, batch: int
+    model: "ServedModel", images: list[Path], seconds: float, batch: int
 ) -> tuple[int, float, list[float]]:
     import numpy as np  # noqa: PLC0415 - see `_serve`
 
-    from model_store.serving import ServedModel  # noqa: PLC0415 - see `_serve`
-
-    assert isinstance(model, ServedModel)  # noqa: S101 - narrows the type for mypy
     cpu, n, begun = [0.0] * len(STAGES), 0, perf_counter()
     while perf_counter() - begun < seconds:
         marks = [process_time()]

@@ -1,18 +1,29 @@
 -- wrk sends pictures in turn and waits for each answer; what came back is printed as JSON.
--- Arguments: the pictures' paths.
+-- Arguments: the name of the form's field, or "-" where the picture is the body; the pictures' paths.
+-- All connections of the one thread share the turn, so each has another picture on its way.
 local bodies, threads = {}, {}
+local boundary = "----petiole-bench"
 
 function setup(thread) table.insert(threads, thread) end
 
+local function form(field, picture)
+  return "--" .. boundary .. '\r\nContent-Disposition: form-data; name="' .. field
+    .. '"; filename="picture.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    .. picture .. "\r\n--" .. boundary .. "--\r\n"
+end
+
 function init(args)
+  local field = table.remove(args, 1)
   for _, path in ipairs(args) do
     local file = assert(io.open(path, "rb"))
-    table.insert(bodies, file:read("*a"))
+    local picture = file:read("*a")
     file:close()
+    table.insert(bodies, field == "-" and picture or form(field, picture))
   end
   turn, finished, failed = 0, 0, 0
   wrk.method = "POST"
-  wrk.headers["Content-Type"] = "image/jpeg"
+  wrk.headers["Content-Type"] = field == "-" and "image/jpeg"
+    or "multipart/form-data; boundary=" .. boundary
 end
 
 function request()
@@ -21,7 +32,7 @@ function request()
 end
 
 function response(status)
-  if status == 200 then finished = finished + 1 else failed = failed + 1 end
+  if status == 200 or status == 202 then finished = finished + 1 else failed = failed + 1 end
 end
 
 function done(summary, latency)

@@ -28,6 +28,11 @@ class Role:
 
 def roles(supervisor_pid: int) -> dict[str, Role]:
     """Return the roles of the service that `petiole up` runs as `supervisor_pid`."""
+    return {name: _role(pids) for name, pids in ids(supervisor_pid).items()}
+
+
+def ids(supervisor_pid: int) -> dict[str, list[int]]:
+    """Return the process ids of each role of that service."""
     grouped: dict[str, list[int]] = {"supervisor": [supervisor_pid]}
     for part in psutil.Process(supervisor_pid).children():
         command = " ".join(part.cmdline())
@@ -36,7 +41,17 @@ def roles(supervisor_pid: int) -> dict[str, Role]:
         children = [child.pid for child in part.children(recursive=True)]
         if children:
             grouped[f"{name} child"] = children
-    return {name: _role(pids) for name, pids in grouped.items()}
+    return grouped
+
+
+def tree(*pids: int) -> Role:
+    """Return all processes that these ones are and have started, as one role; PSS is the sum."""
+    found = {each.pid for pid in pids for each in _family(psutil.Process(pid))}
+    return Role(len(found), sum(map(_cpu_seconds, found)), sum(map(_pss_mib, found)))
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
 
 
 def _role(pids: list[int]) -> Role:

@@ -3,12 +3,12 @@
 import platform
 import statistics
 import textwrap
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.measurements import Measurements
+from benchmarks.pictures import PictureSet
 from model_store.settings import available_cores
 from petiole.markdown import table
 
@@ -25,13 +25,11 @@ PACKAGES = (
 )
 
 
-def markdown(found: Measurements, images: Sequence[Path], *, seconds: float) -> str:
+def markdown(found: Measurements, images: PictureSet, *, seconds: float) -> str:
     """Return all tables of one run."""
     rounds = len(found.bare)
-    sizes = [image.stat().st_size for image in images]
     what = (
-        f"Model {found.runtime}; {len(images)} pictures,"
-        f" mean {sum(sizes) / len(sizes) / 1000:.0f} kB;"
+        f"Model {found.runtime}; {images.described};"
         f" {rounds} rounds of {seconds:g} s, interleaved; medians."
     )
     tables = (heading(what), _rates(found), _cpu(found), _memory(found), _times(found))

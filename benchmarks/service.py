@@ -5,22 +5,20 @@ Writes the table into `docs/performance.md`. Needs wrk.
 
 import argparse
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from json import loads
 from pathlib import Path
 from time import monotonic, sleep
 
 import psutil
 import requests
 
-from benchmarks import processes, report
+from benchmarks import pictures, processes, report, wrk
 from benchmarks.bare_loop import BareLoop
 from benchmarks.measurements import LoadResult, Measurements
 from petiole.probes import free_port
@@ -42,13 +40,19 @@ class Started:
 
 
 @contextmanager
-def started_service(state: Path, *, code: Path = ROOT) -> Iterator[Started]:
-    """Run `petiole up` of the checkout `code` on free ports with its state in `state`."""
+def started_service(
+    state: Path, *, code: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Iterator[Started]:
+    """Run `petiole up` of the checkout `code` on free ports with its state in `state`.
+
+    `environment` has further settings.
+    """
     ports = {name: str(free_port()) for name in PORTS}
     models = os.environ.get("PETIOLE_MODELS_STORE_URL") or str(ROOT / "var" / "models")
-    environment = {
+    variables = {
         **os.environ,
         **ports,
+        **(environment or {}),
         "PETIOLE_UP_STATE_DIRECTORY": str(state),
         "PETIOLE_MODELS_STORE_URL": models,
         "PYTHONPATH": str(code),
@@ -56,7 +60,7 @@ def started_service(state: Path, *, code: Path = ROOT) -> Iterator[Started]:
     begun = monotonic()
     with (state / "output").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "petiole", "up"], cwd=code, env=environment, stdout=log
+            [sys.executable, "-m", "petiole", "up"], cwd=code, env=variables, stdout=log
         )
     try:
         _wait_for(state / "output", "ready after", process)
@@ -76,23 +80,21 @@ def _wait_for(log: Path, text: str, process: subprocess.Popen[bytes]) -> None:
 
 def load(api: str, images: Sequence[Path], *, connections: int, seconds: float) -> LoadResult:
     """Send pictures over `connections` and wait for each answer, for `seconds`."""
-    command = [
-        *("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s"),
-        *("-s", str(ROOT / "benchmarks" / "post.lua")),
-        f"{api}/classify?wait={WAIT_SECONDS}",
-        *("--", *map(str, images)),
-    ]
-    output = subprocess.check_output(command, text=True)  # noqa: S603 - our own arguments
-    (line,) = [line for line in output.splitlines() if line.startswith("RESULT ")]
-    return LoadResult(**loads(line.removeprefix("RESULT ")))
+    url = f"{api}/classify?wait={WAIT_SECONDS}"
+    return wrk.send(url, images, connections=connections, seconds=seconds)
 
 
 def measure(images: Sequence[Path], *, rounds: int, seconds: float) -> Measurements:
     """Run the bare loop and the service in turn, `rounds` times."""
-    with tempfile.TemporaryDirectory() as first, started_service(Path(first)):
-        pass  # The second start is the one that counts: files are in the page cache.
     loop = BareLoop(images)
-    with tempfile.TemporaryDirectory() as state, started_service(Path(state)) as service:
+    # Each measures for itself which variant is the fastest, and two close ones change places.
+    same = {"PETIOLE_MODELS_RUNTIME": loop.variant}
+    with tempfile.TemporaryDirectory() as first, started_service(Path(first), environment=same):
+        pass  # The second start is the one that counts: files are in the page cache.
+    with (
+        tempfile.TemporaryDirectory() as state,
+        started_service(Path(state), environment=same) as service,
+    ):
         found = Measurements(loop.runtime, service.ready_seconds)
         load(service.api, images, connections=16, seconds=3)
         for _ in range(rounds):
@@ -154,15 +156,14 @@ def _recovery_seconds(service: Started, image: Path) -> float:
 def main() -> None:
     """Measure, print the tables, and write them into the document."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=Path, help="folder of JPEGs; the sample by default")
+    parser.add_argument("--images", type=Path, help="folder of JPEGs; a drawn set by default")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--document", type=Path, default=ROOT / "docs" / "performance.md")
     arguments = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("make bench needs wrk (Debian: apt-get install wrk)")
-    images = sorted(arguments.images.glob("*.[jJ][pP]*")) if arguments.images else [SAMPLE]
-    found = measure(images, rounds=arguments.rounds, seconds=arguments.seconds)
+    wrk.demand()
+    images = pictures.chosen(arguments.images)
+    found = measure(images.files, rounds=arguments.rounds, seconds=arguments.seconds)
     text = report.markdown(found, images, seconds=arguments.seconds)
     print(text)  # noqa: T201 - the table is the output
     report.write(arguments.document, text, mark="measured")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml again and writes the five locks; versions that still fit are kept
+# Resolves pyproject.toml again and writes the locks; versions that still fit are kept
 # (say `requirements/compile.sh --upgrade` to take the newest ones). tests/programs has its own,
 # `package-lock.json`, which npm writes.
 #
@@ -25,3 +25,6 @@ compile requirements/worker.lock "${follow[@]}" --extra worker --extra tensorflo
 compile requirements/bootstrap.lock "${follow[@]}" requirements/bootstrap.in
 compile chaos/peers/relier/requirements.lock "${follow[@]}" \
     chaos/peers/relier/requirements.in
+for peer in benchmarks/peers/*/requirements.in; do
+    compile "${peer%.in}.lock" "${follow[@]}" "$peer"
+done

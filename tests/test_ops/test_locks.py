@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ["dev", "api", "worker", "bootstrap", "../chaos/peers/relier/requirements"]
+ROOT = Path(__file__).parents[2]
+PEERS = sorted(ROOT.glob("*/peers/*/requirements.in"))
+LOCKS = [
+    *("dev", "api", "worker", "bootstrap"),
+    *(f"../{peer.relative_to(ROOT).with_suffix('')}" for peer in PEERS),
+]
 NOT_FOR_THE_API = {"tensorflow", "numpy", "openvino", "ai-edge-litert", "keras", "nncf"}
 
 

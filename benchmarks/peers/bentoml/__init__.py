@@ -1,0 +1,1 @@
+"""BentoML: a service class in worker processes."""

@@ -1,0 +1,1 @@
+"""Flask behind gunicorn's sync workers, a model in each; no queue."""

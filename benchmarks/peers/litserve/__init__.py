@@ -1,0 +1,1 @@
+"""LitServe: FastAPI before worker processes that predict in batches."""
