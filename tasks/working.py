@@ -29,11 +29,21 @@ def work_on(task_id: str, *, stage: str, queue: str) -> Iterator[Job | None]:
         job = jobs.claim(task_id, stage=stage, owner=holding.member(queue))
         if job is not None:
             holding.hold(job)
+            _tidy_after_loss(job)
         yield job
     except (*CAN_HEAL, SoftTimeLimitExceeded) as exc:
         # A limit that is over outside of the picture's own time was spent on waiting for a store.
         put_off(task_id, job, exc)
         raise Ignore from exc
+
+
+def _tidy_after_loss(job: Job) -> None:
+    """Delete the picture of the job before, whose process was lost between its end and that.
+
+    Not where the loss is seen: that process forks, and must not touch the image store.
+    """
+    if job.before and job.attempts > 1 and not jobs.is_wanted(job.before):
+        stores.drop_upload(job.before)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class Job:
         deadline_seconds: How long after its acceptance somebody waits for it; 0 is for ever.
         key: The hash of what its client called its request, or nothing.
         webhook_url: Who is told of its end, or nothing.
+        before: The job with whose end this one was started; its picture may not be deleted yet.
     """
 
     task_id: str
@@ -65,6 +66,7 @@ class Job:
     deadline_seconds: float = 0.0
     key: str = ""
     webhook_url: str = ""
+    before: str = ""
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""

@@ -183,7 +183,7 @@ return start(KEYS[1], ARGV[1], KEYS[2], held[3], ARGV[2], ARGV[3], now)
 # The next message of the first lane that has one, as a worker takes it. One whose job is no new one
 # (started before, over, late, unknown) goes back to where it was, for a worker to look into.
 _TAKE = """
-local function take(lanes, started, stage, owner, now)
+local function take(lanes, started, stage, owner, before, now)
     for lane in string.gmatch(lanes, '[^ ]+') do
         local message = redis.call('RPOP', lane)
         if message then
@@ -193,6 +193,7 @@ local function take(lanes, started, stage, owner, now)
             local deadline = held[3] and redis.call('ZSCORE', 'petiole:deadlines', task_id)
             local is_late = deadline and tonumber(deadline) < now
             if held[1] == 'PENDING' and held[2] == lane and not is_late then
+                redis.call('HSET', job, 'before', before)
                 return start(job, task_id, started, lane, stage, owner, now)
             end
             redis.call('RPUSH', lane, message)
@@ -275,5 +276,5 @@ end
 if job[4] and job[4] ~= '' then promised(ARGV[6], job[4], ARGV[2], now, ARGV[11]) end
 for i = 15, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[2])
-return {{state, ARGV[12] ~= '' and take(ARGV[12], KEYS[5], ARGV[13], ARGV[14], now)}}
+return {{state, ARGV[12] ~= '' and take(ARGV[12], KEYS[5], ARGV[13], ARGV[14], ARGV[6], now)}}
 """

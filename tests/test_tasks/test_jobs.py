@@ -22,7 +22,7 @@ from tasks import (
     working,
 )
 from tasks.documents import ClassifiedTask, Timings
-from tasks.errors import PictureTimeLimitError, ServiceUnavailableError
+from tasks.errors import PictureTimeLimitError, ServiceUnavailableError, UploadMissingError
 from tasks.job_stores import Job, Outcome
 from tasks.settings import settings
 from tasks.submission import Asked
@@ -132,3 +132,19 @@ def test_statistics_come_back_as_they_were_counted() -> None:
     assert totals.stages["decode"].buckets == {"0.05": 1}
     assert totals.stages["total"].buckets == {"+Inf": 1}
     assert totals.stages["queued"].sum_seconds == pytest.approx(0.03)
+
+
+def test_a_lost_process_leaves_no_picture_that_it_had_ended() -> None:
+    """It may die between the end of a job and the deletion, with the next one already started."""
+    store, images = stores.job_store(), stores.image_store()
+    for task_id, before in {"ended": "", "next": "ended"}.items():
+        store.create(Job(task_id, "colours", 1, "a.jpg", time(), time(), before=before))
+        images.put(task_id, picture())
+        store.claim(task_id, stage="classify", owner="gone")
+    store.finish("ended", Outcome("SUCCESS", "{}", {}))
+    with working.work_on("next", stage="classify", queue="classify"):
+        pass
+
+    assert images.get("next")
+    with pytest.raises(UploadMissingError):
+        images.get("ended")
