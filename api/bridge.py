@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
@@ -163,16 +164,16 @@ class Bridge:
     async def _answer(self, environ: dict[str, Any]) -> Answered:
         await self._turns.acquire()
         loop = asyncio.get_running_loop()
-        aside = Turn(self._turns, loop).aside
-        running = loop.run_in_executor(self._pool, self._run, environ, aside)
+        turn = Turn(self._turns, loop)
+        running = loop.run_in_executor(self._pool, self._run, environ, turn.aside)
         self._running.add(running)
-        running.add_done_callback(self._end_turn)
+        running.add_done_callback(partial(self._end, turn))
         # Shielded: gunicorn cancels what a client left behind, but the thread goes on.
         return await asyncio.shield(running)
 
-    def _end_turn(self, running: "asyncio.Future[Answered]") -> None:
+    def _end(self, turn: "Turn", running: "asyncio.Future[Answered]") -> None:
         self._running.discard(running)
-        self._turns.release()
+        turn.give_up()
         if not running.cancelled():
             running.exception()  # looked at, for an answer that nobody awaits any more
 
@@ -200,21 +201,29 @@ class Bridge:
 
 
 class Turn:
-    """One of the places in which requests run; given up while its request waits."""
+    """One of the places in which requests run; given up for good once its request waits.
+
+    What is left to do after a wait is to write the answer down: to take a place again for that cost
+    more than it saved, two more turns of the loop for each request.
+    """
 
     def __init__(self, turns: asyncio.Semaphore, loop: asyncio.AbstractEventLoop) -> None:
         """Hold one of `turns`, which belong to `loop`."""
         self._turns = turns
         self._loop = loop
+        self._is_held = True
+
+    def give_up(self) -> None:
+        """Let another request run, once; called in the loop."""
+        if self._is_held:
+            self._is_held = False
+            self._turns.release()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Let another request run meanwhile; called in the request's thread."""
-        self._loop.call_soon_threadsafe(self._turns.release)
-        try:
-            yield
-        finally:
-            asyncio.run_coroutine_threadsafe(self._turns.acquire(), self._loop).result()
+        """Let another request run from now on; called in the request's thread."""
+        self._loop.call_soon_threadsafe(self.give_up)
+        yield
 
 
 def environ_of(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
