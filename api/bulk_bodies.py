@@ -5,6 +5,7 @@ requests of others nothing.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from tasks.settings import settings
 
 PIECE_BYTES = 1_048_576
 MOST_PREFIX_BYTES = 65_536
+OF_FIELD = re.compile(rb"""content-disposition:[^\r\n]*\bname="?image\b""", re.IGNORECASE)
 PREFIX = "prefix"
 CSV_KINDS = frozenset({"text/csv", "application/csv", "text/plain"})
 ROUTE = "/bulk"
@@ -84,11 +86,21 @@ def _body(spool: Spool, size_bytes: int) -> BulkBody:
         boundary = request.mimetype_params.get("boundary", "")
         if not boundary:
             raise MalformedRequestError("the Content-Type is multipart/form-data without boundary")
+        _check_small_form(spool, size_bytes)
         return BulkBody(FORM, size_bytes, spool.path, boundary=boundary)
     kind = _kind(spool.head())
     if kind == JSON and (place := _prefix(spool, size_bytes)) is not None:
         return BulkBody(BUCKET, 0, place=buckets.checked(place))
     return BulkBody(kind, size_bytes, spool.path)
+
+
+def _check_small_form(spool: Spool, size_bytes: int) -> None:
+    """Refuse a form that shows at once that it has no picture; of a large one a worker says so."""
+    if size_bytes > MOST_PREFIX_BYTES:
+        return
+    spool.seek(0)
+    if not OF_FIELD.search(spool.read()):
+        raise NoImageError(f"the form has no file in the field {uploads.FIELD!r}")
 
 
 def _kind(head: bytes) -> str:

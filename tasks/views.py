@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tasks import documents, job_kinds, stores
 from tasks.documents import FinishedTask, Progress
 from tasks.errors import ExpiredJobError, UnknownJobError
-from tasks.job_stores import OVER, STARTED, Job, JobStore, Place, Seen, Watch
+from tasks.job_stores import BULK, OVER, STARTED, Job, JobStore, Place, Seen, Watch
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _view(store: JobStore, task_id: str) -> Answer:
 def _answer(task_id: str, seen: Seen) -> Answer:
     if seen.document is not None:
         return ended(task_id, seen.document)
-    if seen.job is None:
+    if seen.job is None or seen.job.kind == BULK:  # A bulk is asked for whole.
         raise UnknownJobError(f"there is no task {task_id!r}")
     if seen.job.state in OVER:
         raise gone(seen.job)

@@ -160,7 +160,7 @@ def test_what_is_no_bulk_is_refused_at_once(
         (b"[]", "", "no picture"),
         (b"[" * 70_000, "", "JSON"),
         (
-            b"--x\r\nContent-Disposition: form-data; name=k\r\n\r\n3",
+            b"--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n3",
             "multipart/form-data; boundary=x",
             "",
         ),

@@ -23,8 +23,12 @@ OF_OTHER_ROUTES = {
     *("task-revoked", "wait-over"),
     "too-many-streams",
     *("cross-site-request", "unknown-host"),
+    *("bad-bulk", "bulk-over", "bulk-too-large", "pack-revoked", "unknown-bulk"),
+    *("bad-member", "damaged-member", "encrypted-member", "unsupported-member"),
+    *("picture-too-large", "unsafe-path"),
 }
-"""Answers of the compatible routes, of `/events` and of `/admin`, which the client does not ask."""
+"""Answers of the compatible routes, of `/events`, `/admin` and `/bulk`, which the client does not
+ask."""
 
 WHOLE = picture(kind="WEBP")
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
