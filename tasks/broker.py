@@ -163,6 +163,10 @@ class Channel(_Channel):  # type: ignore[misc]
         """
         if asynchronous:
             return super()._create_client(asynchronous)
+        is_closed = getattr(self.connection, "client", None) is None
+        if is_closed and self._own_client is not None:
+            # What was worked on outlives the connection that it came over, and is acknowledged.
+            return self._own_client
         if self._own_client is None or self._own_client.connection_pool is not self.pool:
             self._own_client = super()._create_client()
         return self._own_client

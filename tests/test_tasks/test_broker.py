@@ -206,3 +206,17 @@ def test_a_channel_has_one_client_for_its_connections(worker: Worker) -> None:
     assert clients[0] is clients[1]
     assert later is not clients[0]
     assert later.ping()
+
+
+def test_what_a_lost_connection_brought_is_acknowledged(worker: Worker) -> None:
+    """A child may end its picture after kombu has given the connection up; it ended the worker."""
+    message = worker.receive()
+    channel: Any = message.channel
+    client, channel.connection.client = channel.connection.client, None
+    channel._disconnect_pools()
+    try:
+        message.ack()
+    finally:
+        channel.connection.client = client
+
+    assert worker.counts() == (0, 0, 0)
