@@ -50,7 +50,7 @@ class Delivery(_Request):  # type: ignore[misc]
         if told is not None:
             super().send_event(type, result=told.result, runtime=told.seconds)
             self._tell_of(told.along)
-        elif type == "task-failed" and end_events.has_succeeded(str(self.args[0])):
+        elif type == "task-failed" and self.args and end_events.has_succeeded(str(self.args[0])):
             # Its child was lost with a picture that it had taken along after this one.
             super().send_event("task-succeeded", result="", runtime=None)
         else:

@@ -16,11 +16,11 @@ from tasks.delivery import Delivery
 from tasks.job_stores import Job
 
 
-def delivered(ended: list[str]) -> Delivery:
+def delivered(ended: list[str], *arguments: str) -> Delivery:
     """Return the request that Celery makes of a message; how that ends is noted in `ended`."""
     app.loader.import_default_modules()
     message = Message(
-        body=json.dumps([["one"], {}, {}]),
+        body=json.dumps([arguments, {}, {}]),
         content_type="application/json",
         content_encoding="utf-8",
         headers={"id": "one", "task": "classify"},
@@ -56,7 +56,7 @@ def full_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_retry_that_could_not_be_sent_is_another_delivery() -> None:
     """Celery would end the job as FAILURE for what the broker did."""
     ended: list[str] = []
-    delivered(ended).on_failure(raised(Reject(OSError("no broker"), requeue=False)))
+    delivered(ended, "one").on_failure(raised(Reject(OSError("no broker"), requeue=False)))
 
     assert ended == ["put back"]
 
@@ -65,8 +65,8 @@ def test_a_retry_that_could_not_be_sent_is_another_delivery() -> None:
 def test_an_end_that_could_not_be_written_is_another_delivery() -> None:
     """Also at the hard time limit; a callback that raises would keep the worker's credit."""
     ended: list[str] = []
-    delivered(ended).on_timeout(soft=False, timeout=1)
-    delivered(ended)._announce_revoked("revoked", False, None, False)
+    delivered(ended, "one").on_timeout(soft=False, timeout=1)
+    delivered(ended, "one")._announce_revoked("revoked", False, None, False)
 
     assert ended == ["put back", "put back"]
 
@@ -74,7 +74,7 @@ def test_an_end_that_could_not_be_written_is_another_delivery() -> None:
 def test_a_failure_that_was_written_is_acknowledged() -> None:
     """As ever."""
     ended: list[str] = []
-    delivered(ended).on_failure(raised(ValueError("no picture")), return_ok=True)
+    delivered(ended, "one").on_failure(raised(ValueError("no picture")), return_ok=True)
 
     assert ended == ["acknowledged"]
 
@@ -96,8 +96,17 @@ def test_a_child_that_is_lost_late_takes_its_job_from_nobody(
     stores.job_store().create(job)
     stores.job_store().claim("one", stage="classify", owner=holding.member("classify", 1))
     ended: list[str] = []
-    request = delivered(ended)
+    request = delivered(ended, "one")
     request.worker_pid = child
     tell(request)
 
     assert (stores.job_store().get("one").state, ended) == (state, ["acknowledged"])
+
+
+def test_a_task_without_arguments_fails_as_others_do(caplog: pytest.LogCaptureFixture) -> None:
+    """It has no job, so nothing is looked up for it, and Flower is told."""
+    ended: list[str] = []
+    delivered(ended).on_failure(raised(TypeError("missing 1 required positional argument")))
+
+    assert ended == ["acknowledged"]
+    assert "end of a task not written" not in caplog.text
