@@ -29,7 +29,7 @@ from tasks import (
 )
 from tasks.errors import JobError, JobMemoryError
 from tasks.job_stores import SUCCESS, Job, Take
-from tasks.told import Told, ToldOfMany
+from tasks.told import IGNORED, Told, ToldOfMany
 
 SECONDS = 0.5
 """After so long the main process hears of a child again, and Flower of what it did."""
@@ -95,10 +95,10 @@ class Along:
         result, error = "", ""
         with structlog.contextvars.bound_contextvars(task_id=job.task_id):
             try:
-                with working.work_on_started(job):
+                with working.putting_off(job.task_id, job):
                     result = summary(self._work(job, self))
             except Ignore:
-                result = "ignored"
+                result = IGNORED
             except (MemoryError, RecursionError) as exc:
                 error = _failed(job, JobMemoryError.of(exc))
             except Exception as exc:

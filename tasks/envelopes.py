@@ -95,12 +95,14 @@ def template(app: Celery, task_name: str, celery_id: str, lane: str) -> Template
     return Template(key, json.dumps({**message, "body": BODY}), body)
 
 
-def task_id_of(payload: str) -> str | None:
-    """Return the job that a message is for, or None when it is none of ours.
+def job_of(celery_id: str) -> str:
+    """Return the job that a Celery id belongs to; that of a download has more behind it."""
+    return celery_id.partition(".")[0]
 
-    The Celery id of a download has its task's name behind the job's.
-    """
+
+def task_id_of(payload: str) -> str | None:
+    """Return the job that a message is for, or None when it is none of ours."""
     try:
-        return str(json.loads(payload)["headers"]["id"]).partition(".")[0]
+        return job_of(str(json.loads(payload)["headers"]["id"]))
     except (ValueError, LookupError, TypeError):
         return None

@@ -218,8 +218,3 @@ def _broker_errors() -> tuple[type[BaseException], ...]:
 def celery_id(task_name: str, task_id: str) -> str:
     """Return the Celery id: the client's `task_id`, except for a download, which has no result."""
     return f"{task_id}.{task_name}" if task_name == "download" else task_id
-
-
-def job_of(celery_id: str) -> str:
-    """Return the `task_id` of the job that a Celery id belongs to."""
-    return celery_id.partition(".")[0]

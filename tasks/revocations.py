@@ -12,7 +12,7 @@ from typing import Any
 from celery.utils.functional import maybe_list
 from celery.worker.control import Panel
 
-from tasks import jobs, publisher
+from tasks import envelopes, jobs
 from tasks.errors import ServiceUnavailableError
 
 Command = Callable[..., Any]
@@ -41,7 +41,7 @@ def _ending(celerys_own: Command, where: int) -> Command:
 
 def _end(celery_id: str) -> None:
     try:
-        jobs.revoke_waiting(publisher.job_of(celery_id))
+        jobs.revoke_waiting(envelopes.job_of(celery_id))
     except ServiceUnavailableError as exc:
         # Celery's own way is left: whoever gets the message refuses it.
         logger.warning("job not revoked", extra={"task_id": celery_id, "reason": str(exc)})

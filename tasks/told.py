@@ -8,7 +8,7 @@ import json
 from dataclasses import astuple, dataclass
 from typing import Any, Self
 
-MARK = "petiole:"
+MARK, IGNORED = "petiole:", "ignored"
 MOST_CHARACTERS = 200_000
 
 
@@ -19,7 +19,8 @@ class Told:
     Attributes:
         task_id: Its job.
         began_at: When its work began, in seconds since the epoch; `seconds` is how long it took.
-        result: What Flower shows of its result, or nothing where it failed with `error`.
+        result: What Flower shows of its result, or nothing where it failed with `error`; `IGNORED`
+            where its job ended otherwise.
     """
 
     task_id: str
@@ -33,7 +34,7 @@ class Told:
         task = {"uuid": self.task_id, "name": "classify", "args": repr((self.task_id,))}
         began = {"type": "task-received", **task, "kwargs": "{}", "timestamp": self.began_at}
         ended = {"uuid": self.task_id, "timestamp": self.began_at + self.seconds}
-        if self.result == "ignored":
+        if self.result == IGNORED:
             return (began,)
         if self.error:
             return began, {"type": "task-failed", **ended, "exception": self.error}

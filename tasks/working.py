@@ -24,13 +24,22 @@ def work_on(task_id: str, *, stage: str, queue: str) -> Iterator[Job | None]:
 
     None when nothing is to be done. While it is worked on, this process says that it holds it.
     """
-    job: Job | None = None
-    try:
+    with putting_off(task_id):
         job = jobs.claim(task_id, stage=stage, owner=holding.member(queue))
-        if job is not None:
-            holding.hold(job)
-            _tidy_after_loss(job)
+        if job is None:
+            yield None
+            return
+    with putting_off(task_id, job):
+        holding.hold(job)
+        _tidy_after_loss(job)
         yield job
+
+
+@contextmanager
+def putting_off(task_id: str, job: Job | None = None) -> Iterator[None]:
+    """Put a job off, as far as it is claimed, for what can heal; its task then ends as ignored."""
+    try:
+        yield
     except (*CAN_HEAL, SoftTimeLimitExceeded) as exc:
         # A limit that is over outside of the picture's own time was spent on waiting for a store.
         put_off(task_id, job, exc)
@@ -44,17 +53,6 @@ def _tidy_after_loss(job: Job) -> None:
     """
     if job.before and job.attempts > 1 and not jobs.is_wanted(job.before):
         stores.drop_upload(job.before)
-
-
-@contextmanager
-def work_on_started(job: Job) -> Iterator[None]:
-    """Hold a job that is started already, and put it off like `work_on` does."""
-    try:
-        holding.hold(job)
-        yield
-    except (*CAN_HEAL, SoftTimeLimitExceeded) as exc:
-        put_off(job.task_id, job, exc)
-        raise Ignore from exc
 
 
 def ignored(task_id: str) -> Ignore:

@@ -12,6 +12,7 @@ import tasks.errors
 from model_store.errors import StoreUnavailableError
 from tasks import (
     classify,
+    holding,
     jobs,
     problems,
     publisher,
@@ -144,6 +145,7 @@ def test_a_lost_process_leaves_no_picture_that_it_had_ended() -> None:
     store.finish("ended", Outcome("SUCCESS", "{}", {}))
     with working.work_on("next", stage="classify", queue="classify"):
         pass
+    holding.release("next")
 
     assert images.get("next")
     with pytest.raises(UploadMissingError):
