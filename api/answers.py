@@ -9,6 +9,7 @@ from api import bodies, links
 from api.errors import RETRY_AFTER_SECONDS, RETRY_LATER
 from tasks import documents
 from tasks.documents import AcceptedTask, FailedTask, OpenState
+from tasks.job_stores import FAILURE
 from tasks.views import Answer
 
 POLL_AFTER_SECONDS = 1
@@ -32,7 +33,8 @@ def of_submission(answer: Answer) -> Response:
     response = of(answer)
     if answer.document is not None:
         response.headers["Content-Location"] = links.to(documents.result_url(answer.task_id))
-    if isinstance(finished := answer.finished, FailedTask):
+    # Looked at first: to read a whole document costs more than to write this answer.
+    if answer.state == FAILURE and isinstance(finished := answer.finished, FailedTask):
         response.status_code = finished.error.status
         if response.status_code in RETRY_LATER:
             response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

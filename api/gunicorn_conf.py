@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import multiprocess
 
 from api.settings import settings
-from tasks import log_format, reconciler
+from tasks import log_format, priority, reconciler
 
 FILES_BESIDES = 1024
 """Connections to Redis, bodies in temporary files, libraries."""
@@ -68,6 +68,11 @@ def _allow_connections() -> None:
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if allowed > soft != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Leave the cores to the pictures that are being predicted."""
+    priority.wait_for_a_core()
 
 
 def post_worker_init(worker: Any) -> None:

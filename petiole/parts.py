@@ -44,13 +44,15 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S1
 class Part:
     """One program: its name in the logs, its command, and defaults of its environment.
 
-    It inherits the open files that `descriptors` names.
+    It inherits the open files that `descriptors` names. One that `waits_for_a_core` takes none away
+    from what is running.
     """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
+    waits_for_a_core: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def redis(port: int, directory: Path, max_bytes: int = REDIS_MAX_BYTES) -> Part:
         "--maxmemory-policy": "noeviction",
     }
     flat = tuple(word for option in options.items() for word in option)
-    return Part("redis", (str(get_binary_path()), *flat))
+    return Part("redis", (str(get_binary_path()), *flat), waits_for_a_core=True)
 
 
 def worker(children: int = 0) -> Part:

@@ -18,6 +18,7 @@ from typing import IO
 
 from petiole.output import Output, Welcome
 from petiole.parts import ROOT, Part
+from tasks import priority
 
 POLL_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 1.0
@@ -192,7 +193,7 @@ class Supervisor:
         running.process.wait()
 
     def _spawn(self, part: Part) -> subprocess.Popen[str]:
-        return subprocess.Popen(  # noqa: S603 - the commands are our own, see `parts`
+        process = subprocess.Popen(  # noqa: S603 - the commands are our own, see `parts`
             part.command,
             cwd=ROOT,
             env={**part.environment, **self._environment},
@@ -206,6 +207,9 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - one prctl call, no lock is taken
         )
+        if part.waits_for_a_core:
+            priority.wait_for_a_core(process.pid)
+        return process
 
     def _follow(self, running: Running) -> None:
         Thread(target=self._relay, args=(running, running.process), daemon=True).start()

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection
 from typing import Any
 
-from tasks.bulk import priority
+from tasks import priority
 from tasks.once import once
 from tasks.readiness import Announcement
 

@@ -1,6 +1,7 @@
 """The contract with clients, with two API processes, a real Redis and real children."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,15 @@ def ended_at(service: RunningService, task_ids: list[str]) -> list[str]:
     with redis.Redis.from_url(service.redis_url, decode_responses=True) as client:
         results = client.mget([f"celery-task-meta-{task_id}" for task_id in task_ids])
     return sorted(json.loads(result)["date_done"] for result in results)
+
+
+def test_the_api_and_redis_take_no_core_from_a_picture(twins: RunningService) -> None:
+    """The classify children are scheduled as ever, and nothing that wakes up interrupts them."""
+    waiting = [twins.part("redis"), *twins.part("api").children()]
+    working = twins.part("worker").children()
+
+    assert {os.sched_getscheduler(each.pid) for each in waiting} == {os.SCHED_BATCH}
+    assert {os.sched_getscheduler(each.pid) for each in working} == {os.SCHED_OTHER}
 
 
 def test_low_priority_never_delays_the_rest(twins: RunningService) -> None:

@@ -1,7 +1,8 @@
-"""The lowest priority that the kernel has: single pictures always come first.
+"""When the kernel gives a process a core: bulk work last, and what serves pictures in turn.
 
 Linux runs SCHED_IDLE when nothing else wants the core, and takes it away at once when something
-does (sched(7)); a process of nice 19 is let finish its slice first.
+does (sched(7)); a process of nice 19 is let finish its slice first. SCHED_BATCH is as good as any
+other, but takes no core away from what is running when it wakes up.
 """
 
 import logging
@@ -26,6 +27,20 @@ def lower_session() -> None:
         AUTOGROUP.write_text(str(NICEST))
     except OSError as exc:
         logger.debug("session not lowered", extra={"reason": str(exc)})
+
+
+def wait_for_a_core(process_id: int = 0) -> None:
+    """Let a process, by default this one, take a core when one is free, not out of others' midst.
+
+    A picture wakes the API and Redis five times. Where every core predicts, each time what lay in
+    its caches gives way and comes back, which costs both more than the work itself; where a core
+    is free nothing changes.
+    """
+    try:
+        os.sched_setscheduler(process_id, os.SCHED_BATCH, os.sched_param(0))
+    except (AttributeError, OSError) as exc:
+        # Another system than Linux, or one whose sandbox forbids the call.
+        logger.info("scheduled as before", extra={"reason": str(exc)})
 
 
 def lower() -> str:
