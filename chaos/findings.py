@@ -1,8 +1,9 @@
 """What became of one run, counted, and which promises that breaks."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from chaos.pictures import Harm, Picture
 from chaos.run import Run, Scenario
@@ -94,14 +95,14 @@ def _is_wrong(job: Accepted[Picture], end: End, executions: Counter[str]) -> boo
     picture = job.picture
     if picture is None or end.state != "SUCCESS":
         return False
-    return not _fits(end, picture) or not executions[picture.fingerprint]
+    return not fits(end.document, picture) or not executions[picture.fingerprint]
 
 
-def _fits(end: End, picture: Picture) -> bool:
-    """Tell whether the best prediction is the picture's; an end without any is not."""
-    if not end.document.get("predictions"):
+def fits(document: Mapping[str, Any], picture: Picture) -> bool:
+    """Tell whether the best prediction is the picture's; a document without any is not."""
+    if not document.get("predictions"):
         return False
-    best = end.document["predictions"][0]
+    best = document["predictions"][0]
     off = abs(float(best["probability"]) - picture.probability)
     return best["label"] == picture.label and off < PROBABILITY_TOLERANCE
 

@@ -78,6 +78,7 @@ class Layout:
     Attributes:
         workers: Classify workers.
         children: Children of each.
+        bulk_children: Children of a worker of bulks, which is started if there are any.
         work_seconds: What one picture takes in a child.
         worker_words: Further words of the workers' command line, as `--pool threads`.
         worker_options: Settings of Celery for the classify workers.
@@ -91,6 +92,7 @@ class Layout:
 
     workers: int = 1
     children: int = 2
+    bulk_children: int = 0
     work_seconds: float = 0.05
     worker_words: tuple[str, ...] = ()
     worker_options: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ class Petiole(Service):
     protection: Protection = FULL
     app: str = "tasks"
     task: str = "classify"
-    queues: tuple[str, ...] = ("classify", "downloads")
+    queues: tuple[str, ...] = ("classify", "downloads", "bulk")
     address_variable: str = "REDIS_URL"
     max_attempts: int = 3
     tells_readiness: bool = True
@@ -48,9 +48,10 @@ class Petiole(Service):
 
     def parts(self, stack: Stack) -> tuple[Part, ...]:
         """Return the classify workers, the download worker and the API."""
-        numbers = range(stack.layout.workers)
+        numbers, bulk_children = range(stack.layout.workers), stack.layout.bulk_children
         return (
             *(classify_worker(stack.layout, self.protection, number) for number in numbers),
+            *((parts.bulk_worker(bulk_children),) if bulk_children else ()),
             parts.downloader(4),
             parts.http_api(stack.directory / "metrics"),
         )
