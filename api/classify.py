@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response
 
-from api import answers, browsers, catalog, links, options, uploads, waiting
+from api import answers, browsers, caching, catalog, links, options, uploads, waiting
 from tasks import documents, submission, views
 
 blueprint = APIBlueprint("classify", __name__, tag="Pictures")
@@ -32,7 +32,7 @@ def classify() -> Response:
         data=lambda: answers.of_submission(answer),
     )
     options.say_applied(response, seconds)
-    return response
+    return caching.say(response, answer)
 
 
 def submit(

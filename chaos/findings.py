@@ -71,7 +71,11 @@ def _broken(scenario: Scenario, row: Findings) -> Iterable[str]:
 
 def _broken_by(run: Run, measured: Measured) -> Iterable[str]:
     journal = run.journal
-    unasked = sum(bool(measured.executions[p.fingerprint]) for p in journal.refused)
+    refused = {picture.fingerprint for picture in journal.refused}
+    if run.repeats:
+        # Another copy of it was accepted.
+        refused -= {picture.fingerprint for picture in journal.pictures()}
+    unasked = sum(bool(measured.executions[fingerprint]) for fingerprint in refused)
     if unasked:
         yield f"{unasked} refused pictures were classified"
     if journal.changed:
@@ -108,5 +112,6 @@ def fits(document: Mapping[str, Any], picture: Picture) -> bool:
 
 
 def _doubled(journal: Journal[Picture], executions: Counter[str]) -> int:
-    harmless = [p for p in journal.pictures() if p.harm is Harm.NONE]
-    return sum(max(0, executions[picture.fingerprint] - 1) for picture in harmless)
+    """Return the executions beyond one for each picture, however often it was sent."""
+    harmless = {p.fingerprint for p in journal.pictures() if p.harm is Harm.NONE}
+    return sum(max(0, executions[fingerprint] - 1) for fingerprint in harmless)

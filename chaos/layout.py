@@ -30,6 +30,10 @@ class Protection:
     worker_app: str = "tasks"
 
 
+CACHE = "PETIOLE_TASKS_CACHE_TTL_SECONDS"
+NO_CACHE = {CACHE: "0"}
+"""For whatever sends one picture again and again, and wants to see what workers do with it."""
+
 NO_RECONCILER = {"PETIOLE_TASKS_RECONCILE_SECONDS": "0"}
 SOON_VISIBLE = json.dumps({**workers_app.conf.broker_transport_options, "visibility_timeout": 6})
 """Longer than a readiness lives (4 s): who claims a job that is still held leaves it alone."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import requests
 
 from chaos import colours, counted
-from chaos.layout import FULL, Protection, classify_worker
+from chaos.layout import FULL, NO_CACHE, Protection, classify_worker
 from chaos.stack import Service, Stack
 from model_store import ModelStore
 from petiole import parts, probes
@@ -65,6 +65,7 @@ class Petiole(Service):
             "PETIOLE_MODELS_STORE_URL": str(models_of(stack)),
             "PETIOLE_MODELS_CACHE_DIRECTORY": str(stack.directory / "model-cache"),
             "PETIOLE_MODELS_DEFAULT_MODEL": MODEL,
+            **NO_CACHE,
             **stack.layout.environment,
             **self.protection.environment,
         }
