@@ -177,7 +177,7 @@ def _attempt(
     """Return the int8 variant, and the float32 one with the time that it takes here."""
     name = float32.runtime
     report(f"Measuring {float32.choice}")
-    network = runtimes.find(name).load(directory / float32.path, card, threads=1)
+    network = runtimes.load(name, directory / float32.path, card, threads=1)
     bench = Bench.build(directory, card, sets, network)
     report(f"Quantizing with {len(sets.calibration)} pictures, judging on {len(sets.judged)}")
     shutil.rmtree(directory / name / INT8, ignore_errors=True)

@@ -50,7 +50,7 @@ def show_card(store: ModelStore, card: ModelCard, *, as_json: bool) -> None:
     history = store.history(card.name)
     if as_json:
         moves = [asdict(change) for change in history]
-        print_json({**asdict(card), "aliases": held, "production_history": moves})
+        print_json({**card.to_dict(), "aliases": held, "production_history": moves})
     else:
         _print_card(card, held, history)
 
