@@ -33,6 +33,22 @@ def check(directory: Path, files: Mapping[str, str], *, ref: str) -> None:
         _check_file(directory / path, expected, f"{ref}: file {path}")
 
 
+def read(objects: Objects, card: ModelCard, path: str) -> bytes:
+    """Return the bytes of one file of a version; the others are not looked at.
+
+    Raises:
+        CorruptVersionError: it is missing, or its SHA-256 is wrong.
+    """
+    what = f"{card.ref}: file {path}"
+    try:
+        content = objects.read(f"{card.name}/{card.version}/{path}")
+    except FileNotFoundError as exc:
+        raise CorruptVersionError(f"{what} is missing; publish again") from exc
+    if hashlib.sha256(content).hexdigest() != card.files.get(path):
+        raise CorruptVersionError(f"{what} has other bytes than were published; publish again")
+    return content
+
+
 def cached_copy(objects: Objects, card: ModelCard, cache_directory: Path) -> Path:
     """Return a verified local copy of a version, downloading what is missing or damaged here.
 

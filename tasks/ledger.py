@@ -122,7 +122,13 @@ def _fetch_again(task_id: str) -> str:
 
 def _asked(job: Job) -> Asked:
     return Asked(
-        job.model, job.top_k, job.version, priority=job.priority, webhook_url=job.webhook_url
+        job.model,
+        job.top_k,
+        job.version,
+        priority=job.priority,
+        webhook_url=job.webhook_url,
+        min_probability=job.min_probability,
+        unknown=job.unknown,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from model_store.predictions import IGNORE, Wanted
 from tasks import lanes
 
 PENDING: Final = "PENDING"
@@ -39,6 +40,8 @@ class Job:
         key: The hash of what its client called its request, or nothing.
         webhook_url: Who is told of its end, or nothing.
         before: The job with whose end this one was started; its picture may not be deleted yet.
+        min_probability: Labels below it are left out.
+        unknown: `ignore` where its client does not want to know how strange the picture is.
     """
 
     task_id: str
@@ -67,6 +70,13 @@ class Job:
     key: str = ""
     webhook_url: str = ""
     before: str = ""
+    min_probability: float = 0.0
+    unknown: str = ""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What its client wants to hear."""
+        return Wanted(self.top_k, self.min_probability, self.unknown == IGNORE)
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""
