@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_store import command_line
-from model_store.doubts.section import DRAWN, Foreign, Trust
 from training.cross_validation import CrossValidation
 from training.judging.intervals import Estimate
 from training.pictures.parts import SPLITS
 from training.pictures.prepared import Prepared
 from training.publishing.publication import Published
+from training.reporting import doubt_lines
 from training.run import Outcome
 from training.settings import TrainingSettings
 
@@ -105,7 +105,7 @@ def _lines(outcome: Outcome, settings: TrainingSettings, api_url: str) -> Iterat
     yield f"Final test accuracy = {100 * top1.value:.1f}% (N={n})"
     yield f"  {_ends(top1)}"
     if outcome.trust is not None:
-        yield from _doubts(outcome.trust)
+        yield from doubt_lines.of(outcome.trust)
     if outcome.verdict.text:
         yield f"Gate {outcome.verdict.text}"
     for path in outcome.written:
@@ -115,25 +115,6 @@ def _lines(outcome: Outcome, settings: TrainingSettings, api_url: str) -> Iterat
         yield "Nothing was published."
     else:
         yield from _published(outcome.published, outcome.example, api_url)
-
-
-def _doubts(trust: Trust) -> Iterator[str]:
-    """Yield what the answers say of themselves, as far as it was measured."""
-    if sets := trust.label_sets:
-        yield (
-            f"Label sets hold the true label for {100 * sets.covered.share:.1f}%, "
-            f"with {sets.mean_labels:.2f} labels on average"
-        )
-    if novelty := trust.novelty:
-        own = f"{100 * novelty.own_flagged.share:.1f}% of its own pictures"
-        yield f"Called unknown: {_foreign(novelty.foreign)}{own}"
-
-
-def _foreign(found: Foreign | None) -> str:
-    if found is None:
-        return ""
-    kind = "drawn pictures" if found.kind == DRAWN else f"photographs in {found.source}"
-    return f"{100 * found.flagged.share:.1f}% of {found.flagged.pictures} {kind}, "
 
 
 def _published(published: Published, example: Path | None, api_url: str) -> Iterator[str]:

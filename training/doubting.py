@@ -17,7 +17,15 @@ from training.journal import Journal
 from training.judging import trust
 from training.judging.evaluation import Evaluation
 from training.judging.temperature import softmax
-from training.judging.trust import Material, Measured, Seen, SeenForeign
+from training.judging.trust import (
+    DRAWN_PICTURES,
+    DRAWN_SEED,
+    DRAWN_SOURCE,
+    Material,
+    Measured,
+    Seen,
+    SeenForeign,
+)
 from training.learning import features
 from training.learning.backbone import Backbone
 from training.learning.dense import Dense, Examples, Matrix
@@ -28,11 +36,6 @@ from training.pictures.data import Picture
 from training.pictures.prepared import Prepared
 from training.pictures.sources import Reader
 from training.settings import TrainingSettings
-
-DRAWN_PICTURES = 100
-DRAWN_SOURCE = "textures of coloured noise"
-# A seed of its own: other textures calibrate and compare variants.
-_SEED = 20
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ class _Look:
     def _drawn(self) -> Iterator[Matrix]:
         size = self.sight.backbone.spec.input_size
         network = self.sight.extractor.load()
-        for image in drawings.textures(DRAWN_PICTURES, input_size=size, seed=_SEED):
+        for image in drawings.textures(DRAWN_PICTURES, input_size=size, seed=DRAWN_SEED):
             yield network.predict(image[None])
 
     def _features(self, source: Reader, pictures: Sequence[Picture]) -> Matrix:

@@ -30,6 +30,12 @@ from training.judging.intervals import wilson
 # With fewer validation or test pictures nothing is said: 19 of 19 could still be 83 %.
 FEWEST_PICTURES = 20
 
+# Where nobody gave pictures of other things.
+DRAWN_PICTURES = 100
+DRAWN_SOURCE = "textures of coloured noise"
+# A seed of their own: other textures calibrate and compare variants.
+DRAWN_SEED = 20
+
 Matrix = NDArray[np.float32]
 
 
