@@ -1,5 +1,6 @@
 """What a client is told of an answer's doubts, and of the version that has them."""
 
+import csv
 from io import BytesIO
 
 import pytest
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 from api import create_app
 from tests import doubting_model
 from tests.conftest import picture
+from tests.test_bulk.conftest import lines_of, zipped
 
 HTML = {"Accept": "text/html"}
 
@@ -73,6 +75,22 @@ def test_labels_below_a_probability_are_left_out(doubting: FlaskClient) -> None:
 
     assert {each["label"] for each in some["predictions"]} == {"red", "green"}
     assert (none["predictions"], none["verdict"]) == ([], "uncertain")
+
+
+def test_each_picture_of_a_bulk_says_it(doubting: FlaskClient) -> None:
+    """The same options mean the same; CSV has the verdict in a column."""
+    pictures = {"red.jpg": picture("#dc1e1e"), "white.jpg": picture("white")}
+    ids = [
+        doubting.post(f"/bulk{query}", data=zipped(pictures)).json["bulk_id"]
+        for query in ("", "?unknown=ignore&min_probability=0.9")
+    ]
+    plain, chosen = (lines_of(doubting, each) for each in ids)
+    table = doubting.get(f"/bulk/{ids[0]}/results?format=csv").text.splitlines()
+
+    assert [line["verdict"] for line in plain] == ["confident", "unknown"]
+    assert [len(line["predictions"]) for line in chosen] == [1, 0]
+    assert "novelty" not in chosen[1]
+    assert [row["verdict"] for row in csv.DictReader(table)] == ["confident", "unknown"]
 
 
 @pytest.mark.parametrize("query", ["min_probability=2", "min_probability=nan", "unknown=maybe"])
