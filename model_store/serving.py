@@ -50,6 +50,15 @@ class ServedModel:
         return Judge.of(self.card.labels, self.card.trust, self.directory)
 
     @property
+    def can_say_all(self) -> bool:
+        """Whether it can say all that the card vouches for: strangeness needs features."""
+        if self.card.trust is None or self.card.trust.novelty is None:
+            return True
+        size = self.card.preprocessing.input_size
+        black = np.zeros((1, size, size, 3), np.uint8)
+        return runtimes.describe(self.artifact, black).features is not None
+
+    @property
     def runtime(self) -> str:
         """The name of the runtime that predicts."""
         return self.variant.runtime
@@ -165,7 +174,8 @@ def load(
         reference: `name`, `name@version` or `name@alias`.
         runtime: `auto` for the fastest variant that may serve, a runtime's name for its fastest, or
             one exactly, as in `openvino:int8`. The fastest is measured on the first load on this
-            kind of machine and remembered in the store's cache directory.
+            kind of machine and remembered in the store's cache directory. Of a version that knows
+            what is strange to it, `auto` passes over those that give no features, if others do.
         threads: Threads to predict with.
 
     Raises:
@@ -176,7 +186,27 @@ def load(
     """
     card = store.card(*store.resolve(reference))
     directory = store.fetch(card.name, card.version)
-    for variant in _fastest_first(card, directory, runtime, store.cache_directory):
+    variants = _fastest_first(card, directory, runtime, store.cache_directory)
+    model = next(_loaded(card, directory, variants, runtime, threads), None)
+    if model is not None:
+        if runtime == AUTO and not model.can_say_all:
+            # Not the reference: who serves without TensorFlow does not load it for this.
+            others = [v for v in variants if v != model.variant and v.runtime != REFERENCE]
+            rest = _loaded(card, directory, others, runtime, threads)
+            model = next((each for each in rest if each.can_say_all), model)
+        logger.info("model loaded", extra={"model": card.ref, "runtime": model.variant.choice})
+        return model
+    raise RuntimeUnavailableError(
+        f"{card.ref} cannot be served with runtime {runtime!r} here; its variants are: "
+        + "; ".join(f"{v.runtime} {v.precision} ({v.reason})" for v in card.variants)
+    )
+
+
+def _loaded(
+    card: ModelCard, directory: Path, variants: Iterable[Variant], runtime: str, threads: int
+) -> Iterator[ServedModel]:
+    """Yield the variants in memory; of several runtimes those that are not installed are passed."""
+    for variant in variants:
         try:
             artifact = _artifact(card, directory, variant, threads)
         except RuntimeUnavailableError as exc:
@@ -184,12 +214,7 @@ def load(
                 raise
             logger.warning("runtime skipped", extra={"model": card.ref, "reason": str(exc)})
             continue
-        logger.info("model loaded", extra={"model": card.ref, "runtime": variant.choice})
-        return ServedModel(card, variant, artifact, directory)
-    raise RuntimeUnavailableError(
-        f"{card.ref} cannot be served with runtime {runtime!r} here; its variants are: "
-        + "; ".join(f"{v.runtime} {v.precision} ({v.reason})" for v in card.variants)
-    )
+        yield ServedModel(card, variant, artifact, directory)
 
 
 def _artifact(card: ModelCard, directory: Path, variant: Variant, threads: int) -> LoadedArtifact:

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from chaos.colours import MODEL, _card
+from chaos.colours import MODEL, draft
 from chaos.pictures import SIZE
 from model_store import ModelCard, ModelStore, golden, runtimes
 from model_store.doubts import likeness
@@ -45,7 +45,7 @@ def _published(store_url: Path | str, trust: Trust | None) -> ModelCard:
     with TemporaryDirectory() as place:
         directory = Path(place)
         _save(directory / MODEL)
-        card = replace(_card("doubting", "openvino"), trust=trust)
+        card = replace(draft("doubting", "openvino"), trust=trust)
         artifact = runtimes.find("openvino").load(directory / MODEL, card, threads=1)
         pictures = golden.write(directory, card.preprocessing, artifact.predict)
         if trust is not None:

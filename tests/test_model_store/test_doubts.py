@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from model_store import ModelCard, ModelStore
+from chaos import colours
+from model_store import ModelCard, ModelStore, choosing, serving, verification
 from model_store.doubts import label_sets, likeness, scaling
 from model_store.doubts.judging import Judge
 from model_store.doubts.likeness import Likeness
@@ -22,6 +23,7 @@ from model_store.doubts.section import (
     Verdicts,
 )
 from model_store.errors import ModelFormatError
+from tests import doubting_model
 
 LABELS = ("daisy", "rose", "tulip")
 SHARE = Share(0.9, 0.8, 0.95, 100)
@@ -171,6 +173,28 @@ def test_a_version_without_the_section_says_nothing(tmp_path: Path) -> None:
     doubts = Judge.of(LABELS, None, tmp_path).doubts(np.array([0.9, 0.06, 0.04]), None)
 
     assert (doubts.verdict, doubts.label_set, doubts.novelty) == (None, None, None)
+
+
+def test_auto_takes_what_can_say_all_of_the_card(tmp_path: Path) -> None:
+    """A variant without features is passed over, however fast; by name it is there."""
+    store = ModelStore.open(str(tmp_path / "store"), cache_directory=tmp_path / "cache")
+    files = tmp_path / "files"
+    files.mkdir()
+    card = doubting_model.publish(tmp_path / "store")
+    verification.copy(store.fetch("doubting", 1), card.files, files)
+    plain = "openvino/int8/model.xml"
+    colours.save(files / plain, (0, 1, 2))
+    quick = replace(card.variants[0], precision="int8", path=plain)
+    card = store.publish(files, replace(card, variants=(quick, *card.variants)))
+    times = {"openvino:int8": 1.0, "openvino:float32": 9.0}
+    choosing.remember(card, card.variants, tmp_path / "cache", times)
+
+    chosen = {
+        each: serving.load(store, "doubting@2", runtime=each) for each in ("auto", "openvino")
+    }
+
+    assert chosen["auto"].variant.choice == "openvino:float32"
+    assert chosen["openvino"].variant.choice == "openvino:int8"
 
 
 def test_a_temperature_for_probabilities_is_that_for_logits() -> None:
