@@ -23,6 +23,7 @@ from api import (
     pages,
     results,
     uploads,
+    versions,
 )
 from api.settings import ApiSettings
 from model_store import environment
@@ -58,6 +59,7 @@ def create_app() -> APIFlask:
         events,
         compatible,
         models,
+        versions,
         openapi,
         jobs,
         health,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import bodies, bulk_bodies, bulk_results, catalog, links, options
 from api.answers import moment
 from api.events import HAND_OVER
-from api.options import ClassifyOptions, default_model
+from api.options import AskUnknown, ClassifyOptions, MinProbability, Unknown, default_model
 from api.pieces import PieceStream
 from tasks import stores
 from tasks.bulk import documents, life
@@ -34,6 +34,8 @@ class BulkOptions(BaseModel):
         default_factory=default_model, description=ClassifyOptions.model_fields["model"].description
     )
     top_k: int = Field(default=5, ge=1, le=1000, description="How many labels for each picture.")
+    min_probability: float = MinProbability
+    unknown: Unknown = AskUnknown
 
 
 @blueprint.post(bulk_bodies.ROUTE)
@@ -48,12 +50,14 @@ def bulk() -> Response:
     """
     options.refuse_key()
     chosen = options.in_query(BulkOptions)
-    asked = catalog.asked(ClassifyOptions(model=chosen.model, top_k=chosen.top_k))
+    asked = catalog.asked(ClassifyOptions(**chosen.model_dump()))
     with bulk_bodies.read() as body:
         accepted = Bulk(
             bulk_id=str(uuid4()),
             model=asked.version or asked.model,
             top_k=asked.top_k,
+            min_probability=asked.min_probability,
+            unknown=asked.unknown,
             kind=body.kind,
             submitted_at=time(),
             size_bytes=body.size_bytes,

@@ -25,7 +25,17 @@ HEARTBEAT, NOTHING = b"\n", b""
 HEARTBEAT_SECONDS = 15.0
 """After so long, and at once where nothing is there yet, an empty line is sent: else clients and
 proxies would take the answer for one that never comes."""
-FIRST_COLUMNS = ("cursor", "number", "name", "state", "model", "model_version", "error", "detail")
+FIRST_COLUMNS = (
+    "cursor",
+    "number",
+    "name",
+    "state",
+    "model",
+    "model_version",
+    "error",
+    "detail",
+    "verdict",
+)
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +116,8 @@ def _csv_of(top_k: int) -> Callable[[Numbered, str], bytes]:
         model = (told.get("model", ""), told.get("model_version", ""))
         ranked = [cell for each in labels for cell in (each["label"], each["probability"])]
         del before  # nothing in it is an address
-        return _row((*first, *model, slug, error.get("detail", ""), *_filled(ranked, top_k)))
+        ends = (slug, error.get("detail", ""), told.get("verdict", ""))
+        return _row((*first, *model, *ends, *_filled(ranked, top_k)))
 
     return write
 

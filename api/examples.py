@@ -41,4 +41,4 @@ def add(paths: Spec) -> None:
 def _values() -> Spec:
     model = ModelSettings().default_model
     wait = min(WAIT_SECONDS, settings().max_wait_seconds)
-    return {"model": model, "name": model, "wait": wait, "top_k": 3}
+    return {"model": model, "name": model, "version": "1", "wait": wait, "top_k": 3}

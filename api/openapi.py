@@ -18,6 +18,7 @@ from api.health import Ready
 from api.openapi_parts import BINARY, JSON, answer, of_problems, one_of, query
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
 from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
+from api.versions import Labels, OfferedVersion
 from tasks import signatures
 from tasks.documents import (
     EVENT_TYPES,
@@ -37,7 +38,7 @@ Spec = dict[str, Any]
 SCHEMAS = (
     *(AcceptedTask, ClassifiedTask, TrainedTask, FailedTask, RevokedTask, ProblemDocument),
     *(UrlAnswer, PredictAnswer, OfferedModel, OfferedModels, Ready, Overview, Listed),
-    Administration,
+    *(Administration, OfferedVersion, Labels),
     *openapi_bulk.SCHEMAS,
 )
 FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
@@ -149,9 +150,21 @@ def _plain_responses() -> dict[str, Spec]:
             **of_problems({404: "No such model", 422: "No name of a model, or an option"}),
             **away,
         },
+        **_version_responses(away),
         "/livez": {"200": {"description": "Alive"}},
         "/readyz": {"200": answer("Ready", Ready), **not_ready},
         "/metrics": {"200": {"description": "Prometheus' text format"}, **away},
+    }
+
+
+def _version_responses(away: Spec) -> dict[str, Spec]:
+    refused = of_problems({404: "No such version", 422: "No name of a model, or an option"}) | away
+    place = "/models/{name}/{version}"
+    page: Spec = {"text/html": {"schema": {"type": "string"}}}
+    return {
+        place: {"200": answer("The version", OfferedVersion), **refused},
+        f"{place}/labels": {"200": answer("Its labels", Labels), **refused},
+        f"{place}/report": {"200": {"description": "The page", "content": page}, **refused},
     }
 
 

@@ -7,7 +7,7 @@ refused: an option that is silently ignored is a wrong answer.
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +35,21 @@ def default_model() -> str:
     return ModelSettings().default_model
 
 
+Unknown = Literal["report", "ignore"]
+MinProbability: Any = Field(
+    default=0.0,
+    ge=0,
+    le=1,
+    allow_inf_nan=False,
+    description="Labels with a smaller probability are left out, all of them if need be.",
+)
+AskUnknown: Any = Field(
+    default="report",
+    description="`ignore` leaves out whether the picture is like those that the model was trained"
+    " on: no `novelty`, and no verdict `unknown`.",
+)
+
+
 class ClassifyOptions(BaseModel):
     """What a client may choose for one picture.
 
@@ -48,6 +63,8 @@ class ClassifyOptions(BaseModel):
         description="`name`, `name@version` or `name@alias`; the default model when left out.",
     )
     top_k: int = Field(default=5, ge=1, le=1000, description="How many labels to return.")
+    min_probability: float = MinProbability
+    unknown: Unknown = AskUnknown
     wait: float = Field(
         default=0.0,
         ge=0,

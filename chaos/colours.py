@@ -38,8 +38,8 @@ def publish(
     `runtime` is what workers load it with: `openvino`, or one that wraps it.
     """
     with TemporaryDirectory() as directory:
-        _save(Path(directory) / MODEL, order)
-        card = _with_golden_pictures(_card(name, runtime), Path(directory))
+        save(Path(directory) / MODEL, order)
+        card = _with_golden_pictures(draft(name, runtime), Path(directory))
         return ModelStore.open(str(store_url)).publish(Path(directory), card)
 
 
@@ -49,7 +49,8 @@ def _with_golden_pictures(card: ModelCard, directory: Path) -> ModelCard:
     return replace(card, golden=pictures)
 
 
-def _save(path: Path, order: tuple[int, int, int]) -> None:
+def save(path: Path, order: tuple[int, int, int]) -> None:
+    """Write the network to a path; see `publish` for `order`."""
     # Importing this module alone must not cost a program OpenVINO, as it costs the tests none.
     import openvino  # noqa: PLC0415
     from openvino import opset13 as ops  # noqa: PLC0415
@@ -64,7 +65,8 @@ def _save(path: Path, order: tuple[int, int, int]) -> None:
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def _card(name: str, runtime: str) -> ModelCard:
+def draft(name: str, runtime: str) -> ModelCard:
+    """Return the card of a network that `save` wrote, before it has golden pictures."""
     variant = Variant(
         runtime=runtime,
         precision="float32",

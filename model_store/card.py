@@ -5,13 +5,14 @@ is held by `card.schema.json`.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Literal, Self
 
 import jsonschema
 
+from model_store.doubts.section import Trust
 from model_store.errors import ModelFormatError
 
 SCHEMA_VERSION = 1
@@ -105,6 +106,7 @@ class ModelCard:
     filled in by `ModelStore.publish`. Labels are in class order and differ from each other.
     `golden` holds the paths of the golden pictures inside the version. `reference` is the runtime
     that the others are measured against: TensorFlow, or the one of the file that was imported.
+    `trust` is what was measured of how far its answers can be trusted.
     """
 
     name: str
@@ -119,6 +121,7 @@ class ModelCard:
     version: int = UNPUBLISHED
     created_at: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    trust: Trust | None = None
 
     @property
     def ref(self) -> str:
@@ -127,7 +130,13 @@ class ModelCard:
 
     def to_json(self) -> str:
         """Return the text of `card.json`."""
-        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=2) + "\n"
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `card.json` says; it names no `trust` where nothing was measured of it."""
+        document = {"schema_version": SCHEMA_VERSION, **asdict(replace(self, trust=None))}
+        del document["trust"]
+        return document | ({"trust": self.trust.to_dict()} if self.trust else {})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -146,6 +155,7 @@ class ModelCard:
                 "variants": tuple(map(_variant, document["variants"])),
                 "origin": Origin(**document["origin"]),
                 "golden": tuple(document.get("golden", ())),
+                "trust": Trust.of(document["trust"]) if "trust" in document else None,
             }
         )
 

@@ -40,8 +40,8 @@ def publish(
     """
     sets = sets or picture_sets.choose(draft, None, report)
     report(f"Measuring it with {draft.reference}, its reference")
-    runtime = runtimes.find(draft.reference)
-    saved_model = runtime.load(variants.own_artifact(directory, draft), draft, threads=1)
+    own = variants.own_artifact(directory, draft)
+    saved_model = runtimes.load(draft.reference, own, draft, threads=1)
     pictures = golden.write(directory, draft.preprocessing, saved_model.predict)
     draft = replace(draft, golden=pictures)
     made = variants.make(Bench.build(directory, draft, sets, saved_model), report=report)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from model_store.card import ModelCard
+from model_store.doubts.section import FILES
 from model_store.errors import ModelFormatError
 from model_store.objects import Objects
 from model_store.references import is_name
@@ -38,6 +39,9 @@ def check_artifacts(card: ModelCard, files: Mapping[str, str]) -> None:
             raise ModelFormatError(f"{card.name}: {variant.runtime} needs {artifact}; not found")
     if missing := [path for path in card.golden if path not in files]:
         raise ModelFormatError(f"{card.name}: golden picture {missing[0]} is not among the files")
+    needed = FILES if card.trust and card.trust.novelty else ()
+    if missing := [path for path in needed if path not in files]:
+        raise ModelFormatError(f"{card.name}: novelty needs {missing[0]}; not found")
 
 
 def claimed_versions(objects: Objects, name: str) -> list[int]:

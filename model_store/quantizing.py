@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from model_store import picture_sets, runtimes, variants
+from model_store import picture_sets, runtimes, variants, verification
 from model_store.agreement import FLOAT32, INT8
 from model_store.card import UNPUBLISHED, ModelCard, Variant
 from model_store.errors import CalibrationError, ModelFormatError, RuntimeUnavailableError
@@ -119,7 +119,8 @@ def quantize_on(
         RuntimeUnavailableError, ModelFormatError: as `quantize`.
     """
     with TemporaryDirectory() as place:
-        directory = _copied(store, card, Path(place) / "version")
+        directory = Path(place) / "version"
+        verification.copy(store.fetch(card.name, card.version), card.files, directory)
         attempts = tuple(_attempts(card, directory, sets, report))
         if not any(attempt.variant.serves for attempt in attempts):
             return Quantized(attempts, None)
@@ -141,14 +142,6 @@ def _float32(card: ModelCard) -> tuple[Variant, ...]:
             f"{card.ref} has no {FLOAT32} variant of {' or '.join(LIBRARIES)} that serves"
         )
     return variants_
-
-
-def _copied(store: ModelStore, card: ModelCard, directory: Path) -> Path:
-    source = store.fetch(card.name, card.version)
-    for path in card.files:
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / path, directory / path)
-    return directory
 
 
 def _attempts(
@@ -177,7 +170,7 @@ def _attempt(
     """Return the int8 variant, and the float32 one with the time that it takes here."""
     name = float32.runtime
     report(f"Measuring {float32.choice}")
-    network = runtimes.find(name).load(directory / float32.path, card, threads=1)
+    network = runtimes.load(name, directory / float32.path, card, threads=1)
     bench = Bench.build(directory, card, sets, network)
     report(f"Quantizing with {len(sets.calibration)} pictures, judging on {len(sets.judged)}")
     shutil.rmtree(directory / name / INT8, ignore_errors=True)

@@ -7,7 +7,8 @@ import logging
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 from model_store import choosing, golden, preprocessing, ranking, runtimes
 from model_store.card import ModelCard, Variant
 from model_store.choosing import AUTO
+from model_store.doubts.judging import Judge
 from model_store.errors import ModelFormatError, RuntimeUnavailableError
 from model_store.pictures.headers import DEFAULT_MAX_PIXELS
-from model_store.predictions import Prediction
+from model_store.predictions import CONFIDENT, UNCERTAIN, Answer, Prediction, Wanted
 from model_store.preprocessing import Prepared
 from model_store.references import ModelReference
-from model_store.runtimes import REFERENCE, LoadedArtifact
+from model_store.runtimes import REFERENCE, LoadedArtifact, Rows
 from model_store.store import ModelStore
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,20 @@ class ServedModel:
     variant: Variant
     artifact: LoadedArtifact
     directory: Path
+
+    @cached_property
+    def judge(self) -> Judge:
+        """What this version can say of its answers; its references are read at the first use."""
+        return Judge.of(self.card.labels, self.card.trust, self.directory)
+
+    @property
+    def can_say_all(self) -> bool:
+        """Whether it can say all that the card vouches for: strangeness needs features."""
+        if self.card.trust is None or self.card.trust.novelty is None:
+            return True
+        size = self.card.preprocessing.input_size
+        black = np.zeros((1, size, size, 3), np.uint8)
+        return runtimes.describe(self.artifact, black).features is not None
 
     @property
     def runtime(self) -> str:
@@ -76,6 +92,13 @@ class ServedModel:
         """Return the `k` best labels of one picture's probabilities [classes], best first."""
         return ranking.top_k(probabilities, self.card.labels, k)
 
+    def answer(self, images: NDArray[np.uint8], wanted: Wanted) -> tuple[Answer, ...]:
+        """Return the labels of images [N, H, W, 3] and their doubts, in their order."""
+        rows = self._rows(images)
+        features = [None] * len(images) if rows.features is None else rows.features
+        pairs = zip(rows.probabilities, features, strict=True)
+        return tuple(self._answer(row, described, wanted) for row, described in pairs)
+
     def classify(self, upload: bytes, *, k: int) -> tuple[Prediction, ...]:
         """Return the `k` best labels of one upload: `prepare`, `predict` and `rank` in a row.
 
@@ -83,6 +106,24 @@ class ServedModel:
             ImageError: the upload cannot be classified; the class says why.
         """
         return self.rank(self.predict(self.prepare(upload)[None])[0], k=k)
+
+    def _rows(self, images: NDArray[np.uint8]) -> Rows:
+        if self.judge.likeness is None:
+            return Rows(self.predict(images))
+        return runtimes.describe(self.artifact, images)
+
+    def _answer(
+        self,
+        probabilities: NDArray[np.float32],
+        features: NDArray[np.float32] | None,
+        wanted: Wanted,
+    ) -> Answer:
+        ranked = self.rank(probabilities, k=wanted.top_k)
+        doubts = self.judge.doubts(probabilities, features, ignores_unknown=wanted.ignores_unknown)
+        kept = tuple(each for each in ranked if each.probability >= wanted.min_probability)
+        if not kept and doubts.verdict == CONFIDENT:
+            doubts = replace(doubts, verdict=UNCERTAIN)
+        return Answer(kept, doubts)
 
     def warm_up(self, batch_sizes: tuple[int, ...] = (1,)) -> None:
         """Predict black pictures and the golden ones; only then may the model serve.
@@ -94,6 +135,7 @@ class ServedModel:
             ModelFormatError: the answers are not probabilities of this card's labels.
             GoldenMismatchError: see `check_golden`.
         """
+        _ = self.judge
         size = self.card.preprocessing.input_size
         for n in batch_sizes:
             probabilities = self.predict(np.zeros((n, size, size, 3), np.uint8))
@@ -132,7 +174,8 @@ def load(
         reference: `name`, `name@version` or `name@alias`.
         runtime: `auto` for the fastest variant that may serve, a runtime's name for its fastest, or
             one exactly, as in `openvino:int8`. The fastest is measured on the first load on this
-            kind of machine and remembered in the store's cache directory.
+            kind of machine and remembered in the store's cache directory. Of a version that knows
+            what is strange to it, `auto` passes over those that give no features, if others do.
         threads: Threads to predict with.
 
     Raises:
@@ -143,7 +186,27 @@ def load(
     """
     card = store.card(*store.resolve(reference))
     directory = store.fetch(card.name, card.version)
-    for variant in _fastest_first(card, directory, runtime, store.cache_directory):
+    variants = _fastest_first(card, directory, runtime, store.cache_directory)
+    model = next(_loaded(card, directory, variants, runtime, threads), None)
+    if model is not None:
+        if runtime == AUTO and not model.can_say_all:
+            # Not the reference: who serves without TensorFlow does not load it for this.
+            others = [v for v in variants if v != model.variant and v.runtime != REFERENCE]
+            rest = _loaded(card, directory, others, runtime, threads)
+            model = next((each for each in rest if each.can_say_all), model)
+        logger.info("model loaded", extra={"model": card.ref, "runtime": model.variant.choice})
+        return model
+    raise RuntimeUnavailableError(
+        f"{card.ref} cannot be served with runtime {runtime!r} here; its variants are: "
+        + "; ".join(f"{v.runtime} {v.precision} ({v.reason})" for v in card.variants)
+    )
+
+
+def _loaded(
+    card: ModelCard, directory: Path, variants: Iterable[Variant], runtime: str, threads: int
+) -> Iterator[ServedModel]:
+    """Yield the variants in memory; of several runtimes those that are not installed are passed."""
+    for variant in variants:
         try:
             artifact = _artifact(card, directory, variant, threads)
         except RuntimeUnavailableError as exc:
@@ -151,17 +214,11 @@ def load(
                 raise
             logger.warning("runtime skipped", extra={"model": card.ref, "reason": str(exc)})
             continue
-        logger.info("model loaded", extra={"model": card.ref, "runtime": variant.choice})
-        return ServedModel(card, variant, artifact, directory)
-    raise RuntimeUnavailableError(
-        f"{card.ref} cannot be served with runtime {runtime!r} here; its variants are: "
-        + "; ".join(f"{v.runtime} {v.precision} ({v.reason})" for v in card.variants)
-    )
+        yield ServedModel(card, variant, artifact, directory)
 
 
 def _artifact(card: ModelCard, directory: Path, variant: Variant, threads: int) -> LoadedArtifact:
-    runtime = runtimes.find(variant.runtime)
-    return runtime.load(directory / variant.path, card, threads=threads)
+    return runtimes.load(variant.runtime, directory / variant.path, card, threads=threads)
 
 
 def _fastest_first(

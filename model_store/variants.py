@@ -191,8 +191,9 @@ def _variant(name: str, precision: str, bench: Bench) -> Variant:
 
 def _judged(name: str, precision: str, artifact: Path, bench: Bench) -> Variant:
     """Return the variant of an artifact, whose files are deleted if it may not serve."""
-    runtime, place = runtimes.find(name), bench.directory / name / precision
-    measured = measure(runtime.load(artifact, bench.draft, threads=1), bench.pictures.images)
+    place = bench.directory / name / precision
+    loaded = runtimes.load(name, artifact, bench.draft, threads=1)
+    measured = measure(loaded, bench.pictures.images)
     path = artifact.relative_to(bench.directory).as_posix()
     variant = judge(name, precision, path, measured=measured, bench=bench)
     if not variant.serves:

@@ -1,8 +1,9 @@
 """SHA-256 of a version's files: made when it is published, checked before it is loaded."""
 
 import hashlib
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from model_store import turns
@@ -31,6 +32,29 @@ def check(directory: Path, files: Mapping[str, str], *, ref: str) -> None:
     """
     for path, expected in files.items():
         _check_file(directory / path, expected, f"{ref}: file {path}")
+
+
+def read(objects: Objects, card: ModelCard, path: str) -> bytes:
+    """Return the bytes of one file of a version; the others are not looked at.
+
+    Raises:
+        CorruptVersionError: it is missing, or its SHA-256 is wrong.
+    """
+    what = f"{card.ref}: file {path}"
+    try:
+        content = objects.read(f"{card.name}/{card.version}/{path}")
+    except FileNotFoundError as exc:
+        raise CorruptVersionError(f"{what} is missing; publish again") from exc
+    if hashlib.sha256(content).hexdigest() != card.files.get(path):
+        raise CorruptVersionError(f"{what} has other bytes than were published; publish again")
+    return content
+
+
+def copy(source: Path, paths: Iterable[str], directory: Path) -> None:
+    """Copy the listed files of a version from its local directory to another one."""
+    for path in paths:
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / path, directory / path)
 
 
 def cached_copy(objects: Objects, card: ModelCard, cache_directory: Path) -> Path:

@@ -16,7 +16,7 @@ SMALLEST_SHARE = 0.001
 LONGEST_NAME = 60
 COLUMNS = (
     *("path", "rank", "label", "class_index", "probability"),
-    *("model", "model_version", "task_id", "error", "detail"),
+    *("model", "model_version", "task_id", "error", "detail", "verdict"),
 )
 
 
@@ -45,6 +45,8 @@ class OnePicture:
             line = f"{share(prediction.probability)}  {printable(prediction.label)}"
             _print(typer.style(line, bold=True) if rank == 0 else line)
         task = outcome.task
+        if said := doubts(task.verdict, task.label_set, task.novelty):
+            _print(said)
         footer = f"{task.model}@{task.model_version}, {task.timings_ms.total:.0f} ms"
         _print(typer.style(footer, dim=True))
         for warning in task.warnings or ():
@@ -65,13 +67,10 @@ class ManyPictures:
         """Print the name, the best label, and those that were asked for beyond it."""
         if outcome.task is None:
             return
-        best, *others = outcome.task.predictions
-        more = "".join(
-            f",  {share(each.probability).strip()} {printable(each.label)}" for each in others
-        )
-        label = typer.style(printable(best.label), bold=True)
-        mind = "".join(f"  ({warning})" for warning in outcome.task.warnings or ())
-        _print(f"{printable(name):{self._width}}  {share(best.probability)}  {label}{more}{mind}")
+        task = outcome.task
+        said = doubt_in_short(task.verdict, task.label_set)
+        mind = "".join(f"  ({text})" for text in (*filter(None, [said]), *(task.warnings or ())))
+        _print(f"{printable(name):{self._width}}  {_labels(task.predictions)}{mind}")
 
     def end(self) -> None:
         """Write nothing more."""
@@ -121,10 +120,12 @@ class CsvRows:
         """Write the rows of the picture."""
         if outcome.task is None:
             error = outcome.error or PetioleError()
-            self._print((printable(name), *[""] * 7, error.slug, str(error)))
+            self._print((printable(name), *[""] * 7, error.slug, str(error), ""))
             return
         for rank, prediction in enumerate(outcome.task.predictions, start=1):
-            self._print((printable(name), rank, *_columns(prediction, outcome.task), "", ""))
+            columns = _columns(prediction, outcome.task)
+            verdict = outcome.task.verdict or ""
+            self._print((printable(name), rank, *columns, "", "", verdict))
 
     def end(self) -> None:
         """Write nothing more."""
@@ -146,6 +147,33 @@ def document_of(name: str, outcome: Outcome[Any]) -> dict[str, Any]:
 def printable(text: str) -> str:
     """Return a text without what could move a terminal's cursor, or is no text at all."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def doubts(
+    verdict: str | None, label_set: Sequence[str] | None, novelty: float | None
+) -> str | None:
+    """Return in a sentence how far an answer can be trusted; None where nobody vouches for it."""
+    if verdict == "unknown":
+        strange = "" if novelty is None else f"; {100 * novelty:.1f} % of its own look as strange"
+        return f"unknown: like nothing that it was trained on{strange}"
+    if verdict == "uncertain" and label_set and len(label_set) > 1:
+        return f"uncertain: {' or '.join(map(printable, label_set))}"
+    return verdict
+
+
+def doubt_in_short(verdict: str | None, label_set: Sequence[str] | None) -> str | None:
+    """Return the same in few words, and nothing of an answer that is confident."""
+    return None if verdict == "confident" else (doubts(verdict, label_set, None) or None)
+
+
+def _labels(predictions: Sequence[Prediction]) -> str:
+    if not predictions:
+        return "no label is probable enough"
+    best, *others = predictions
+    more = "".join(
+        f",  {share(each.probability).strip()} {printable(each.label)}" for each in others
+    )
+    return f"{share(best.probability)}  {typer.style(printable(best.label), bold=True)}{more}"
 
 
 def _columns(prediction: Prediction, task: ClassifiedTask) -> tuple[object, ...]:

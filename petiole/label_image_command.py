@@ -15,6 +15,7 @@ from pathlib import Path
 import typer
 
 from model_store import ModelStoreError, command_line, heavy
+from model_store.predictions import Doubts, Wanted
 from model_store.settings import ModelSettings
 from petiole import labelled, named_pictures, picture_archives
 from petiole.console import USAGE_ERRORS, open_store, progress, why_no_file
@@ -30,7 +31,7 @@ _DESCRIPTION = """
 Classify pictures without any server: files, folders, or - for one that is piped in.
 """
 
-Classify = Callable[[bytes], Ranked]
+Classify = Callable[[bytes], tuple[Ranked, Doubts]]
 
 
 def main(arguments: Sequence[str], *, name: str = AS_IT_WAS) -> int:
@@ -96,8 +97,13 @@ def _from_store(options: argparse.Namespace) -> Classify:
     from model_store import serving  # noqa: PLC0415
 
     model = serving.load(open_store(), options.model)
-    k = min(options.top_k, len(model.card.labels))
-    return lambda upload: [(p.label, p.probability) for p in model.classify(upload, k=k)]
+    wanted = Wanted(options.top_k)
+
+    def classify(upload: bytes) -> tuple[Ranked, Doubts]:
+        (answer,) = model.answer(model.prepare(upload)[None], wanted)
+        return [(p.label, p.probability) for p in answer.predictions], answer.doubts
+
+    return classify
 
 
 def _from_graph(options: argparse.Namespace) -> Classify:
@@ -115,21 +121,22 @@ def _from_graph(options: argparse.Namespace) -> Classify:
     function = frozen_graph.read(options.graph, conventions)
     labels = _read_labels(options.labels)
 
-    def classify(upload: bytes) -> Ranked:
+    def classify(upload: bytes) -> tuple[Ranked, Doubts]:
         scores = frozen_graph.classify(upload, function, conventions)
         if len(scores) != len(labels):
             raise SettingsError(
                 f"{options.labels} has {len(labels)} labels; the graph gives {len(scores)} scores"
             )
         best = scores.argsort()[::-1][: options.top_k]
-        return [(labels[i], float(scores[i])) for i in best]
+        return [(labels[i], float(scores[i])) for i in best], Doubts()
 
     return classify
 
 
 def _label(named: NamedPicture, classify: Classify, name: str) -> Labelled:
     try:
-        return Labelled(named.name, classify(_upload(named, name)))
+        ranked, doubts = classify(_upload(named, name))
+        return Labelled(named.name, ranked, doubts=doubts)
     except OSError as exc:
         return Labelled(named.name, [], f"cannot be read: {exc.strerror or exc}")
     except (ModelStoreError, NoPictureError) as exc:
@@ -154,6 +161,10 @@ def _print(found: Sequence[Labelled], name: str, *, as_json: bool) -> int:
         lines = labelled.as_it_was if name == AS_IT_WAS else labelled.short
         for line in lines(found):
             typer.echo(line)
+    if name == AS_IT_WAS and not as_json:
+        # Not among its lines, which programs read as labels with their scores.
+        for line in labelled.remarks(found):
+            typer.echo(f"petiole {name}: {line}", err=True)
     problems = [each for each in found if each.problem]
     for each in problems:
         _refuse(name, f"{each.path}: {each.problem}", FAILED)

@@ -15,6 +15,7 @@ from model_store import ModelCard, ModelReference, ModelStore, exporting
 from model_store.errors import BadModelReferenceError
 from model_store.references import PREVIOUS, PRODUCTION, is_name
 from petiole import (
+    calibrate_command,
     compare_command,
     judge_command,
     models_tables,
@@ -37,6 +38,7 @@ app = typer.Typer(no_args_is_help=True, help="Publish, compare, promote and look
 app.command()(publish_command.publish)
 app.command()(publish_command.install)
 app.command()(quantize_command.quantize)
+app.command()(calibrate_command.calibrate)
 app.command()(compare_command.compare)
 app.command()(judge_command.judge)
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from model_store import ModelCard, ModelStore
 from model_store.aliases import AliasChange
+from model_store.doubts.section import Share, Trust
 from petiole.console import next_step, print_json
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def show_card(store: ModelStore, card: ModelCard, *, as_json: bool) -> None:
     history = store.history(card.name)
     if as_json:
         moves = [asdict(change) for change in history]
-        print_json({**asdict(card), "aliases": held, "production_history": moves})
+        print_json({**card.to_dict(), "aliases": held, "production_history": moves})
     else:
         _print_card(card, held, history)
 
@@ -115,6 +116,23 @@ def _named_facts(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "files", str(len(card.files))
     for name, value in card.metrics.items():
         yield name, f"{value:g}"
+    if card.trust is not None:
+        yield from _doubts(card.trust)
+
+
+def _doubts(trust: Trust) -> Iterator[tuple[str, str]]:
+    if found := trust.calibration:
+        yield "calibration error", f"{found.error_after:.3f} ({found.error_before:.3f} before)"
+    if sets := trust.label_sets:
+        yield "label sets", f"{_share(sets.covered)}, {sets.mean_labels:.2f} labels on average"
+    if novelty := trust.novelty:
+        yield "own called unknown", _share(novelty.own_flagged)
+        if other := novelty.foreign:
+            yield "others called unknown", f"{_share(other.flagged)} ({other.kind}: {other.source})"
+
+
+def _share(found: Share) -> str:
+    return f"{found.share:.1%} of {found.pictures} ({found.low:.1%} to {found.high:.1%})"
 
 
 def _channels(values: Sequence[float]) -> str:

@@ -6,6 +6,7 @@ picture that is sent again is then a job like any other, which is over when it i
 
 import json
 from collections.abc import Mapping
+from dataclasses import astuple
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any, Final
@@ -27,6 +28,9 @@ UNTIL_DOWNLOADED: Final = "downloaded"
 """In the place of the key, for a picture whose bytes are not there yet."""
 
 MODEL = ("model", "model_version", "runtime")
+FURTHER = ("warnings", "verdict", "label_set", "novelty")
+"""Members of a document that not every answer has, in their order."""
+TUPLES = frozenset({"warnings", "label_set"})
 NO_TIME = Timings(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -54,7 +58,8 @@ def may_serve(job: Job, *, anew_percent: float) -> bool:
 
 def key_of(picture: bytes, job: Job) -> str:
     """Return what the answer for a picture depends on, as 64 letters."""
-    options = f"{job.version} {job.top_k} {_of_this_service()}"
+    options = " ".join(f"{each}" for each in (job.version, *astuple(job.wanted)))
+    options = f"{options} {_of_this_service()}"
     return sha256(sha256(picture).digest() + options.encode()).hexdigest()
 
 
@@ -96,12 +101,12 @@ def kept(job: Job, members: Mapping[str, Any]) -> Kept | None:
     """
     if not job.answer_key or f"{members['model']}@{members['model_version']}" != job.version:
         return None
-    warnings = {"warnings": members["warnings"]} if "warnings" in members else {}
+    further = {name: members[name] for name in FURTHER if name in members}
     return Kept(
         job.answer_key,
         model=_inner({name: members[name] for name in MODEL}),
         found=_inner({"predictions": members["predictions"]}),
-        warnings=f", {_inner(warnings)}" if warnings else "",
+        further=f", {_inner(further)}" if further else "",
     )
 
 
@@ -124,6 +129,6 @@ def document_of(job: Job, timings: Timings) -> ClassifiedTask:
 def _members(answer: str) -> dict[str, Any]:
     members = json.loads(answer)
     members["predictions"] = tuple(Prediction(**each) for each in members["predictions"])
-    if "warnings" in members:
-        members["warnings"] = tuple(members["warnings"])
+    for name in TUPLES & members.keys():
+        members[name] = tuple(members[name])
     return dict(members)

@@ -138,7 +138,7 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
         decoded = perf_counter()
         if decoded - started > LOOK_AFTER_SECONDS and not jobs.is_wanted(job.task_id):
             raise working.ignored(job.task_id)
-        predictions = model.rank(model.predict(image.pixels[None])[0], k=job.top_k)
+        (answer,) = model.answer(image.pixels[None], job.wanted)
     except SoftTimeLimitExceeded as exc:
         raise PictureTimeLimitError("the picture took too long to decode and predict") from exc
     predicted = perf_counter()
@@ -149,7 +149,7 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
         model_version=model.card.version,
         runtime=model.runtime,
         filename=job.filename,
-        predictions=predictions,
+        predictions=answer.predictions,
         timings_ms=Timings(
             queued=round(job.queued_ms, 2),
             download=round(job.download_ms, 2),
@@ -158,4 +158,5 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
             total=round(max(0.0, time() - job.accepted_at) * 1000, 2),
         ),
         warnings=image.warnings or None,
+        **vars(answer.doubts),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import Field, TypeAdapter
 
-from model_store.predictions import Prediction
+from model_store.predictions import Prediction, Verdict
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -19,6 +19,7 @@ OpenState = Literal["PENDING", "STARTED", "RETRY"]
 RevocationReason = Literal["deadline"]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Milliseconds = Annotated[float, Field(ge=0)]
+Novelty = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class ClassifiedTask:
     """A picture with its labels, best first, and the version that gave them.
 
     `warnings` say what may make the answer less than it could be, such as a file that is cut off.
+    `verdict`, `label_set` and `novelty` are there as far as the version's card vouches for them.
     """
 
     task_id: str
@@ -89,6 +91,9 @@ class ClassifiedTask:
     predictions: tuple[Prediction, ...]
     timings_ms: Timings
     warnings: tuple[str, ...] | None = None
+    verdict: Verdict | None = None
+    label_set: tuple[str, ...] | None = None
+    novelty: Novelty | None = None
 
 
 @dataclass(frozen=True)

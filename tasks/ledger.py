@@ -130,6 +130,8 @@ def _asked(job: Job) -> Asked:
         priority=job.priority,
         webhook_url=job.webhook_url,
         anew_percent=ALWAYS_ANEW,
+        min_probability=job.min_probability,
+        unknown=job.unknown,
     )
 
 

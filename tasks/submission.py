@@ -21,6 +21,7 @@ from tasks.urls import filename_of
 from tasks.views import Answer
 
 CLOSED_SECONDS = 0.1
+_LATER_OPTIONS = ("webhook_url", "min_probability", "unknown")
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class Asked:
         priority: `low` never delays what is `normal`.
         webhook_url: Who is told of the end, or nothing.
         anew_percent: Share of such pictures that are predicted though their answer is known.
+        min_probability: Labels below it are left out.
+        unknown: `ignore` where nobody wants to know how strange the picture is.
     """
 
     model: str
@@ -46,6 +49,8 @@ class Asked:
     priority: str = lanes.NORMAL
     webhook_url: str = ""
     anew_percent: float = 0.0
+    min_probability: float = 0.0
+    unknown: str = ""
 
 
 def submit_upload(
@@ -92,9 +97,10 @@ def _digest(asked: Asked, picture: bytes) -> str:
     """Return what two requests have in common that mean the same; not what the model means now."""
     members = asdict(replace(asked, version=""))
     del members["anew_percent"]
-    if not asked.webhook_url:
-        # Keys of requests that came before there were webhooks stand for the same as before.
-        del members["webhook_url"]
+    for name in _LATER_OPTIONS:
+        # Keys of requests that came before there was such an option stand for the same as before.
+        if not members[name]:
+            del members[name]
     options = json.dumps(members, sort_keys=True)
     return sha256(options.encode() + sha256(picture).digest()).hexdigest()
 
@@ -168,6 +174,8 @@ def _new_job(filename: str, asked: Asked, key: str) -> Job:
         priority=asked.priority,
         key=_name_of(key),
         webhook_url=asked.webhook_url,
+        min_probability=asked.min_probability,
+        unknown=asked.unknown,
     )
 
 

@@ -10,6 +10,7 @@ from training.judging.intervals import Estimate
 from training.pictures.parts import SPLITS
 from training.pictures.prepared import Prepared
 from training.publishing.publication import Published
+from training.reporting import doubt_lines
 from training.run import Outcome
 from training.settings import TrainingSettings
 
@@ -103,6 +104,8 @@ def _lines(outcome: Outcome, settings: TrainingSettings, api_url: str) -> Iterat
             yield f"{mistake.path:>70}  {mistake.predicted_label}"
     yield f"Final test accuracy = {100 * top1.value:.1f}% (N={n})"
     yield f"  {_ends(top1)}"
+    if outcome.trust is not None:
+        yield from doubt_lines.of(outcome.trust)
     if outcome.verdict.text:
         yield f"Gate {outcome.verdict.text}"
     for path in outcome.written:

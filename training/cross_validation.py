@@ -32,6 +32,7 @@ JSON = "cross_validation.json"
 # Each of them is about one model or one split, and here are several.
 _MEANINGLESS = (
     "check",
+    "foreign",
     "not_worse_than_production",
     "output_graph",
     "output_labels",

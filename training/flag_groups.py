@@ -29,7 +29,8 @@ GROUPS = (
     ),
     Group(
         "how it is judged",
-        common=("cross_validate", "print_misclassified_test_images"),
+        common=("cross_validate", "foreign"),
+        rare=("print_misclassified_test_images",),
     ),
     Group(
         "what may be published",

@@ -4,22 +4,25 @@ The same call after a kill goes on where the first one was: fingerprints, extrac
 are kept as they are made, and everything after them takes seconds and is deterministic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_store import ModelStore, heavy
-from training import beginning, lesson
+from model_store.doubts.section import Trust
+from training import beginning, doubting, lesson
 from training.beginning import Start
+from training.doubting import Sight
 from training.errors import SettingsError
 from training.journal import Journal
 from training.judging import evaluation, gate
 from training.judging.evaluation import Evaluation
 from training.judging.gate import Verdict
+from training.judging.trust import Measured
 from training.learning.head import Head
 from training.lesson import Learned
 from training.pictures.prepared import Prepared
 from training.publishing import files, publication, samples
-from training.publishing.publication import Published
+from training.publishing.publication import Beside, Published
 from training.publishing.trained import Trained
 from training.reporting import record, report
 from training.reporting.record import Run, RunData
@@ -30,7 +33,8 @@ from training.settings import TrainingSettings, name_of
 class Outcome:
     """What a run ended with; `published` is None when nothing was.
 
-    `example` is the file of a picture that the model has not learned from, where there is one.
+    `example` is the file of a picture that the model has not learned from, where there is one, and
+    `trust` what was measured of the doubts of its answers.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Outcome:
     verdict: Verdict
     written: tuple[Path, ...]
     example: Path | None = None
+    trust: Trust | None = None
 
     @property
     def version(self) -> int | None:
@@ -49,11 +54,46 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Ending:
-    """What the report has to say about the end."""
+    """All that the report has to say."""
 
-    version: int | None
+    start: Start
+    prepared: Prepared
+    found: Evaluation
+    measured: Measured | None
+    head: Head
     verdict: Verdict
     journal: Journal
+
+    def report(self, directory: Path, *, version: int | None, is_in_version: bool = False) -> Path:
+        """Write the report into a folder; return where its page is."""
+        source, foreign = self.prepared.source, self.start.settings.foreign
+        return report.write(
+            directory,
+            replace(self._run(version), is_in_version=is_in_version),
+            self.found,
+            self.measured,
+            pictures=source.read,
+            foreign_pictures=(lambda path: (foreign / path).read_bytes()) if foreign else None,
+        )
+
+    def write_beside(self, directory: Path) -> None:
+        """Write the report into the folder of a version that is not published yet."""
+        self.report(directory, version=None, is_in_version=True)
+
+    def _run(self, version: int | None) -> Run:
+        start, data = self.start, self.prepared.data
+        return Run(
+            name=start.name,
+            version=version,
+            settings=start.settings.model_dump(mode="json"),
+            versions=record.versions(),
+            data=RunData(self.prepared.split.counts(data.labels), data.set_aside, data.given_parts),
+            phases_seconds=dict(self.journal.phases_seconds),
+            curves={name: list(values) for name, values in self.head.curves.values.items()},
+            data_fingerprint=data.fingerprint,
+            started_at=start.started_at,
+            gate=self.verdict.text,
+        )
 
 
 def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Outcome:
@@ -75,17 +115,21 @@ def train(settings: TrainingSettings, store: ModelStore, journal: Journal) -> Ou
         found = evaluation.evaluate(learned.answers(prepared))
         verdict = _judge(settings, store, prepared, found, journal)
     journal.event("evaluated", top1=found.top1.value, gate=verdict.text)
-    trained = _trained(learned, found, int8=settings.int8)
-    published = _publish(start, store, prepared, trained, verdict, journal)
+    with journal.phase("Measuring doubts"):
+        measured = doubting.doubts(settings, prepared, _sight(learned, found), found, journal)
+    trained = _trained(learned, found, measured, int8=settings.int8)
+    ending = _Ending(start, prepared, found, measured, learned.head, verdict, journal)
+    published = _publish(ending, store, trained)
     version = published.version if published else None
     with journal.phase("Writing the report"):
         _summarise(start, prepared, found, learned.head)
-        page = _report(start, prepared, found, learned.head, _Ending(version, verdict, journal))
+        page = ending.report(start.directory, version=version)
     journal.event("report written", path=str(page), version=version)
     written = _write_files(settings, trained, verdict, journal)
     journal.event("run finished", version=version)
     example = _example(settings, prepared)
-    return Outcome(start.name, published, page, found, verdict, written, example)
+    trust = trained.trust
+    return Outcome(start.name, published, page, found, verdict, written, example, trust)
 
 
 def _example(settings: TrainingSettings, prepared: Prepared) -> Path | None:
@@ -99,6 +143,8 @@ def _refuse(settings: TrainingSettings) -> None:
     for name, said in (("check", settings.check), ("cross_validate", settings.cross_validate)):
         if said:
             raise SettingsError(f"{name} publishes nothing; leave it out to train")
+    if settings.foreign is not None and not settings.foreign.is_dir():
+        raise SettingsError(f"foreign is {settings.foreign}, which is no folder")
     files.refuse_bad_places(settings)
 
 
@@ -121,7 +167,14 @@ def _judge(
     return gate.judge(settings, found, rival)
 
 
-def _trained(learned: Learned, found: Evaluation, *, int8: bool) -> Trained:
+def _sight(learned: Learned, found: Evaluation) -> Sight:
+    head = learned.head.dense
+    return Sight(learned.backbone, learned.extractor, learned.held_out, head, found.temperature)
+
+
+def _trained(
+    learned: Learned, found: Evaluation, measured: Measured | None, *, int8: bool
+) -> Trained:
     return Trained(
         backbone=learned.backbone,
         features=learned.extractor.saved_model,
@@ -135,27 +188,23 @@ def _trained(learned: Learned, found: Evaluation, *, int8: bool) -> Trained:
             "test_pictures": found.pictures,
         },
         int8=int8,
+        trust=measured.trust if measured else None,
+        likeness=measured.likeness if measured else None,
     )
 
 
-def _publish(
-    start: Start,
-    store: ModelStore,
-    prepared: Prepared,
-    trained: Trained,
-    verdict: Verdict,
-    journal: Journal,
-) -> Published | None:
+def _publish(ending: _Ending, store: ModelStore, trained: Trained) -> Published | None:
     """Publish if that is wanted and the gate lets it pass."""
-    if not (verdict.passed and start.settings.publish):
+    start, journal = ending.start, ending.journal
+    if not (ending.verdict.passed and start.settings.publish):
         return None
     with journal.phase("Publishing"):
         if (card := publication.find(store, start.name, trained)) is not None:
             journal.note(f"{card.ref} is this model already, so it is not published again")
             return Published.of(store, card, is_new=False)
-        sets = samples.choose(prepared, trained.backbone.spec, int8=trained.int8)
-        run = start.directory.name
-        card = publication.publish(store, start.name, trained, sets, run=run, report=journal.note)
+        sets = samples.choose(ending.prepared, trained.backbone.spec, int8=trained.int8)
+        beside = Beside(sets, start.directory.name, ending.write_beside)
+        card = publication.publish(store, start.name, trained, beside, report=journal.note)
     journal.event("published", model=card.ref)
     return Published.of(store, card, is_new=True)
 
@@ -169,25 +218,6 @@ def _write_files(
         return ()
     with journal.phase("Writing the files"):
         return tuple(files.write_files(settings, trained))
-
-
-def _report(
-    start: Start, prepared: Prepared, found: Evaluation, head: Head, ending: _Ending
-) -> Path:
-    data = prepared.data
-    run = Run(
-        name=start.name,
-        version=ending.version,
-        settings=start.settings.model_dump(mode="json"),
-        versions=record.versions(),
-        data=RunData(prepared.split.counts(data.labels), data.set_aside, data.given_parts),
-        phases_seconds=dict(ending.journal.phases_seconds),
-        curves={name: list(values) for name, values in head.curves.values.items()},
-        data_fingerprint=data.fingerprint,
-        started_at=start.started_at,
-        gate=ending.verdict.text,
-    )
-    return report.write(start.directory, run, found, pictures=prepared.source.read)
 
 
 def _summarise(start: Start, prepared: Prepared, found: Evaluation, head: Head) -> None:

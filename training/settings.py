@@ -97,6 +97,11 @@ class TrainingSettings(BaseModel):
         le=1024,
         description="Height and width of the network's input in pixels, where it leaves a choice.",
     )
+    foreign: Path | None = Field(
+        default=None,
+        description="Folder with photographs of other things, in any depth, to see how many of "
+        "them the model calls unknown; drawn pictures when left out.",
+    )
     bottleneck_dir: Path = Field(
         default_factory=lambda: TrainingPlaces().directory / "features",
         description="Folder that features are kept in between runs; it may be deleted.",
@@ -127,11 +132,9 @@ class TrainingSettings(BaseModel):
     )
     class_balance: Balance = Field(
         default="uniform",
-        description=(
-            "uniform: every label counts the same however many pictures it has, as in retrain.py; "
-            "weights: the same by weighting instead of drawing, which differs only with steps; "
-            "none: every picture counts the same."
-        ),
+        description="uniform: every label counts the same however many pictures it has, as in "
+        "retrain.py; weights: the same by weighting instead of drawing, which differs only with "
+        "steps; none: every picture counts the same.",
     )
     how_many_training_steps: int | None = Field(
         default=None,
@@ -155,11 +158,9 @@ class TrainingSettings(BaseModel):
     seed: int = Field(default=0, ge=0, description="The same seed gives the same model.")
     fine_tune: bool = Field(
         default=False,
-        description=(
-            "Afterwards train the backbone and the last layer together, and keep both unless the "
-            "loss on the validation "
-            "pictures is clearly larger. It takes minutes; cross_validate shows what it brings."
-        ),
+        description="Afterwards train the backbone and the last layer together, and keep both "
+        "unless the loss on the validation pictures is clearly larger. It takes minutes; "
+        "cross_validate shows what it brings.",
     )
     fine_tune_epochs: int = Field(
         default=15, ge=1, description="How often fine-tuning sees every training picture."
@@ -204,10 +205,8 @@ class TrainingSettings(BaseModel):
     publish: bool = Field(default=True, description="Publish the model to the store.")
     int8: bool = Field(
         default=False,
-        description=(
-            "Also publish int8 variants, calibrated on training pictures and held against the "
-            "model on test pictures; they serve if they agree. Takes half a minute more."
-        ),
+        description="Also publish int8 variants, calibrated on training pictures and held against "
+        "the model on test pictures; they serve if they agree. Takes half a minute more.",
     )
     output_graph: Path | None = Field(
         default=None, description="File for a frozen graph (Placeholder to final_result)."

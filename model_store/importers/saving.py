@@ -54,3 +54,25 @@ def write(graph: Graph, directory: Path, *, logits: bool) -> None:
     images = tf.TensorSpec((None, size, size, 3), tf.uint8, name="images")
     signature = tf.function(serve, input_signature=[images])
     tf.saved_model.save(module, str(directory), signatures={graphs.SIGNATURE: signature})
+
+
+def write_described(
+    answer: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: PreprocessingSpec, directory: Path
+) -> None:
+    """Write a SavedModel that gives its features as well, in a signature beside the usual one.
+
+    Args:
+        answer: From uint8 images [N, H, W, 3] to `probabilities` and `features`.
+        spec: Of the pixels.
+        directory: Where the SavedModel is written.
+    """
+    size = spec.input_size
+    images = tf.TensorSpec((None, size, size, 3), tf.uint8, name="images")
+    # The weights are in this function alone; the usual signature calls it.
+    described = tf.function(answer, input_signature=[images])
+    plain = tf.function(
+        lambda images: {"probabilities": described(images)["probabilities"]},
+        input_signature=[images],
+    )
+    signatures = {graphs.SIGNATURE: plain, graphs.DESCRIBED: described}
+    tf.saved_model.save(tf.Module(), str(directory), signatures=signatures)

@@ -4,6 +4,7 @@ A runtime is a class behind an entry point in the group `petiole.runtimes`. The 
 registered the same way, so one from another package is their equal.
 """
 
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points
 from importlib.metadata import version as distribution_version
 from pathlib import Path
@@ -13,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.card import ModelCard
+from model_store.doubts import scaling
+from model_store.doubts.section import Trust
 from model_store.errors import RuntimeUnavailableError
 
 GROUP = "petiole.runtimes"
 REFERENCE = "tensorflow"
+PROBABILITIES, FEATURES = "probabilities", "features"
+"""What the outputs of networks are called."""
 # Where the artifact of a version lies that is no SavedModel, by the runtime that is its reference.
 OWN_ARTIFACTS = {"openvino": "openvino/float32/model.xml"}
 
@@ -29,6 +34,26 @@ class LoadedArtifact(Protocol):
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities [N, classes] of images [N, H, W, 3], row for row."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a network says of N images: probabilities [N, classes], and its features [N, width].
+
+    The features are what its last layer takes; None where the artifact does not give them.
+    """
+
+    probabilities: NDArray[np.float32]
+    features: NDArray[np.float32] | None = None
+
+
+@runtime_checkable
+class Describer(Protocol):
+    """What a loaded artifact that can give its features has besides; one without it has none."""
+
+    def describe(self, images: NDArray[np.uint8]) -> Rows:
+        """Return the probabilities that `predict` returns, and the features if there are some."""
         ...
 
 
@@ -67,6 +92,42 @@ class Quantizer(Protocol):
             RuntimeUnavailableError: the library that quantizes is not installed.
         """
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """An artifact whose network knows nothing of the temperature in its version's card."""
+
+    artifact: LoadedArtifact
+    temperature: float
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities [N, classes] as they are served."""
+        return scaling.scaled(self.artifact.predict(images), self.temperature)
+
+    def describe(self, images: NDArray[np.uint8]) -> Rows:
+        """Return the probabilities as they are served, and the features if there are some."""
+        rows = describe(self.artifact, images)
+        return Rows(scaling.scaled(rows.probabilities, self.temperature), rows.features)
+
+
+def load(name: str, artifact: Path, card: ModelCard, *, threads: int) -> LoadedArtifact:
+    """Return an artifact of a version, which predicts what is served: after its temperature.
+
+    Raises:
+        RuntimeUnavailableError: the runtime of that name is not there.
+        ModelFormatError: the runtime cannot read the artifact.
+    """
+    loaded = find(name).load(artifact, card, threads=threads)
+    temperature = (card.trust or Trust()).temperature_after
+    return loaded if temperature == 1 else Calibrated(loaded, temperature)
+
+
+def describe(artifact: LoadedArtifact, images: NDArray[np.uint8]) -> Rows:
+    """Return what an artifact says of images [N, H, W, 3], with features if it gives them."""
+    if isinstance(artifact, Describer):
+        return artifact.describe(images)
+    return Rows(artifact.predict(images))
 
 
 def names() -> tuple[str, ...]:

@@ -9,10 +9,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from model_store import heavy
 from model_store.card import ModelCard
 from model_store.errors import ModelFormatError
-from model_store.runtimes import tflite_int8
+from model_store.runtimes import FEATURES, PROBABILITIES, Rows, tflite_int8
 
 MODEL = "model.tflite"
 
@@ -26,11 +25,11 @@ class LiteRTArtifact:
     """An interpreter with its memory laid out for one picture."""
 
     def __init__(self, interpreter: Interpreter) -> None:
-        """Use an interpreter of one input and one output, both with a batch of one."""
+        """Use an interpreter of one input, with a batch of one."""
         interpreter.allocate_tensors()
         self._interpreter = interpreter
         self._input = interpreter.get_input_details()[0]["index"]
-        self._output = interpreter.get_output_details()[0]["index"]
+        self._outputs = _outputs(interpreter)
         self._lock = Lock()
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -39,15 +38,34 @@ class LiteRTArtifact:
         One picture at a time: XNNPACK takes as long for eight as for eight times one, and a new
         batch size would lay out all memory again.
         """
-        return np.concatenate([self._predict_one(images[i : i + 1]) for i in range(len(images))])
+        (probabilities,) = self._rows(images, PROBABILITIES)
+        return probabilities
 
-    def _predict_one(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def describe(self, images: NDArray[np.uint8]) -> Rows:
+        """Return the probabilities, and the features if the network gives them."""
+        if FEATURES not in self._outputs:
+            return Rows(self.predict(images))
+        return Rows(*self._rows(images, PROBABILITIES, FEATURES))
+
+    def _rows(self, images: NDArray[np.uint8], *names: str) -> list[NDArray[np.float32]]:
+        rows = [self._of_one(images[i : i + 1], names) for i in range(len(images))]
+        return [np.concatenate(each) for each in zip(*rows, strict=True)]
+
+    def _of_one(self, image: NDArray[np.uint8], names: tuple[str, ...]) -> list[Any]:
         # One set of tensors; the interpreter's own threads have the cores already.
         with self._lock:
-            self._interpreter.set_tensor(self._input, images)
+            self._interpreter.set_tensor(self._input, image)
             self._interpreter.invoke()
-            probabilities: NDArray[np.float32] = self._interpreter.get_tensor(self._output)
-        return probabilities
+            return [self._interpreter.get_tensor(self._outputs[name]) for name in names]
+
+
+def _outputs(interpreter: Interpreter) -> dict[str, int]:
+    """Return where the outputs are, by name; files of others name theirs as they like."""
+    ports = interpreter.get_output_details()
+    if len(ports) == 1:
+        return {PROBABILITIES: ports[0]["index"]}
+    named = interpreter.get_signature_runner().get_output_details()
+    return {name: port["index"] for name, port in named.items()}
 
 
 class LiteRTRuntime:
@@ -94,10 +112,9 @@ class LiteRTRuntime:
 
 
 def _converter(saved_model: Path) -> Any:
-    heavy.prepare()
-    import tensorflow as tf  # noqa: PLC0415 - a worker that predicts must not load it
+    from model_store import graphs  # noqa: PLC0415 - a worker that predicts must not load it
 
-    return tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
+    return graphs.litert_converter(saved_model)
 
 
 def _quantized(converter: Any, images: NDArray[np.uint8]) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model_store.card import ModelCard
 from model_store.errors import ModelFormatError, RuntimeUnavailableError
+from model_store.runtimes import Rows, openvino_features
 
 # The mere import reports to Intel through this module, from every worker child. Where it cannot be
 # imported OpenVINO uses a stub of its own.
@@ -31,17 +32,21 @@ class OpenVINOArtifact:
     """A compiled network with its one inference request, which is used again and again."""
 
     def __init__(self, compiled: openvino.CompiledModel) -> None:
-        """Use a compiled model of one input and one output."""
+        """Use a compiled model of one input; its second output, if there is one, are features."""
         self._request = compiled.create_infer_request()
+        self._has_features = len(compiled.outputs) > 1
         self._lock = Lock()
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities [N, classes] of images [N, H, W, 3], row for row."""
+        return self.describe(images).probabilities
+
+    def describe(self, images: NDArray[np.uint8]) -> Rows:
+        """Return the probabilities, and the features if the network gives them."""
         # A request that is at work refuses the next one; with one stream they would wait anyway.
         with self._lock:
             results = self._request.infer([images], share_inputs=True, share_outputs=False)
-        probabilities: NDArray[np.float32] = results[0]
-        return probabilities
+        return Rows(results[0], results[1] if self._has_features else None)
 
 
 class OpenVINORuntime:
@@ -54,7 +59,8 @@ class OpenVINORuntime:
             ModelFormatError: the artifact cannot be read or compiled.
         """
         try:
-            compiled = openvino.Core().compile_model(artifact, "CPU", options(threads))
+            network = openvino_features.added(openvino.Core().read_model(artifact))
+            compiled = openvino.Core().compile_model(network, "CPU", options(threads))
         except RuntimeError as exc:
             raise ModelFormatError(f"{card.ref}: OpenVINO cannot load {artifact}: {exc}") from exc
         return OpenVINOArtifact(compiled)

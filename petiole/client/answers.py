@@ -75,7 +75,9 @@ class AcceptedTask:
 class ClassifiedTask:
     """A picture with its labels, best first, and the version that gave them.
 
-    `warnings` say what may make the answer less than it could be.
+    `warnings` say what may make the answer less than it could be. As far as the version's card
+    vouches for them: `verdict`, the `label_set` that holds the right label for 90 % of pictures,
+    and `novelty`, the share of the model's own pictures that look at least as strange.
     """
 
     task_id: str
@@ -87,10 +89,17 @@ class ClassifiedTask:
     predictions: tuple[Prediction, ...]
     timings_ms: Timings
     warnings: tuple[str, ...] | None = None
+    verdict: Literal["confident", "uncertain", "unknown"] | None = None
+    label_set: tuple[str, ...] | None = None
+    novelty: float | None = None
 
     @property
     def best(self) -> Prediction:
-        """The most probable label."""
+        """The most probable label.
+
+        Raises:
+            IndexError: there is none, as no label had the probability that was asked for.
+        """
         return self.predictions[0]
 
 
@@ -147,8 +156,9 @@ def task_of(document: Mapping[str, Any]) -> Task:
             members[name] = _made(kind, members[name])
     if "predictions" in members:
         members["predictions"] = tuple(_made(Prediction, each) for each in members["predictions"])
-    if "warnings" in members:
-        members["warnings"] = tuple(members["warnings"])
+    for name in ("warnings", "label_set"):
+        if members.get(name) is not None:
+            members[name] = tuple(members[name])
     task: Task = _made(_kind_of(members), members)
     return task
 

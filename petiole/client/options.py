@@ -16,12 +16,16 @@ class Options(TypedDict, total=False):
 
     `model` is `name`, `name@version` or `name@alias`, `top_k` the number of labels; a picture that
     is not taken within `deadline` seconds is dropped; `low` pictures let all others overtake.
+    Labels below `min_probability` are left out; `unknown="ignore"` leaves out novelty and the
+    verdict `unknown`.
     """
 
     model: str | None
     top_k: int | None
     deadline: float | None
     priority: Literal["normal", "low"] | None
+    min_probability: float | None
+    unknown: Literal["report", "ignore"] | None
 
 
 class KeyedOptions(Options, total=False):

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from model_store.predictions import Prediction
-from tasks.documents import Moment, ProblemDocument
+from model_store.predictions import Prediction, Verdict
+from tasks.documents import Moment, Novelty, ProblemDocument
 
 BulkState = Literal["PENDING", "STARTED", "PAUSED", "SUCCESS", "FAILURE", "REVOKED"]
 Count = Annotated[int, Field(ge=0)]
@@ -47,6 +47,9 @@ class LabelledPicture:
     runtime: str
     predictions: tuple[Prediction, ...]
     warnings: tuple[str, ...] | None = None
+    verdict: Verdict | None = None
+    label_set: tuple[str, ...] | None = None
+    novelty: Novelty | None = None
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,8 @@ def job_of(bulk: Bulk, pack: Pack) -> Job:
         task_id=pack.id_in(bulk.bulk_id),
         model=bulk.model,
         top_k=bulk.top_k,
+        min_probability=bulk.min_probability,
+        unknown=bulk.unknown,
         filename=f"pack {pack.number} of bulk {bulk.bulk_id}",
         accepted_at=now,
         queued_since=now,

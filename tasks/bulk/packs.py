@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from time import process_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks import documents, problems
 from tasks.bulk.documents import LabelledPicture, RefusedPicture
@@ -23,6 +23,7 @@ from tasks.prepared import prepared
 from tasks.settings import settings
 
 if TYPE_CHECKING:
+    from model_store.predictions import Answer, Wanted
     from model_store.preprocessing import Prepared
     from model_store.serving import ServedModel
 
@@ -51,7 +52,7 @@ class Work:
     """
 
     model: ServedModel
-    top_k: int
+    wanted: Wanted
     pictures: Pictures
     moved: Callable[[], None]
 
@@ -135,15 +136,15 @@ def _batch(work: Work, some: Sequence[tuple[Item, Future[Prepared | Line]]]) -> 
         else:
             images.append((item, found))
     if images:
-        rows = work.model.predict(np.stack([image.pixels for _, image in images]))
-        for (item, image), row in zip(images, rows, strict=True):
-            lines[item.number] = _labelled(work, item, image, row)
+        answers = work.model.answer(np.stack([image.pixels for _, image in images]), work.wanted)
+        for (item, image), answer in zip(images, answers, strict=True):
+            lines[item.number] = _labelled(work, item, image, answer)
     for item, _ in some:
         work.moved()
         yield lines[item.number]
 
 
-def _labelled(work: Work, item: Item, image: Prepared, probabilities: Any) -> Line:
+def _labelled(work: Work, item: Item, image: Prepared, answer: Answer) -> Line:
     model = work.model
     line = LabelledPicture(
         item.number,
@@ -152,8 +153,9 @@ def _labelled(work: Work, item: Item, image: Prepared, probabilities: Any) -> Li
         model=model.card.name,
         model_version=model.card.version,
         runtime=model.runtime,
-        predictions=model.rank(probabilities, k=work.top_k),
+        predictions=answer.predictions,
         warnings=image.warnings or None,
+        **vars(answer.doubts),
     )
     return Line(documents.to_json(line), has_labels=True)
 

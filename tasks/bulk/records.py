@@ -36,6 +36,8 @@ class Bulk:
         state: PENDING while it is being listed, then STARTED until it is over.
         total: Pictures; 0 until it is listed.
         error: The problem of an input that cannot be read, as JSON.
+        min_probability: Labels below it are left out.
+        unknown: `ignore` where nobody wants to know how strange the pictures are.
     """
 
     bulk_id: str
@@ -57,6 +59,8 @@ class Bulk:
     failed: int = 0
     over_at: float = 0.0
     error: str = ""
+    min_probability: float = 0.0
+    unknown: str = ""
 
     @property
     def problem(self) -> ProblemDocument | None:

@@ -270,7 +270,7 @@ def _entry(text: str) -> Entry:
 
 
 _WHOLE = ("top_k", "size_bytes", "total", "packs", "packs_done", "succeeded", "failed")
-_BROKEN = ("submitted_at", "over_at")
+_BROKEN = ("submitted_at", "over_at", "min_probability")
 
 
 def _bulk(record: Mapping[str, str]) -> Bulk | None:

@@ -96,7 +96,7 @@ def _lines(bulk: Bulk, pack: Pack, job: Job) -> list[Line]:
     items = items_in(bulk, pack)
     with _watched() as dog:
         model = loaded_models.get(job.model)
-        work = Work(model, job.top_k, Pictures(bulk), moved=dog.moved)
+        work = Work(model, job.wanted, Pictures(bulk), moved=dog.moved)
         if job.attempts > 1:
             return list(_carefully(work, items, job))
         return list(packs.classified(work, items))

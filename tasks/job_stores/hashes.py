@@ -20,7 +20,14 @@ def paired(flat: list[str]) -> dict[str, str]:
 
 
 _WHOLE = ("top_k", "attempts", "fence", "postponed", "resent", "upload_bytes")
-_BROKEN = ("accepted_at", "queued_since", "queued_ms", "download_ms", "deadline_seconds")
+_BROKEN = (
+    "accepted_at",
+    "queued_since",
+    "queued_ms",
+    "download_ms",
+    "deadline_seconds",
+    "min_probability",
+)
 _READERS: dict[str, type[Any]] = {
     **dict.fromkeys(_DEFAULTS, str),
     **dict.fromkeys(_WHOLE, int),

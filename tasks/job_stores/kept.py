@@ -22,18 +22,18 @@ class Kept:
         key: What the answer depends on: the picture's bytes, the version, the options.
         model: The members that say which version answered, separated by commas.
         found: The member `predictions`.
-        warnings: The member `warnings` after a comma, or nothing.
+        further: Members that not every answer has, each after a comma, or nothing.
     """
 
     key: str
     model: str
     found: str
-    warnings: str = ""
+    further: str = ""
 
     @property
     def members(self) -> str:
         """All parts, as one JSON object."""
-        return f"{{{self.model}, {self.found}{self.warnings}}}"
+        return f"{{{self.model}, {self.found}{self.further}}}"
 
     @property
     def size_bytes(self) -> int:
@@ -47,7 +47,7 @@ class Ask:
 
     Attributes:
         model: The name of the model; while somebody collects its pictures nothing is given again.
-        parts: What stands before `model`, between `model` and `found`, and before `warnings` in the
+        parts: What stands before `model`, between `model` and `found`, and before `further` in the
             document of that job.
         celery_result: The key of Celery's result, and what stands before and after the document in
             it; empty where there is none.

@@ -37,7 +37,7 @@ local function keep(text, task_id, now)
     local new = cjson.decode(text)
     drop_answer(new.key)
     redis.call('HSET', '{ANSWER}' .. new.key, 'model', new.model, 'found', new.found,
-        'warnings', new.warnings, 'made_at', string.format('%.3f', now), 'source', task_id)
+        'further', new.further, 'made_at', string.format('%.3f', now), 'source', task_id)
     redis.call('ZADD', '{ANSWERS}', now, new.key)
     redis.call('HSET', '{ANSWER_SIZES}', new.key, new.bytes)
     redis.call('HINCRBY', '{ANSWER_SIZES}', 'total', new.bytes)
@@ -68,7 +68,7 @@ end
 # that is started works on the picture, the others are told of it for as long as it does.
 KNOWN = f"""
 local function known(record, key, task_id)
-    local kept = redis.call('HMGET', '{ANSWER}' .. key, 'model', 'found', 'warnings')
+    local kept = redis.call('HMGET', '{ANSWER}' .. key, 'model', 'found', 'further')
     if kept[1] then
         record[#record + 1] = 'answer'
         record[#record + 1] = '{{' .. kept[1] .. ', ' .. kept[2] .. kept[3] .. '}}'
@@ -118,7 +118,7 @@ end
 if now > tonumber(ARGV[4]) or redis.call('EXISTS', KEYS[7], KEYS[8]) > 0 then
     return {{'UNWANTED'}}
 end
-local kept = redis.call('HMGET', KEYS[1], 'model', 'found', 'warnings', 'made_at')
+local kept = redis.call('HMGET', KEYS[1], 'model', 'found', 'further', 'made_at')
 if not kept[1] then
     redis.call('HINCRBYFLOAT', KEYS[4], ARGV[14], 1)
     return {{'MISS'}}

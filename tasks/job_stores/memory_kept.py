@@ -54,7 +54,7 @@ class MemoryKept(MemoryKeys):
             return "", Told(MISS)
         before, between, after = ask.parts
         kept = entry.kept
-        document = f"{before}{kept.model}{between}{kept.found}{after}{kept.warnings}}}"
+        document = f"{before}{kept.model}{between}{kept.found}{after}{kept.further}}}"
         return document, Told(HIT, document, monotonic() - entry.made_at)
 
     def _entry(self, key: str) -> _Entry | None:

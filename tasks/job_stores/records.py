@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from model_store.predictions import IGNORE, Wanted
 from tasks import lanes
 from tasks.job_stores.kept import Kept
 
@@ -43,6 +44,8 @@ class Job:
         answer_key: What its answer depends on, where that may be one that is kept; or nothing.
         answer: Of a job that was just started: the parts of that answer, as JSON, if it is there.
         behind: Of such a job: another one with the same key, which is worked on.
+        min_probability: Labels below it are left out.
+        unknown: `ignore` where its client does not want to know how strange the picture is.
     """
 
     task_id: str
@@ -74,6 +77,13 @@ class Job:
     answer_key: str = ""
     answer: str = ""
     behind: str = ""
+    min_probability: float = 0.0
+    unknown: str = ""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What its client wants to hear."""
+        return Wanted(self.top_k, self.min_probability, self.unknown == IGNORE)
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""

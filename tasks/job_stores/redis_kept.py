@@ -103,7 +103,7 @@ def text_of(kept: Kept | None, settings: TasksSettings) -> str:
             "key": kept.key,
             "model": kept.model,
             "found": kept.found,
-            "warnings": kept.warnings,
+            "further": kept.further,
             "bytes": kept.size_bytes,
             "seconds": settings.cache_ttl_seconds,
             "most_bytes": settings.cache_max_bytes,

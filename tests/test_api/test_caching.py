@@ -87,7 +87,14 @@ def test_nothing_is_stored_for_a_hit(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"upload": GREEN}, {"query": "wait=5&top_k=2"}, {"upload": RED + b"\0"}]
+    "other",
+    [
+        {"upload": GREEN},
+        {"upload": RED + b"\0"},
+        {"query": "wait=5&top_k=2"},
+        {"query": "wait=5&min_probability=0.5"},
+        {"query": "wait=5&unknown=ignore"},
+    ],
 )
 def test_another_picture_or_option_is_predicted(client: FlaskClient, other: dict) -> None:
     """One byte is enough."""

@@ -78,10 +78,10 @@ def started(store: JobStore, job: Job, *, stage: str = "classify") -> Job:
     return claimed
 
 
-def answered(store: JobStore, key: str = KEY, *, found: str = FOUND, warnings: str = "") -> Job:
+def answered(store: JobStore, key: str = KEY, *, found: str = FOUND, further: str = "") -> Job:
     """End a new job with an answer that is kept."""
     job = started(store, new(key))
-    kept = Kept(key, MODEL, found, warnings)
+    kept = Kept(key, MODEL, found, further)
     store.finish(job.task_id, Outcome(SUCCESS, '{"state": "SUCCESS"}', {}, kept=kept))
     return job
 
@@ -89,7 +89,7 @@ def answered(store: JobStore, key: str = KEY, *, found: str = FOUND, warnings: s
 def test_an_answer_ends_a_new_job_at_once(store: JobStore) -> None:
     """With a document of its own, and counted; what is not known is counted too."""
     job, another = new(), new("other")
-    answered(store, warnings=', "warnings": ["cut off"]')
+    answered(store, further=', "warnings": ["cut off"]')
     told, missed = store.recall(job, ask()), store.recall(another, ask())
 
     document = (

@@ -28,7 +28,7 @@ from training.pictures import augmentation, sources
 from training.pictures.augmentation import Augmentation
 from training.pictures.data import Picture
 from training.pictures.row_cache import RowCache
-from training.pictures.sources import Source
+from training.pictures.sources import Reader
 
 # A kill loses at most this many pictures on each core.
 PICTURES_PER_FILE = 32
@@ -58,7 +58,7 @@ def cache(backbone: Backbone, directory: Path, view: View | None = None) -> RowC
 
 
 def compute(
-    source: Source,
+    source: Reader,
     pictures: Sequence[Picture],
     extractor: Extractor,
     known: RowCache,
@@ -97,7 +97,7 @@ class _Worker:
     """Computes one file's worth of features; every thread has the network once."""
 
     def __init__(
-        self, source: Source, extractor: Extractor, known: RowCache, view: View | None
+        self, source: Reader, extractor: Extractor, known: RowCache, view: View | None
     ) -> None:
         self._source = source
         self._extractor = extractor

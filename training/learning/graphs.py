@@ -37,16 +37,18 @@ def save_classifier(
 ) -> None:
     """Write a SavedModel that takes uint8 `images` [N, H, W, 3] and gives `probabilities`.
 
-    The probabilities are softmax(logits / temperature). The features come from a SavedModel that
-    `save_features` wrote: tracing a Keras model and freezing it again takes seconds.
+    The probabilities are softmax(logits / temperature); a second signature gives the features, too.
+    They come from a SavedModel that `save_features` wrote: tracing a Keras model and freezing it
+    again takes seconds.
     """
     model = tf.saved_model.load(str(features))
 
-    def predict(images: tf.Tensor) -> tf.Tensor:
+    def answer(images: tf.Tensor) -> dict[str, tf.Tensor]:
         found = model.signatures[SIGNATURE](images=images)["features"]
-        return logits(found, dense, temperature=temperature)
+        rows = logits(found, dense, temperature=temperature)
+        return {"probabilities": tf.nn.softmax(rows), "features": found}
 
-    saving.write(Graph(predict, tf.uint8, spec), directory, logits=True)
+    saving.write_described(answer, spec, directory)
 
 
 def features(network: Network, backbone: Backbone, images: tf.Tensor) -> tf.Tensor:

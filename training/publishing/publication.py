@@ -59,13 +59,27 @@ def find(store: ModelStore, name: str, trained: Trained) -> ModelCard | None:
     return card if card is not None and card.files.get(DESCRIPTION) == digest else None
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What a version is published with, beside the model.
+
+    Attributes:
+        sets: Pictures that its variants are held against it on, and calibrated on.
+        run: Name of the run that made it, for the card's origin.
+        write: Writes what else belongs to the version into its folder.
+    """
+
+    sets: PictureSets
+    run: str
+    write: Callable[[Path], None]
+
+
 def publish(
     store: ModelStore,
     name: str,
     trained: Trained,
-    sets: PictureSets,
+    beside: Beside,
     *,
-    run: str,
     report: Callable[[str], None],
 ) -> ModelCard:
     """Publish the model as the next version of `name` and return its card.
@@ -74,16 +88,18 @@ def publish(
         store: Where it is published.
         name: The model's name.
         trained: The model.
-        sets: Pictures that its variants are held against it on, and calibrated on.
-        run: Name of the run that made it, for the card's origin.
+        beside: What it is published with.
         report: Called with a short sentence at the start of each step.
     """
     with whole.folder(Path(tempfile.gettempdir()), "petiole-train-") as place:
         directory = place / name
         trained.save(directory)
         (directory / DESCRIPTION).write_bytes(trained.description)
-        card = draft(name, trained, run)
-        return pipeline.publish(store, directory, card, sets=sets, report=report)
+        if trained.likeness is not None:
+            trained.likeness.save(directory)
+        beside.write(directory)
+        card = draft(name, trained, beside.run)
+        return pipeline.publish(store, directory, card, sets=beside.sets, report=report)
 
 
 def draft(name: str, trained: Trained, run: str) -> ModelCard:
@@ -102,4 +118,5 @@ def draft(name: str, trained: Trained, run: str) -> ModelCard:
             sha256=backbone.origin.sha256,
         ),
         metrics={**trained.metrics, "temperature": trained.temperature},
+        trust=trained.trust,
     )

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from model_store import heavy
+from model_store.doubts.likeness import Likeness
+from model_store.doubts.section import Trust
 from training.learning.backbone import Backbone
 from training.learning.dense import Dense
 
@@ -15,7 +17,8 @@ class Trained:
     """A model that is ready to be used: logits / temperature go into the softmax.
 
     `features` is the SavedModel directory of its backbone: uint8 images in, features out. `int8`
-    tells whether int8 variants are wanted.
+    tells whether int8 variants are wanted. `trust` is what was measured of its doubts, by the files
+    of `likeness`.
     """
 
     backbone: Backbone
@@ -25,6 +28,8 @@ class Trained:
     temperature: float
     metrics: dict[str, float]
     int8: bool = False
+    trust: Trust | None = None
+    likeness: Likeness | None = None
 
     @property
     def description(self) -> bytes:
@@ -38,6 +43,7 @@ class Trained:
             "preprocessing": asdict(self.backbone.spec),
             "metrics": self.metrics,
             "int8": self.int8,
+            "trust": self.trust and self.trust.to_dict(),
         }
         return json.dumps(facts, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from training.judging.evaluation import Evaluation
 from training.judging.intervals import Estimate
 from training.reporting import figures, thumbnails, views
+from training.reporting.doubts_view import DoubtsView
 from training.reporting.record import Run
 
 _NOTHING = "\N{EN DASH}"
@@ -22,7 +23,13 @@ _LONGEST_PATH = 60
 _MINUTE, _HOUR = 60, 3600
 
 
-def render(run: Run, evaluation: Evaluation, *, pictures: Callable[[str], bytes]) -> str:
+def render(
+    run: Run,
+    evaluation: Evaluation,
+    doubts: DoubtsView | None = None,
+    *,
+    pictures: Callable[[str], bytes],
+) -> str:
     """Return the page; values of `run` must be as JSON has them."""
     return (
         _environment()
@@ -42,6 +49,7 @@ def render(run: Run, evaluation: Evaluation, *, pictures: Callable[[str], bytes]
                 for mistake in evaluation.worst_mistakes
             ],
             seconds=sum(run.phases_seconds.values()),
+            doubts=doubts,
         )
     )
 

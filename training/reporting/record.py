@@ -42,6 +42,7 @@ class Run:
         data_fingerprint: Equal for equal pictures, labels and splits.
         started_at: ISO 8601.
         gate: What the gate said; begins with `passed` or `failed`, empty without a gate.
+        is_in_version: Whether the report is a file of the version that it is about.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Run:
     data_fingerprint: str
     started_at: str
     gate: str
+    is_in_version: bool = False
 
     @property
     def reference(self) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 
 from training import whole
 from training.judging.evaluation import Evaluation
-from training.reporting import page
+from training.judging.trust import Measured
+from training.reporting import doubts_view, page
 from training.reporting.record import Run
 
 __all__ = ["HTML", "JSON", "Run", "write"]
@@ -25,7 +26,13 @@ JSON = "report.json"
 
 
 def write(
-    directory: Path, run: Run, evaluation: Evaluation, *, pictures: Callable[[str], bytes]
+    directory: Path,
+    run: Run,
+    evaluation: Evaluation,
+    measured: Measured | None = None,
+    *,
+    pictures: Callable[[str], bytes],
+    foreign_pictures: Callable[[str], bytes] | None = None,
 ) -> Path:
     """Write `report.html` and `report.json` into the directory; returns where the page is.
 
@@ -35,15 +42,22 @@ def write(
         directory: Made when missing.
         run: What was done.
         evaluation: What was measured.
+        measured: How far answers can be trusted, where that is known.
         pictures: Gives the bytes of a test picture by its path, for the thumbnails; an `OSError`
             from it leaves a placeholder.
+        foreign_pictures: The same for pictures of other things; None where they were drawn.
     """
-    plain: dict[str, Any] = _plain({"run": asdict(run), "evaluation": evaluation.to_dict()})
+    document = {"run": asdict(run), "evaluation": evaluation.to_dict()}
+    if measured:
+        document["trust"] = measured.to_dict()
+    plain: dict[str, Any] = _plain(document)
     whole.write_text(
         directory / JSON, json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
     )
     shown = replace(run, settings=plain["run"]["settings"], curves=plain["run"]["curves"])
-    whole.write_text(directory / HTML, page.render(shown, evaluation, pictures=pictures))
+    doubts = measured and doubts_view.of(measured, pictures, foreign_pictures)
+    text = page.render(shown, evaluation, doubts or None, pictures=pictures)
+    whole.write_text(directory / HTML, text)
     return directory / HTML
 
 

@@ -1,6 +1,6 @@
 // One picture as a card: what it is, how sure that is, and what can be done with it.
 
-import { facts, percent, state } from "./words.js";
+import { doubts, facts, percent, state } from "./words.js";
 
 const copy = (name) => document.getElementById(name).content.firstElementChild.cloneNode(true);
 
@@ -44,6 +44,9 @@ export class Cards {
     if (run.state === "uploading" && run.sent < 1) progress.value = run.sent;
     else progress.removeAttribute("value");
     progress.setAttribute("aria-label", state(run));
+    const verdict = part.querySelector(".verdict");
+    text(verdict, isDone ? doubts(run.answer) : "");
+    verdict.classList.toggle("calm", run.answer?.verdict === "confident");
     bars(part.querySelector(".bars"), run.answer?.predictions ?? []);
     text(part.querySelector(".facts"), isDone ? facts(run.answer) : compared ? run.model : "");
   }

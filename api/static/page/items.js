@@ -5,6 +5,8 @@ import { newKey } from "../client.js";
 export const OPEN = new Set(["queued", "uploading", "PENDING", "STARTED", "RETRY"]);
 const DOUBT = 0.5;
 
+const isUnsure = (answer) => Boolean(answer?.verdict && answer.verdict !== "confident");
+
 /** One picture under one model. */
 export class Run {
   constructor(item, model, topK) {
@@ -68,7 +70,7 @@ export class Item {
   }
 
   get isDoubtful() {
-    return this.runs.some((run) => run.best && run.best.probability < DOUBT);
+    return this.runs.some((run) => run.best && (isUnsure(run.answer) || run.best.probability < DOUBT));
   }
 
   get disagrees() {

@@ -39,6 +39,21 @@ function place({ ahead, estimate_seconds: seconds }) {
   return parts.length ? `: ${parts.join(", ")}` : "";
 }
 
+/** Returns how far an answer can be trusted; nothing where its version cannot vouch for that. */
+export function doubts({ verdict, label_set: labels, novelty }) {
+  if (verdict === "unknown") return `Unknown: looks like nothing it was trained on${stranger(novelty)}`;
+  if (verdict === "uncertain") return labels.length > 1 ? `Uncertain: ${either(labels)}` : "Uncertain";
+  return verdict === "confident" ? "Confident" : "";
+}
+
+function stranger(novelty) {
+  return novelty === undefined ? "" : `; of its own pictures ${percent(novelty)} look as strange`;
+}
+
+function either(labels) {
+  return labels.length > 4 ? `one of ${labels.length} labels` : labels.join(" or ");
+}
+
 /** Returns which version answered, on what, how long each stage took, and what to mind. */
 export function facts({ model, model_version: version, runtime, timings_ms: timings, warnings }) {
   const stages = ["queued", "download", "decode", "predict"].filter((stage) => timings[stage] > 0);
