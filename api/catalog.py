@@ -6,17 +6,17 @@ a while, so that it does not hold the threads that clients are answered by.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
+from typing import TypeVar
 
 from api import caching
 from api.options import ClassifyOptions
 from model_store import ModelReference, ModelStore, ModelStoreError
-from model_store.card import ModelCard
-from model_store.errors import StoreUnavailableError, UnknownVersionError
+from model_store.errors import StoreUnavailableError
 from model_store.objects import Limits
 from model_store.predictions import IGNORE
 from model_store.references import PRODUCTION
@@ -29,8 +29,7 @@ from tasks.submission import Asked
 
 REMEMBER_SECONDS = 1.0
 LATELY_SECONDS = SURE_SECONDS = 5.0
-REPORT = "report.html"
-"""The file of a version that is the report of its training."""
+_Found = TypeVar("_Found")
 
 # A client waits meanwhile, and one of the API's threads with it; what is asked for is small. A
 # server that takes the call and says nothing costs one silence and no second try.
@@ -196,32 +195,14 @@ class Catalog:
             self._store.resolve(name)
             return self._offered(name, is_default=name == default)
 
-    def card(self, name: str, version: str) -> tuple[ModelCard, tuple[str, ...]]:
-        """Return the card of a version, by its number or an alias, and the aliases that it has.
+    def read(self, look: Callable[[ModelStore], _Found]) -> _Found:
+        """Return what a look at the store finds.
 
         Raises:
-            BadModelReferenceError, UnknownModelError, UnknownVersionError: names the known ones.
-            StoreUnavailableError: the store cannot be reached.
+            StoreUnavailableError: the store cannot be reached, or was away a moment ago.
         """
         with self._absence.noted():
-            found = self._store.card(*self._store.resolve(f"{name}@{version}"))
-            held = self._store.aliases(found.name).items()
-            return found, tuple(alias for alias, number in held if number == found.version)
-
-    def report(self, name: str, version: str) -> bytes:
-        """Return the page of a version's report.
-
-        Raises:
-            UnknownVersionError: the version has none, or is not there.
-            BadModelReferenceError, UnknownModelError, StoreUnavailableError: as for `card`.
-        """
-        card, _ = self.card(name, version)
-        if REPORT not in card.files:
-            raise UnknownVersionError(
-                f"{card.ref} has no report; versions have one that were trained or calibrated here"
-            )
-        with self._absence.noted():
-            return self._store.file(card, REPORT)
+            return look(self._store)
 
     def _offered(self, name: str, *, is_default: bool) -> OfferedModel:
         versions = self._store.versions(name)

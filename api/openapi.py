@@ -10,15 +10,13 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from pydantic import TypeAdapter
 
-from api import bodies, caching, conditional, events, examples, openapi_bulk, story
+from api import bodies, caching, conditional, events, examples, openapi_bulk, openapi_models, story
 from api.admin import Administration
-from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
 from api.openapi_parts import BINARY, JSON, answer, of_problems, one_of, query
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
 from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
-from api.versions import Labels, OfferedVersion
 from tasks import signatures
 from tasks.documents import (
     EVENT_TYPES,
@@ -37,8 +35,9 @@ Spec = dict[str, Any]
 
 SCHEMAS = (
     *(AcceptedTask, ClassifiedTask, TrainedTask, FailedTask, RevokedTask, ProblemDocument),
-    *(UrlAnswer, PredictAnswer, OfferedModel, OfferedModels, Ready, Overview, Listed),
-    *(Administration, OfferedVersion, Labels),
+    *(UrlAnswer, PredictAnswer, Ready, Overview, Listed),
+    Administration,
+    *openapi_models.SCHEMAS,
     *openapi_bulk.SCHEMAS,
 )
 FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
@@ -132,6 +131,7 @@ def complete(spec: Any) -> Any:
     _complete_compatible(paths["/classify"]["get"], paths["/predict"]["post"])
     _complete_jobs(paths)
     openapi_bulk.complete(paths)
+    openapi_models.complete(paths)
     spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
@@ -144,27 +144,10 @@ def _plain_responses() -> dict[str, Spec]:
     away = of_problems({503: "A store is not reachable"})
     not_ready = of_problems({503: "Not ready; names what is missing"})
     return {
-        "/models": {"200": answer("The models", OfferedModels), **away},
-        "/models/{name}": {
-            "200": answer("The model", OfferedModel),
-            **of_problems({404: "No such model", 422: "No name of a model, or an option"}),
-            **away,
-        },
-        **_version_responses(away),
+        **openapi_models.responses(away),
         "/livez": {"200": {"description": "Alive"}},
         "/readyz": {"200": answer("Ready", Ready), **not_ready},
         "/metrics": {"200": {"description": "Prometheus' text format"}, **away},
-    }
-
-
-def _version_responses(away: Spec) -> dict[str, Spec]:
-    refused = of_problems({404: "No such version", 422: "No name of a model, or an option"}) | away
-    place = "/models/{name}/{version}"
-    page: Spec = {"text/html": {"schema": {"type": "string"}}}
-    return {
-        place: {"200": answer("The version", OfferedVersion), **refused},
-        f"{place}/labels": {"200": answer("Its labels", Labels), **refused},
-        f"{place}/report": {"200": {"description": "The page", "content": page}, **refused},
     }
 
 

@@ -6,11 +6,15 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from api import bodies, browsers, catalog, links, options
+from model_store import ModelStore
 from model_store.card import ModelCard, Origin, PreprocessingSpec, Variant
 from model_store.doubts.section import Trust
+from model_store.errors import UnknownVersionError
 
 blueprint = APIBlueprint("versions", __name__, tag="Models")
 
+REPORT = "report.html"
+"""The file of a version that is the report of its training."""
 # A report holds all that it shows. It may be somebody else's, so it runs nothing.
 REPORT_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';"
@@ -59,7 +63,7 @@ def version(name: str, version: str) -> Response:
     sets hold the true label, and how many pictures of other things it calls unknown.
     """
     options.refuse_unknown(request.args, known=())
-    card, aliases = catalog.of_this_process().card(name, version)
+    card, aliases = _found(name, version)
     offered = _offered(card, aliases)
     return browsers.either(
         page=lambda: browsers.page("version.html", version=offered, ref=card.ref),
@@ -72,7 +76,7 @@ def version(name: str, version: str) -> Response:
 def labels(name: str, version: str) -> Response:
     """Return the labels of one version in class order; to a browser as lines of text."""
     options.refuse_unknown(request.args, known=())
-    card, _ = catalog.of_this_process().card(name, version)
+    card, _ = _found(name, version)
     return browsers.either(
         page=lambda: Response("".join(f"{each}\n" for each in card.labels), mimetype="text/plain"),
         data=lambda: bodies.of(Labels(card.ref, card.labels)),
@@ -84,9 +88,26 @@ def labels(name: str, version: str) -> Response:
 def report(name: str, version: str) -> Response:
     """Return the report of a version's training: a page with its figures and test pictures."""
     options.refuse_unknown(request.args, known=())
-    response = Response(catalog.of_this_process().report(name, version), mimetype="text/html")
+    card, _ = _found(name, version)
+    if REPORT not in card.files:
+        raise UnknownVersionError(
+            f"{card.ref} has no report; versions have one that were trained or calibrated here"
+        )
+    page = catalog.of_this_process().read(lambda store: store.file(card, REPORT))
+    response = Response(page, mimetype="text/html")
     response.headers.update(browsers.HEADERS | {"Content-Security-Policy": REPORT_POLICY})
     return response
+
+
+def _found(name: str, version: str) -> tuple[ModelCard, tuple[str, ...]]:
+    """Return the card of a version, by its number or an alias, and the aliases that it has."""
+
+    def look(store: ModelStore) -> tuple[ModelCard, tuple[str, ...]]:
+        card = store.card(*store.resolve(f"{name}@{version}"))
+        held = store.aliases(card.name).items()
+        return card, tuple(alias for alias, number in held if number == card.version)
+
+    return catalog.of_this_process().read(look)
 
 
 def _offered(card: ModelCard, aliases: tuple[str, ...]) -> OfferedVersion:
@@ -104,6 +125,6 @@ def _offered(card: ModelCard, aliases: tuple[str, ...]) -> OfferedVersion:
         reference=card.reference,
         variants=card.variants,
         labels_url=f"{place}/labels",
-        report_url=f"{place}/report" if catalog.REPORT in card.files else None,
+        report_url=f"{place}/report" if REPORT in card.files else None,
         trust=card.trust,
     )
