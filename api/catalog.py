@@ -18,6 +18,7 @@ from model_store.errors import StoreUnavailableError
 from model_store.objects import Limits
 from model_store.rollouts import Rollout
 from model_store.settings import ModelSettings
+from tasks.explaining.records import ASKED, KEPT
 from tasks.once import once
 from tasks.submission import Asked
 
@@ -153,6 +154,16 @@ class Catalog:
             self._store.resolve(name)
             return self._offered(name, is_default=name == default)
 
+    def labels(self, name: str, version: int) -> tuple[str, ...]:
+        """Return the labels of a version, in class order.
+
+        Raises:
+            UnknownModelError, UnknownVersionError: it is not there any more.
+            StoreUnavailableError: the store cannot be reached.
+        """
+        with self._absence.noted():
+            return self._store.card(name, version).labels
+
     def _offered(self, name: str, *, is_default: bool) -> OfferedModel:
         versions = self._store.versions(name)
         card = self._store.card(name, versions[-1])
@@ -226,4 +237,5 @@ def asked(chosen: ClassifyOptions) -> Asked:
         deadline_seconds=chosen.deadline or 0.0,
         priority=chosen.priority,
         webhook_url=chosen.webhook_url or "",
+        explain=ASKED if chosen.explain else KEPT if chosen.keep else "",
     )

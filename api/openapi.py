@@ -10,7 +10,7 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from pydantic import TypeAdapter
 
-from api import bodies, conditional, events, examples, openapi_bulk, story
+from api import bodies, conditional, events, examples, openapi_bulk, openapi_explanations, story
 from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
@@ -23,6 +23,7 @@ from tasks.documents import (
     EVENT_TYPES,
     AcceptedTask,
     ClassifiedTask,
+    ExplainedTask,
     FailedTask,
     ProblemDocument,
     RevokedTask,
@@ -39,8 +40,9 @@ SCHEMAS = (
     *(UrlAnswer, PredictAnswer, OfferedModel, OfferedModels, Ready, Overview, Listed),
     Administration,
     *openapi_bulk.SCHEMAS,
+    *openapi_explanations.SCHEMAS,
 )
-FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
+FINISHED = (ClassifiedTask, ExplainedTask, TrainedTask, FailedTask, RevokedTask)
 ADDRESS: Spec = {"type": "string", "minLength": 1}
 FORM: Spec = {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY}}
 TEXTS: Spec = {
@@ -114,6 +116,7 @@ def complete(spec: Any) -> Any:
     _complete_compatible(paths["/classify"]["get"], paths["/predict"]["post"])
     _complete_jobs(paths)
     openapi_bulk.complete(paths)
+    openapi_explanations.complete(paths)
     spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses

@@ -15,8 +15,9 @@ from model_store.errors import ImageError
 from tasks import celery_results, collecting, jobs, loaded_models, stores, told, trials, working
 from tasks.along import Along
 from tasks.celery import app
-from tasks.documents import ClassifiedTask, Timings
+from tasks.documents import ClassifiedTask, Timings, explanation_url
 from tasks.errors import CAN_HEAL, PictureTimeLimitError, UploadMissingError
+from tasks.explaining.records import ASKED
 from tasks.job_stores import SUCCESS, Job
 from tasks.prepared import prepared
 from tasks.told import ToldOfMany
@@ -86,7 +87,8 @@ def _upload_of(job: Job) -> Iterator[bytes]:
     except Exception:
         images.delete(job.task_id)
         raise
-    images.delete(job.task_id)
+    if not job.explain:
+        images.delete(job.task_id)
 
 
 def _answer(job: Job, upload: bytes, trial: Trial | None) -> ClassifiedTask:
@@ -145,4 +147,5 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
             total=round(max(0.0, time() - job.accepted_at) * 1000, 2),
         ),
         warnings=image.warnings or None,
+        explanation_url=explanation_url(job.task_id) if job.explain == ASKED else None,
     )

@@ -14,6 +14,7 @@ from uuid import uuid4
 from tasks import lanes, publisher, stores, views
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError, ServiceUnavailableError, TasksError
+from tasks.explaining import life as explanations
 from tasks.job_stores import PENDING, Accepted, Job
 from tasks.once import once
 from tasks.urls import filename_of
@@ -35,6 +36,7 @@ class Asked:
         deadline_seconds: How long somebody waits for them; 0 is for ever.
         priority: `low` never delays what is `normal`.
         webhook_url: Who is told of the end, or nothing.
+        explain: `asked`, or `kept` where an explanation may be asked for; or nothing.
     """
 
     model: str
@@ -43,6 +45,7 @@ class Asked:
     deadline_seconds: float = 0.0
     priority: str = lanes.NORMAL
     webhook_url: str = ""
+    explain: str = ""
 
 
 def submit_upload(
@@ -63,6 +66,7 @@ def submit_upload(
         return _again(earlier, wait_seconds)
     _gate().check()
     job = replace(_new_job(filename, asked, key), upload_bytes=len(upload))
+    _keep(job)
     stores.image_store().put(job.task_id, upload)
     return _accept(job, "classify", wait_seconds, digest)
 
@@ -74,7 +78,14 @@ def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0, key: 
         return _again(earlier, wait_seconds)
     _gate().check()
     job = replace(_new_job(filename_of(image_url), asked, key), image_url=image_url)
+    _keep(job)
     return _accept(job, "download", wait_seconds, digest)
+
+
+def _keep(job: Job) -> None:
+    """Note that the picture outlives its job, where its client wants that."""
+    if job.explain:
+        explanations.keep(job.task_id)
 
 
 def _digest(asked: Asked, picture: bytes) -> str:
@@ -83,6 +94,8 @@ def _digest(asked: Asked, picture: bytes) -> str:
     if not asked.webhook_url:
         # Keys of requests that came before there were webhooks stand for the same as before.
         del members["webhook_url"]
+    if not asked.explain:
+        del members["explain"]
     options = json.dumps(members, sort_keys=True)
     return sha256(options.encode() + sha256(picture).digest()).hexdigest()
 
@@ -133,6 +146,7 @@ def _new_job(filename: str, asked: Asked, key: str) -> Job:
         priority=asked.priority,
         key=_name_of(key),
         webhook_url=asked.webhook_url,
+        explain=asked.explain,
     )
 
 

@@ -12,6 +12,7 @@ from tasks.envelopes import Envelope
 from tasks.job_stores.records import (
     BULK,
     CLASSIFICATION,
+    EXPLANATION,
     FAILURE,
     OVER,
     PENDING,
@@ -33,6 +34,7 @@ from tasks.job_stores.records import (
 __all__ = (
     "BULK",
     "CLASSIFICATION",
+    "EXPLANATION",
     "FAILURE",
     "OVER",
     "PENDING",

@@ -16,6 +16,7 @@ OVER = frozenset({SUCCESS, FAILURE, REVOKED})
 """States that never change again."""
 
 CLASSIFICATION, TRAINING, BULK = "classification", "training", "bulk"
+EXPLANATION = "explanation"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Job:
         deadline_seconds: How long after its acceptance somebody waits for it; 0 is for ever.
         key: The hash of what its client called its request, or nothing.
         webhook_url: Who is told of its end, or nothing.
+        explain: `asked` where its client wants an explanation, `kept` where it may ask for one;
+            its picture is then not deleted with its end.
+        explains: Of an explanation: the job of the picture, and `label`, empty for its best one.
         before: The job with whose end this one was started; its picture may not be deleted yet.
     """
 
@@ -66,6 +70,9 @@ class Job:
     deadline_seconds: float = 0.0
     key: str = ""
     webhook_url: str = ""
+    explain: str = ""
+    explains: str = ""
+    label: str = ""
     before: str = ""
 
     def queued_ms_at(self, now: float) -> float:
