@@ -87,11 +87,38 @@ class ClassifiedTask:
     predictions: tuple[Prediction, ...]
     timings_ms: Timings
     warnings: tuple[str, ...] | None = None
+    explanation_url: str | None = None
 
     @property
     def best(self) -> Prediction:
         """The most probable label."""
         return self.predictions[0]
+
+
+@dataclass(frozen=True)
+class ExplainedTask:
+    """Why a picture was given a label; `explains` says if the map is to be believed, `reason` why.
+
+    `deletion` is how slowly the label goes when the picture is taken away in the order of the map,
+    `random_deletion` the same in random orders; less is sooner.
+    """
+
+    task_id: str
+    state: Literal["SUCCESS"]
+    picture: str
+    model: str
+    model_version: int
+    runtime: str
+    filename: str
+    label: str
+    probability: float
+    method: str
+    explains: bool
+    reason: str
+    deletion: float
+    random_deletion: float
+    image_url: str
+    array_url: str
 
 
 @dataclass(frozen=True)
@@ -130,7 +157,7 @@ class RevokedTask:
     reason: str | None = None
 
 
-Task = AcceptedTask | ClassifiedTask | TrainedTask | FailedTask | RevokedTask
+Task = AcceptedTask | ClassifiedTask | ExplainedTask | TrainedTask | FailedTask | RevokedTask
 
 _NESTED: Mapping[str, type[Any]] = {"timings_ms": Timings, "progress": Progress, "error": Problem}
 
@@ -166,6 +193,8 @@ def problem_of(document: Mapping[str, Any]) -> Problem:
 def _kind_of(members: Mapping[str, Any]) -> type[Any]:
     match members["state"]:
         case "SUCCESS":
+            if "explains" in members:
+                return ExplainedTask
             return ClassifiedTask if "predictions" in members else TrainedTask
         case "FAILURE":
             return FailedTask

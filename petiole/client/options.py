@@ -16,12 +16,15 @@ class Options(TypedDict, total=False):
 
     `model` is `name`, `name@version` or `name@alias`, `top_k` the number of labels; a picture that
     is not taken within `deadline` seconds is dropped; `low` pictures let all others overtake.
+    With `explain` the best label is explained, with `keep` the picture is kept for that.
     """
 
     model: str | None
     top_k: int | None
     deadline: float | None
     priority: Literal["normal", "low"] | None
+    explain: bool | None
+    keep: bool | None
 
 
 class KeyedOptions(Options, total=False):

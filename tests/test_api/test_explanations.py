@@ -86,7 +86,7 @@ def test_a_label_that_there_is_not_is_404(client: FlaskClient) -> None:
 
 def test_a_picture_that_failed_has_nothing_to_explain(client: FlaskClient) -> None:
     """409, and its bytes are gone like any other's."""
-    broken = picture()[:200]
+    broken = picture(size=(640, 480))[:-2000]
     response = client.post(
         "/classify", data=broken, content_type="image/jpeg", query_string={"keep": True}
     )
