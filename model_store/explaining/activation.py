@@ -45,10 +45,10 @@ class _Ending:
 
 
 class ActivationMaps:
-    """A network that gives its last feature map beside its probabilities."""
+    """A network that gives its last feature map, as the last output, beside its probabilities."""
 
     def __init__(self, compiled: Any, ending: _Ending) -> None:
-        """Use a compiled network of two outputs; see `of`."""
+        """Use a compiled network whose first output are its probabilities; see `of`."""
         self._compiled, self._ending = compiled, ending
 
     @classmethod
@@ -78,7 +78,7 @@ class ActivationMaps:
     def heat_map(self, pixels: NDArray[np.uint8], class_index: int) -> HeatMap:
         """Return the map of pixels [H, W, 3] for a class, as large as the feature map."""
         found = self._compiled([pixels[None]])
-        probabilities, features = found[0][0], found[1][0]
+        probabilities, features = found[0][0], found[len(found) - 1][0]
         weights = self._ending.weights
         slope = weights[:, class_index] - weights @ probabilities
         places = features.transpose(self._ending.to_places)
@@ -91,8 +91,6 @@ def _fits(runtime: str, precision: str) -> bool:
 
 def _ending(network: Any) -> _Ending | None:
     """Return how a network ends, or None where it does not end as it has to."""
-    if len(network.outputs) != 1:
-        return None
     dense = _behind(network.outputs[0].get_node().input_value(0), _AFTER).get_node()
     if dense.get_type_name() != "MatMul":
         return None

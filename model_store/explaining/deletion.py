@@ -1,9 +1,10 @@
 """Whether a heat map is right: how fast a label goes when parts are taken away in the map's order.
 
 Source: the deletion metric of Petsiuk, Das and Saenko 2018 (RISE), §4.2; less is better. Parts are
-taken away instead of single pixels, and give way to a blur instead of black, also in the random
-orders that the map is compared with: pixels that are blackened at random make noise, which breaks
-a network sooner than a map that is right.
+taken away instead of single pixels, and give way to a blur instead of black. The random orders are
+those of random maps, in which neighbours go together as in the map that they are compared with:
+parts that go one here, one there make a mosaic, which breaks a network sooner than a map that is
+right, and what is compared would be the noise and not the places.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ SIDE = 7
 """Parts along each side: 49 of 32 by 32 pixels at 224."""
 STEPS = 14
 RANDOM_ORDERS = 8
+RANDOM_SIDE = 3
+"""Cells along each side of a random map, before it is as smooth as a real one."""
 SEED = 2018
 LEAST_GAIN = 0.05
 """A map explains if it takes so much more of the label's probability away than a random order does,
@@ -54,13 +57,13 @@ class Deletion:
     @property
     def reason(self) -> str:
         """Why the map explains or does not, in a sentence."""
-        figures = f"{self.figure:.3f} by the map, {self.random:.3f} by random orders on average"
+        figures = f"{self.figure:.3f} by the map, {self.random:.3f} by random maps on average"
         if self.explains:
-            return f"the label goes sooner than by {RANDOM_ORDERS} random orders: {figures}"
+            return f"the label goes sooner than by {RANDOM_ORDERS} random maps: {figures}"
         if self.figure < self.best_random:
-            return f"the label goes hardly sooner than by random orders: {figures}"
+            return f"the label goes hardly sooner than by random maps: {figures}"
         return (
-            f"the label goes no sooner than by the best of {RANDOM_ORDERS} random orders: {figures}"
+            f"the label goes no sooner than by the best of {RANDOM_ORDERS} random maps: {figures}"
         )
 
 
@@ -70,10 +73,11 @@ def measure(
     """Return the figures of a map of pixels [H, W, 3] for a class; the same ones at every call."""
     rows, columns = (spans(n, SIDE) for n in pixels.shape[:2])
     parts = [(row, column) for row in rows for column in columns]
-    importance = heat.resized(len(rows), len(columns)).ravel()
+    importance = heat.resized(len(rows), len(columns))
     draw = np.random.default_rng(SEED)
-    orders = [np.argsort(-importance, kind="stable")]
-    orders += [draw.permutation(len(parts)) for _ in range(RANDOM_ORDERS)]
+    cells = draw.random((RANDOM_ORDERS, RANDOM_SIDE, RANDOM_SIDE), np.float32)
+    random_maps = [HeatMap(each, heat.method).resized(len(rows), len(columns)) for each in cells]
+    orders = [np.argsort(-each.ravel(), kind="stable") for each in (importance, *random_maps)]
     copies = (c for order in orders for c in _emptied(pixels, [parts[n] for n in order]))
     curves = probabilities_of(predict, copies, class_index).reshape(len(orders), STEPS + 1)
     areas: NDArray[np.float64] = np.asarray(np.trapezoid(curves, dx=1 / STEPS, axis=1))

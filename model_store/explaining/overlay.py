@@ -36,12 +36,18 @@ def png(pixels: NDArray[np.uint8], heat: HeatMap) -> bytes:
     """Return a PNG of the map over the grey pixels [H, W, 3] that the network saw, in RGB order."""
     size = (SIDE_PIXELS, SIDE_PIXELS)
     beneath = Image.fromarray(pixels).convert("L").resize(size, Image.Resampling.BICUBIC)
-    strength = HeatMap(heat.strength, heat.method).resized(*size)
+    strength = _smooth(heat.strength, size)
     cover = (LEAST + (MOST - LEAST) * strength)[..., None]
     mixed = np.asarray(beneath, np.float32)[..., None] * (1 - cover) + coloured(strength) * cover
     buffer = BytesIO()
     Image.fromarray(mixed.round().astype(np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _smooth(strength: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return strengths [H, W] from 0 to 1 at a size, without the edges that straight lines make."""
+    resized = Image.fromarray(strength).resize(size, Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(resized, np.float32), 0, 1)
 
 
 def coloured(strength: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ export class Why {
 /** Returns what the map shows, and whether it is to be believed. */
 function said({ label, probability, method, explains, deletion, random_deletion: random }) {
   const what = `Yellow speaks for ${label} (${percent(probability)}), by ${method}.`;
-  const figures = `Taking it away first: ${deletion.toFixed(2)}; in a random order: ${random.toFixed(2)}`;
+  const figures = `Taking it away first: ${deletion.toFixed(2)}; places at random: ${random.toFixed(2)}`;
   return explains ? `${what} ${figures}.` : `${what} It explains little. ${figures}.`;
 }
 
