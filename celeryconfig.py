@@ -63,6 +63,7 @@ task_queues = [
     Queue("classify", Exchange("classify", type="direct"), routing_key="classify"),
     Queue("downloads", Exchange("downloads", type="direct"), routing_key="downloads"),
     Queue("bulk", Exchange("bulk", type="direct"), routing_key="bulk"),
+    Queue("explain", Exchange("explain", type="direct"), routing_key="explain"),
     Queue("training", Exchange("training", type="direct"), routing_key="training"),
 ]
 task_routes = {"training.tasks.train": {"queue": "training"}}

@@ -37,6 +37,12 @@ ADVICE = {
     "encrypted-member": "Pack the archive without a password.",
     "damaged-member": "Pack or copy the archive once more, and send it again.",
     "unsupported-member": "Pack plain files, with deflate or only stored.",
+    # Explanations
+    "explanations-off": "For the operator: PETIOLE_TASKS_KEEP_PICTURES_SECONDS is 0; set it.",
+    "unexplainable": "Wait until the explanation is made; a task that failed has none.",
+    "picture-not-kept": "Send the picture again with explain=true.",
+    "unknown-explanation": "POST to this address first; with the same label, if you name one.",
+    "unknown-label": "Its detail names the version; ask for one of that version's labels.",
     # The model
     "unknown-model": "/models lists the models that are here.",
     "unknown-version": "/models lists the versions that are here.",

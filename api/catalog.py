@@ -24,6 +24,7 @@ from model_store.rollouts import Rollout
 from model_store.settings import ModelSettings
 from tasks import answer_cache
 from tasks.answer_cache import ALWAYS_ANEW
+from tasks.explaining.records import ASKED, KEPT
 from tasks.once import once
 from tasks.submission import Asked
 
@@ -204,6 +205,16 @@ class Catalog:
         with self._absence.noted():
             return look(self._store)
 
+    def labels(self, name: str, version: int) -> tuple[str, ...]:
+        """Return the labels of a version, in class order.
+
+        Raises:
+            UnknownModelError, UnknownVersionError: it is not there any more.
+            StoreUnavailableError: the store cannot be reached.
+        """
+        with self._absence.noted():
+            return self._store.card(name, version).labels
+
     def _offered(self, name: str, *, is_default: bool) -> OfferedModel:
         versions = self._store.versions(name)
         card = self._store.card(name, versions[-1])
@@ -288,4 +299,5 @@ def asked(chosen: ClassifyOptions) -> Asked:
         anew_percent=ALWAYS_ANEW if caching.wants_anew() else meaning.anew_percent,
         min_probability=chosen.min_probability,
         unknown=IGNORE if chosen.unknown == IGNORE else "",
+        explain=ASKED if chosen.explain else KEPT if chosen.keep else "",
     )

@@ -1,10 +1,15 @@
 """`POST /classify`: a picture in, a task id out, or the result when the client waits."""
 
+from contextlib import suppress
+
 from apiflask import APIBlueprint
 from flask import Response
 
 from api import answers, browsers, caching, catalog, links, options, uploads, waiting
-from tasks import documents, submission, views
+from tasks import cancellation, documents, submission, views
+from tasks.errors import TasksError
+from tasks.explaining import life as explanations
+from tasks.job_stores import FAILURE, REVOKED
 
 blueprint = APIBlueprint("classify", __name__, tag="Pictures")
 
@@ -25,14 +30,35 @@ def classify() -> Response:
     chosen = options.classify_options(body_options)
     asked = catalog.asked(chosen)
     key = options.idempotency_key()
+    if chosen.explain:
+        explanations.check_room()
     with waiting.place(options.bounded(chosen.wait)) as seconds:
         answer = submit(picture, asked, wait_seconds=seconds, key=key)
+    if chosen.explain:
+        _explain(answer, may_be_undone=not key)
     response = browsers.either(
         page=lambda: browsers.lead_to(links.to(documents.result_url(answer.task_id))),
         data=lambda: answers.of_submission(answer),
     )
     options.say_applied(response, seconds)
     return caching.say(response, answer)
+
+
+def _explain(answer: views.Answer, *, may_be_undone: bool) -> None:
+    """Accept the explanation of a picture that was just accepted, or cancel both.
+
+    Its client is told of an error then, and sends the picture again. One that named its request is
+    given the same task again, and its explanation with it.
+    """
+    if answer.state in {FAILURE, REVOKED}:
+        return
+    try:
+        explanations.ask(answer.task_id)
+    except TasksError:
+        if may_be_undone:
+            with suppress(TasksError):  # Its answer is then one that nobody asks for.
+                cancellation.cancel(answer.task_id)
+        raise
 
 
 def submit(

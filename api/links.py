@@ -8,7 +8,7 @@ from dataclasses import replace
 from flask import request
 
 from tasks import documents
-from tasks.documents import FailedTask, ProblemDocument
+from tasks.documents import ClassifiedTask, ExplainedTask, FailedTask, ProblemDocument
 
 
 def prefix() -> str:
@@ -33,13 +33,19 @@ def in_problem(document: ProblemDocument, before: str) -> ProblemDocument:
 
 
 def in_finished(text: str, before: str) -> str:
-    """Return the JSON of a finished task, whose problem, if it has one, is below `before`."""
+    """Return the JSON of a finished task, whose addresses are below `before`."""
     if not before:
         return text
     task = documents.finished(text)
-    if not isinstance(task, FailedTask):
-        return text
-    return documents.to_json(replace(task, error=in_problem(task.error, before)))
+    if isinstance(task, FailedTask):
+        return documents.to_json(replace(task, error=in_problem(task.error, before)))
+    if isinstance(task, ClassifiedTask) and task.explanation_url:
+        url = _below(before, task.explanation_url)
+        return documents.to_json(replace(task, explanation_url=url))
+    if isinstance(task, ExplainedTask):
+        urls = _below(before, task.image_url), _below(before, task.array_url)
+        return documents.to_json(replace(task, image_url=urls[0], array_url=urls[1]))
+    return text
 
 
 def _below(before: str, address: str) -> str:

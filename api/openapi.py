@@ -10,7 +10,17 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from pydantic import TypeAdapter
 
-from api import bodies, caching, conditional, events, examples, openapi_bulk, openapi_models, story
+from api import (
+    bodies,
+    caching,
+    conditional,
+    events,
+    examples,
+    openapi_bulk,
+    openapi_explanations,
+    openapi_models,
+    story,
+)
 from api.admin import Administration
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
@@ -22,6 +32,7 @@ from tasks.documents import (
     EVENT_TYPES,
     AcceptedTask,
     ClassifiedTask,
+    ExplainedTask,
     FailedTask,
     ProblemDocument,
     RevokedTask,
@@ -39,8 +50,9 @@ SCHEMAS = (
     Administration,
     *openapi_models.SCHEMAS,
     *openapi_bulk.SCHEMAS,
+    *openapi_explanations.SCHEMAS,
 )
-FINISHED = (ClassifiedTask, TrainedTask, FailedTask, RevokedTask)
+FINISHED = (ClassifiedTask, ExplainedTask, TrainedTask, FailedTask, RevokedTask)
 ADDRESS: Spec = {"type": "string", "minLength": 1}
 FORM: Spec = {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY}}
 TEXTS: Spec = {
@@ -132,6 +144,7 @@ def complete(spec: Any) -> Any:
     _complete_jobs(paths)
     openapi_bulk.complete(paths)
     openapi_models.complete(paths)
+    openapi_explanations.complete(paths)
     spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses

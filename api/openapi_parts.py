@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from api.settings import settings
 from tasks.documents import ProblemDocument
+from tasks.settings import settings as tasks_settings
 
 JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 
@@ -21,7 +22,7 @@ def query(options: type[BaseModel]) -> list[Spec]:
         {
             "name": name,
             "in": "query",
-            "description": schema["description"].format(**settings().model_dump()),
+            "description": schema["description"].format(**_limits()),
             "schema": {
                 k: v
                 for k, v in schema.items()
@@ -30,6 +31,10 @@ def query(options: type[BaseModel]) -> list[Spec]:
         }
         for name, schema in properties.items()
     ]
+
+
+def _limits() -> dict[str, Any]:
+    return settings().model_dump() | tasks_settings().model_dump(include={"keep_pictures_seconds"})
 
 
 def answer(description: str, *kinds: type) -> Spec:

@@ -19,6 +19,7 @@ from api.settings import settings
 from model_store.settings import ModelSettings
 from tasks import lanes, publisher
 from tasks.errors import DownloadRefusedError
+from tasks.explaining import life as explanations
 from tasks.once import once
 from tasks.settings import settings as tasks_settings
 from tasks.signatures import WHAT_IT_IS
@@ -83,6 +84,16 @@ class ClassifyOptions(BaseModel):
         default=lanes.NORMAL,
         description="`low` is taken only when nothing else waits.",
     )
+    explain: bool = Field(
+        default=False,
+        description="Also make a heat map of why the best label was given; the finished document"
+        " has its address as `explanation_url`. The picture is kept for a while, see `keep`.",
+    )
+    keep: bool = Field(
+        default=False,
+        description="Keep the picture for {keep_pictures_seconds} seconds instead of deleting it"
+        " with its answer, so that `POST /result/<task_id>/explanation` can explain any label.",
+    )
     webhook_url: str | SkipJsonSchema[None] = Field(
         default=None,
         description="A public http or https address that gets a POST with the finished document,"
@@ -113,6 +124,8 @@ def classify_options(body_options: Mapping[str, Any]) -> ClassifyOptions:
     chosen = _checked(ClassifyOptions, dict(body_options) | _preferred() | single(request.args))
     if chosen.priority != lanes.NORMAL and not publisher.has_priorities():
         _refuse({"priority": "the broker of this service knows no priorities"})
+    if (chosen.explain or chosen.keep) and not explanations.are_on():
+        _refuse({"explain" if chosen.explain else "keep": "this service keeps no pictures"})
     if chosen.webhook_url is not None:
         _check_webhook(chosen.webhook_url)
     return chosen

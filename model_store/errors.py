@@ -7,6 +7,7 @@ the message as JSON and the other side can build the same error again.
     ├── BadModelReferenceError      the text is not `name`, `name@version` or `name@alias`
     ├── UnknownModelError           no model of that name; the message lists the known ones
     ├── UnknownVersionError         the model has no such version or alias
+    ├── UnknownLabelError           the version has no such label
     ├── VersionInUseError           an alias points to the version that should be removed
     ├── UnknownInstallerError       `install` does not know what was asked for
     ├── ImportOptionError           what should be imported needs another option, or one less
@@ -39,6 +40,10 @@ class UnknownModelError(ModelStoreError):
 
 class UnknownVersionError(ModelStoreError):
     """The model has no such version or alias."""
+
+
+class UnknownLabelError(ModelStoreError):
+    """The version has no such label."""
 
 
 class VersionInUseError(ModelStoreError):

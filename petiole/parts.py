@@ -84,6 +84,9 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
     if embedded:
         common["REDIS_URL"] = f"redis://127.0.0.1:{up.redis_port}/0"
     metrics = environment.get(METRICS_DIRECTORY) or str(state / "metrics")
+    if not up.bulk:
+        # Nobody would make them: who asks for one is told so.
+        common["PETIOLE_TASKS_KEEP_PICTURES_SECONDS"] = "0"
     return Plan(
         parts=((redis(up.redis_port, state / "redis", up.redis_max_bytes),) if embedded else ())
         + (worker(up.classify_children), downloader(up.download_threads))
@@ -179,12 +182,12 @@ def downloader(threads: int) -> Part:
 
 
 def bulk_worker(children: int = 0) -> Part:
-    """Return the worker of many pictures at once; 0 children mean one a core.
+    """Return the worker of many pictures at once and of explanations; 0 children mean one a core.
 
     Its children take the lowest priority, and load a model when the first bulk comes.
     """
     concurrency = ("--concurrency", str(children)) if children else ()
-    command = (*CELERY, "worker", "-Q", "bulk", "-n", "bulk@%h", "-l", "INFO")
+    command = (*CELERY, "worker", "-Q", "bulk,explain", "-n", "bulk@%h", "-l", "INFO")
     return Part(BULK, (*command, *QUIET_WORKER, *concurrency), WORKER_ENVIRONMENT)
 
 

@@ -58,7 +58,9 @@ class UpSettings(BaseSettings):
         default=16, ge=1, description="Downloads at the same time in the download worker."
     )
     bulk: bool = Field(
-        default=True, description="Also run a worker of the lowest priority, for `POST /bulk`."
+        default=True,
+        description="Also run a worker of the lowest priority, for `POST /bulk` and explanations;"
+        " without it explanations are off.",
     )
     bulk_worker_children: int = Field(
         default=0, ge=0, description="Its children; 0 means one for each core."

@@ -48,10 +48,11 @@ def is_on() -> bool:
 def may_serve(job: Job, *, anew_percent: float) -> bool:
     """Tell whether a new job may be answered by what is known, and known for others afterwards.
 
+    One that is to be explained may not: its picture has to be kept, and by a worker.
     `anew_percent` of all pictures may not, by their task ids: they are those of a trial, which sees
     as many as it would without.
     """
-    if not (is_on() and job.version):
+    if job.explain or not (is_on() and job.version):
         return False
     return not anew_percent or share_of(job.task_id) >= anew_percent
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tasks import celery_results, job_kinds, jobs, ledger, stores, views
 from tasks.errors import ServiceUnavailableError, UnknownJobError
+from tasks.explaining import ends as explanations
 from tasks.job_stores import BULK, OVER, REVOKED, Job, JobStore
 from tasks.views import Answer
 
@@ -38,6 +39,8 @@ def cancel(task_id: str) -> Answer | None:
 
 def _forget(store: JobStore, job: Job) -> None:
     key = celery_results.key_of(job.task_id)
+    if job.explain:
+        _tidy_up_after(job, (explanations.forget,))
     was_kept = stores.quarantine().has(job.task_id)
     if was_kept:
         ledger.purge(job.task_id)

@@ -19,6 +19,12 @@ TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "tasks.broker:Transport"
 app = Celery(
     "petiole",
     task_cls="tasks.base:JobTask",
-    include=["tasks.classify", "tasks.download", "tasks.bulk.work", "tasks.signals"],
+    include=[
+        "tasks.classify",
+        "tasks.download",
+        "tasks.bulk.work",
+        "tasks.explaining.work",
+        "tasks.signals",
+    ],
 )
 app.config_from_object("celeryconfig")

@@ -26,8 +26,9 @@ from tasks import (
 )
 from tasks.along import Along
 from tasks.celery import app
-from tasks.documents import ClassifiedTask, Timings
+from tasks.documents import ClassifiedTask, Timings, explanation_url
 from tasks.errors import CAN_HEAL, PictureTimeLimitError, UploadMissingError
+from tasks.explaining.records import ASKED
 from tasks.job_stores import SUCCESS, Job
 from tasks.prepared import prepared
 from tasks.told import ToldOfMany
@@ -99,7 +100,8 @@ def _upload_of(job: Job) -> Iterator[Callable[[], bytes]]:
     except Exception:
         images.delete(job.task_id)
         raise
-    images.delete(job.task_id)
+    if not job.explain:
+        images.delete(job.task_id)
 
 
 def _answer(job: Job, upload: bytes, trial: Trial | None) -> ClassifiedTask:
@@ -159,4 +161,5 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
         ),
         warnings=image.warnings or None,
         **vars(answer.doubts),
+        explanation_url=explanation_url(job.task_id) if job.explain == ASKED else None,
     )

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from urllib.parse import urlencode
 
 from pydantic import Field, TypeAdapter
 
@@ -94,6 +95,34 @@ class ClassifiedTask:
     verdict: Verdict | None = None
     label_set: tuple[str, ...] | None = None
     novelty: Novelty | None = None
+    explanation_url: str | None = None
+
+
+@dataclass(frozen=True)
+class ExplainedTask:
+    """Why a picture was given a label: its heat map, and whether that can be believed.
+
+    `deletion` is the area under the curve of the label's probability while parts of the picture are
+    taken away in the order of the map, `random_deletion` the mean of the same by random orders, and
+    `explains` whether the first is less than each of those, by so much that it means something.
+    """
+
+    task_id: str
+    state: Literal["SUCCESS"]
+    picture: str
+    model: str
+    model_version: int
+    runtime: str
+    filename: str
+    label: str
+    probability: Annotated[float, Field(ge=0, le=1)]
+    method: Literal["class activation", "occlusion"]
+    explains: bool
+    reason: str
+    deletion: Annotated[float, Field(ge=0, le=1)]
+    random_deletion: Annotated[float, Field(ge=0, le=1)]
+    image_url: str
+    array_url: str
 
 
 @dataclass(frozen=True)
@@ -143,7 +172,7 @@ EVENT_TYPES: Mapping[str, str] = {
 }
 """What a webhook calls the end of a task, by its state."""
 
-FinishedTask = ClassifiedTask | TrainedTask | FailedTask | RevokedTask
+FinishedTask = ClassifiedTask | ExplainedTask | TrainedTask | FailedTask | RevokedTask
 
 _finished: TypeAdapter[FinishedTask] = TypeAdapter(FinishedTask)
 
@@ -151,6 +180,16 @@ _finished: TypeAdapter[FinishedTask] = TypeAdapter(FinishedTask)
 def result_url(task_id: str) -> str:
     """Return the address of a task's result, below that of the API."""
     return f"/result/{task_id}"
+
+
+def explanation_url(task_id: str) -> str:
+    """Return the address of the explanations of a task's picture, below that of the API."""
+    return f"{result_url(task_id)}/explanation"
+
+
+def of_label(address: str, label: str) -> str:
+    """Return the address of what there is for one label; the best one needs no saying."""
+    return f"{address}?{urlencode({'label': label})}" if label else address
 
 
 def as_dict(document: "DataclassInstance") -> dict[str, Any]:

@@ -29,6 +29,10 @@ The tree::
     ├── BadBulkError                    what was sent as many pictures cannot be read
     ├── UnknownBulkError                no record of this bulk
     ├── BulkOverError                   it is over: nothing can be done about it any more
+    ├── ExplanationsOffError            this service makes no explanations
+    ├── UnexplainableError              the job has no label that could be explained, or no map
+    ├── PictureNotKeptError             the picture is deleted, so nothing can be explained
+    ├── NotAskedError                   nobody asked for this explanation
     ├── QueueFullError                  there is too much to do already
     └── ReusedKeyError                  an `Idempotency-Key` came with another request
 
@@ -151,6 +155,22 @@ class UnknownBulkError(TasksError):
 
 class BulkOverError(TasksError):
     """The bulk is over: it cannot be paused or go on."""
+
+
+class ExplanationsOffError(TasksError):
+    """This service keeps no pictures, so it makes no explanations."""
+
+
+class UnexplainableError(TasksError):
+    """The job has no label that could be explained, or its explanation no map."""
+
+
+class PictureNotKeptError(TasksError):
+    """The picture is deleted, so nothing can be explained any more."""
+
+
+class NotAskedError(TasksError):
+    """Nobody asked for this explanation."""
 
 
 class QueueFullError(TasksError):

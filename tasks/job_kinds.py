@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from tasks import publisher, stores
 from tasks.bulk import life
 from tasks.documents import ProblemDocument
-from tasks.job_stores import BULK, CLASSIFICATION, TRAINING, Job
+from tasks.explaining import ends as explanations
+from tasks.job_stores import BULK, CLASSIFICATION, EXPLANATION, TRAINING, Job
 from tasks.settings import settings
 
 
@@ -44,7 +45,7 @@ _KINDS = {
         ttl_setting="result_ttl_seconds",
         has_its_result_written=True,
         is_counted=True,
-        tidy=(publisher.revoke, _delete_upload),
+        tidy=(publisher.revoke, _delete_upload, explanations.tidy),
     ),
     TRAINING: JobKind(
         ttl_setting="training_ttl_seconds",
@@ -58,6 +59,13 @@ _KINDS = {
         is_counted=False,
         tidy=(),
         fail=life.fail_pack,
+    ),
+    EXPLANATION: JobKind(
+        ttl_setting="explanation_ttl_seconds",
+        has_its_result_written=False,
+        is_counted=False,
+        tidy=(publisher.revoke,),
+        fail=explanations.fail,
     ),
 }
 

@@ -33,6 +33,7 @@ from tasks.errors import (
     RevokedPackError,
     UnknownJobError,
 )
+from tasks.explaining import ends as explanations
 from tasks.job_stores import (
     FAILURE,
     OVER,
@@ -269,4 +270,9 @@ def is_wanted(task_id: str) -> bool:
     """Tell whether the picture of a job may still be asked for."""
     job = stores.job_store().get(task_id)
     is_open = job is not None and job.state not in OVER
-    return is_open or stores.quarantine().has(task_id)
+    return is_open or stores.quarantine().has(task_id) or _is_kept(job)
+
+
+def _is_kept(job: Job | None) -> bool:
+    """Tell whether an explanation may still be asked for; of most pictures it may not."""
+    return job is not None and bool(job.explain) and explanations.is_kept(job.task_id)

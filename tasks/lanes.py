@@ -15,9 +15,11 @@ NUMBERS: dict[str, int] = {NORMAL: 0, LOW: 9}
 """Kombu's number of each priority over Redis, where 0 comes first."""
 
 CLASSIFY, DOWNLOADS, BULK = "classify", "downloads", "bulk"
+EXPLAIN = "explain"
 TASKS = {CLASSIFY: "classify", DOWNLOADS: "download"}
 """The task of each queue of single pictures."""
 OF_BULK = {BULK: "bulk"}
+OF_EXPLANATIONS = {EXPLAIN: "explain"}
 
 
 def lane(queue: str, priority: str = NORMAL) -> str:
@@ -43,10 +45,10 @@ def number_of(lane: str) -> int:
 
 def task_of(lane: str) -> str:
     """Return the name of the task whose messages wait in a lane."""
-    return {**TASKS, **OF_BULK}[queue_of(lane)]
+    return {**TASKS, **OF_BULK, **OF_EXPLANATIONS}[queue_of(lane)]
 
 
 EVERY = tuple(lane(queue, priority) for priority in (NORMAL, LOW) for queue in TASKS)
 """The lanes of single pictures, which are admitted, counted and estimated by them."""
-WATCHED = (*EVERY, BULK)
+WATCHED = (*EVERY, BULK, EXPLAIN)
 """The lanes in which lost jobs are looked for."""

@@ -61,6 +61,7 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     model_errors.UnknownVersionError: Problem(
         "unknown-version", "The model has no such version", 404
     ),
+    model_errors.UnknownLabelError: Problem("unknown-label", "The model has no such label", 404),
     model_errors.BadModelReferenceError: Problem(
         "bad-model-reference", "Not a model reference", 422
     ),
@@ -115,6 +116,12 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.BadBulkError: Problem("bad-bulk", "The pictures cannot be read", 422),
     errors.UnknownBulkError: Problem("unknown-bulk", "There is no such bulk", 404),
     errors.BulkOverError: Problem("bulk-over", "The bulk is over", 409),
+    errors.ExplanationsOffError: Problem(
+        "explanations-off", "This service makes no explanations", 409
+    ),
+    errors.UnexplainableError: Problem("unexplainable", "There is nothing to explain", 409),
+    errors.PictureNotKeptError: Problem("picture-not-kept", "The picture is deleted", 410),
+    errors.NotAskedError: Problem("unknown-explanation", "There is no such explanation", 404),
     errors.QueueFullError: Problem("queue-full", "There is too much to do already", 503),
     errors.ReusedKeyError: Problem(
         "idempotency-key-reused", "This key came with another request", 422

@@ -27,6 +27,7 @@ QUEUE_OF_TASK = {
     "classify": lanes.CLASSIFY,
     "download": lanes.DOWNLOADS,
     "bulk": lanes.BULK,
+    "explain": lanes.EXPLAIN,
     TRAIN: "training",
 }
 

@@ -14,6 +14,7 @@ from time import monotonic
 from tasks import envelopes, holding, jobs, lanes, publisher, readiness, stores
 from tasks.bulk import life
 from tasks.errors import PoisonedJobError, ServiceUnavailableError
+from tasks.explaining import ends as explanations
 from tasks.job_stores import JobStore
 from tasks.settings import settings
 
@@ -42,7 +43,8 @@ class Reconciler:
     def look(self) -> int:
         """Look for lost jobs and let them be tried again; returns for how many it did so.
 
-        Those that nobody waits for any more are ended; packs of bulks that are due are released.
+        Those that nobody waits for any more are ended; packs of bulks that are due are released,
+        and kept pictures whose time is over deleted.
 
         Raises:
             ServiceUnavailableError: a store or the broker did not answer.
@@ -54,6 +56,7 @@ class Reconciler:
         for task_id in store.late(before=store.now(), limit=MOST_AT_ONCE):
             self._carry_out(jobs.drop_late, task_id)
         life.release_all()
+        explanations.drop_expired()
         lost = [*self._without_worker(store), *self._without_message(store)]
         return sum(self._carry_out(self._try_again, task_id) for task_id in lost)
 

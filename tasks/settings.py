@@ -68,6 +68,24 @@ class TasksSettings(BaseSettings):
     open_job_ttl_seconds: int = Field(
         default=86_400, ge=60, description="How long an unfinished job record is kept."
     )
+    keep_pictures_seconds: int = Field(
+        default=600,
+        ge=0,
+        description="How long the picture of a client that asked for it, with `explain=true` or"
+        " `keep=true`, is kept from its acceptance on, for explanations; 0 makes none. All others"
+        " are deleted with the end of their job.",
+    )
+    keep_pictures_most: int = Field(
+        default=1000, ge=1, description="Pictures that are kept so; further ones are answered 503."
+    )
+    explain_max_open: int = Field(
+        default=200,
+        ge=1,
+        description="Explanations that wait; further ones are answered 503.",
+    )
+    explanation_ttl_seconds: int = Field(
+        default=3600, ge=1, description="How long an explanation and its map can be fetched."
+    )
     max_attempts: int = Field(
         default=3,
         ge=1,

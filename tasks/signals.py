@@ -38,12 +38,14 @@ from tasks import (
 from tasks.bulk import children, life
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError, UnknownJobError
+from tasks.explaining import ends as explanations
+from tasks.explaining import records
 from tasks.once import once
 from tasks.readiness import Announcement
 from tasks.settings import TasksSettings
 
 LOST = (WorkerLostError, TimeLimitExceeded)
-OWN_QUEUES = ("classify", "downloads", "bulk")
+OWN_QUEUES = ("classify", "downloads", "bulk", "explain")
 LOAD_RETRY_SECONDS = 5.0
 SWEEP_INTERVAL_SECONDS = 600.0
 
@@ -102,8 +104,8 @@ def _begin_child(**_: Any) -> None:
         _load_models()
     if _consumes("downloads"):
         _begin_downloads()
-    if _consumes("bulk"):
-        children.begin()
+    if children.is_one(app.amqp.queues):
+        children.begin(app.amqp.queues)
 
 
 def _load_models() -> None:
@@ -206,7 +208,7 @@ def _end_downloads(**_: Any) -> None:
 def _withdraw_child(**_: Any) -> None:
     if _consumes("classify"):
         _of_child().withdraw()
-    if _consumes("bulk"):
+    if children.is_one(app.amqp.queues):
         children.withdraw()
     _end_downloads()
 
@@ -237,7 +239,9 @@ def _sweep_forever() -> None:
 
 
 def _is_wanted(key: str) -> bool:
-    return life.is_wanted(key) if life.is_mine(key) else collecting.is_wanted(key)
+    if life.is_mine(key):
+        return life.is_wanted(key)
+    return explanations.is_wanted(key) if records.is_mine(key) else collecting.is_wanted(key)
 
 
 @signals.task_prerun.connect

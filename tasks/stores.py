@@ -6,6 +6,9 @@ from tasks.bulk.memory_bulks import MemoryBulks
 from tasks.bulk.records import BulkStore
 from tasks.bulk.redis_bulks import RedisBulks
 from tasks.errors import ServiceUnavailableError
+from tasks.explaining.memory_keeping import MemoryKeeping
+from tasks.explaining.records import Keeping
+from tasks.explaining.redis_keeping import RedisKeeping
 from tasks.image_store import ImageStore
 from tasks.job_stores import JobStore
 from tasks.job_stores.collections import Collections
@@ -68,6 +71,12 @@ def _open_bulks(*, patience_seconds: float) -> BulkStore:
     if settings().job_store_url == "memory://":
         return MemoryBulks(settings(), job_store())
     return RedisBulks(settings(), patience_seconds=patience_seconds)
+
+
+@once
+def keeping() -> Keeping:
+    """Return what is noted for explanations, beside the job records."""
+    return MemoryKeeping() if are_in_memory() else RedisKeeping(settings())
 
 
 @once

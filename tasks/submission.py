@@ -14,6 +14,7 @@ from uuid import uuid4
 from tasks import answer_cache, lanes, publisher, stores, views
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError, ServiceUnavailableError, TasksError
+from tasks.explaining import life as explanations
 from tasks.job_stores import PENDING, SUCCESS, Accepted, Job, Place, Told
 from tasks.job_stores.kept import EARLIER, HIT, MISS
 from tasks.once import once
@@ -21,7 +22,7 @@ from tasks.urls import filename_of
 from tasks.views import Answer
 
 CLOSED_SECONDS = 0.1
-_LATER_OPTIONS = ("webhook_url", "min_probability", "unknown")
+_LATER_OPTIONS = ("webhook_url", "min_probability", "unknown", "explain")
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Asked:
         anew_percent: Share of such pictures that are predicted though their answer is known.
         min_probability: Labels below it are left out.
         unknown: `ignore` where nobody wants to know how strange the picture is.
+        explain: `asked`, or `kept` where an explanation may be asked for; or nothing.
     """
 
     model: str
@@ -51,6 +53,7 @@ class Asked:
     anew_percent: float = 0.0
     min_probability: float = 0.0
     unknown: str = ""
+    explain: str = ""
 
 
 def submit_upload(
@@ -77,6 +80,7 @@ def submit_upload(
             return _known(job, told, wait_seconds)
         job = job if told.outcome == MISS else replace(job, answer_key="")
     _gate().check()
+    _keep(job)
     stores.image_store().put(job.task_id, upload)
     return _accept(job, "classify", wait_seconds, digest)
 
@@ -90,7 +94,14 @@ def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0, key: 
     job = replace(_new_job(filename_of(image_url), asked, key), image_url=image_url)
     if answer_cache.may_serve(job, anew_percent=asked.anew_percent):
         job = replace(job, answer_key=answer_cache.UNTIL_DOWNLOADED)
+    _keep(job)
     return _accept(job, "download", wait_seconds, digest)
+
+
+def _keep(job: Job) -> None:
+    """Note that the picture outlives its job, where its client wants that."""
+    if job.explain:
+        explanations.keep(job.task_id)
 
 
 def _digest(asked: Asked, picture: bytes) -> str:
@@ -176,6 +187,7 @@ def _new_job(filename: str, asked: Asked, key: str) -> Job:
         webhook_url=asked.webhook_url,
         min_probability=asked.min_probability,
         unknown=asked.unknown,
+        explain=asked.explain,
     )
 
 

@@ -88,6 +88,27 @@ export class Client {
   }
 
   /**
+   * Sends one picture and returns why its best label was given: `{explanation, image}`, figures and a
+   * PNG as a Blob. The picture is sent for this alone; the service keeps neither it nor the map.
+   */
+  async explain(picture, options = {}, more = {}) {
+    const answer = await this.classify(picture, { ...options, explain: true }, more);
+    if (answer.error) throw new ProblemError(answer.error);
+    try {
+      let explanation;
+      do {
+        const query = `?wait=${POLL_SECONDS}`;
+        explanation = await this.#ask(answer.explanation_url + query, { signal: more.signal });
+      } while (!isOver(explanation));
+      if (explanation.error) throw new ProblemError(explanation.error);
+      const image = await fetch(new URL(explanation.image_url, this.base), { signal: more.signal });
+      return { explanation, image: await image.blob() };
+    } finally {
+      await this.end(answer.task_id);
+    }
+  }
+
+  /**
    * Opens one stream (`/events`) that tells what becomes of many tasks, and returns it; `close()` it.
    *
    * @param {string[]} taskIds

@@ -11,6 +11,7 @@ It needs httpx2 and nothing else of what Petiole needs; see `docs/client.md`.
 from petiole.client.answers import (
     AcceptedTask,
     ClassifiedTask,
+    ExplainedTask,
     Prediction,
     Problem,
     Progress,
@@ -53,6 +54,7 @@ __all__ = [
     "Client",
     "DownloadError",
     "ExpiredResultError",
+    "ExplainedTask",
     "InvalidRequestError",
     "NotFinishedError",
     "Outcome",

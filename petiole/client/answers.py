@@ -92,6 +92,7 @@ class ClassifiedTask:
     verdict: Literal["confident", "uncertain", "unknown"] | None = None
     label_set: tuple[str, ...] | None = None
     novelty: float | None = None
+    explanation_url: str | None = None
 
     @property
     def best(self) -> Prediction:
@@ -101,6 +102,32 @@ class ClassifiedTask:
             IndexError: there is none, as no label had the probability that was asked for.
         """
         return self.predictions[0]
+
+
+@dataclass(frozen=True)
+class ExplainedTask:
+    """Why a picture was given a label; `explains` says if the map is to be believed, `reason` why.
+
+    `deletion` is how slowly the label goes when the picture is taken away in the order of the map,
+    `random_deletion` the same in random orders; less is sooner.
+    """
+
+    task_id: str
+    state: Literal["SUCCESS"]
+    picture: str
+    model: str
+    model_version: int
+    runtime: str
+    filename: str
+    label: str
+    probability: float
+    method: str
+    explains: bool
+    reason: str
+    deletion: float
+    random_deletion: float
+    image_url: str
+    array_url: str
 
 
 @dataclass(frozen=True)
@@ -139,7 +166,7 @@ class RevokedTask:
     reason: str | None = None
 
 
-Task = AcceptedTask | ClassifiedTask | TrainedTask | FailedTask | RevokedTask
+Task = AcceptedTask | ClassifiedTask | ExplainedTask | TrainedTask | FailedTask | RevokedTask
 
 _NESTED: Mapping[str, type[Any]] = {"timings_ms": Timings, "progress": Progress, "error": Problem}
 
@@ -176,6 +203,8 @@ def problem_of(document: Mapping[str, Any]) -> Problem:
 def _kind_of(members: Mapping[str, Any]) -> type[Any]:
     match members["state"]:
         case "SUCCESS":
+            if "explains" in members:
+                return ExplainedTask
             return ClassifiedTask if "predictions" in members else TrainedTask
         case "FAILURE":
             return FailedTask

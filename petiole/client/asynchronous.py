@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from petiole.client import conversations, transport
-from petiole.client.answers import AcceptedTask, ClassifiedTask, TrainedTask
+from petiole.client.answers import AcceptedTask, ClassifiedTask, ExplainedTask, TrainedTask
 from petiole.client.conversations import Order
 from petiole.client.many import Many
 from petiole.client.options import (
@@ -69,6 +69,16 @@ class AsyncClient:
     ) -> ClassifiedTask | TrainedTask:
         """Return what became of a task; see `Client.result`."""
         return await self._hold(conversations.result(task_id, self._patience(wait)))
+
+    async def explain(
+        self, task_id: str, *, label: str = "", wait: float = WAIT_SECONDS
+    ) -> ExplainedTask:
+        """Explain the best label of a picture, or another one; see `Client.explain`."""
+        return await self._hold(conversations.explanation(task_id, label, self._patience(wait)))
+
+    async def heat_map(self, explained: ExplainedTask, *, label: str = "") -> bytes:
+        """Return the map of an explanation, as a PNG; see `Client.heat_map`."""
+        return await self._hold(conversations.heat_map(explained, label, self._patience(0.0)))
 
     async def cancel(self, task_id: str) -> bool:
         """Cancel a task; see `Client.cancel`."""

@@ -13,6 +13,7 @@ from petiole.client import errors, replies
 from petiole.client.answers import (
     AcceptedTask,
     ClassifiedTask,
+    ExplainedTask,
     FailedTask,
     RevokedTask,
     Task,
@@ -42,7 +43,7 @@ EARLY_SECONDS = 1.0
 """An answer that comes sooner, without an end, says that the service has no place to wait."""
 
 POLL_AGAIN_SECONDS = 1.0
-FORGOTTEN = 204
+FORGOTTEN, SUCCESSFUL = 204, 200
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,39 @@ def result(task_id: str, patience: Patience) -> Conversation[ClassifiedTask | Tr
         PetioleError: it failed or was revoked, it is not over in time, or there is none.
     """
     task = yield from _looked_up(task_id, patience)
-    return (yield from _finished(task, patience))
+    finished = yield from _finished(task, patience)
+    if isinstance(finished, ExplainedTask):
+        raise UnexpectedAnswerError(f"task {task_id} is an explanation; ask for it with `explain`")
+    return finished
+
+
+def explanation(task_id: str, label: str, patience: Patience) -> Conversation[ExplainedTask]:
+    """Have a label of a kept picture explained, by default its best one, and wait for that.
+
+    Raises:
+        PetioleError: the picture is not kept, the label unknown, or it is not made in time.
+    """
+    asked = {"label": label} if label else {}
+    call = Call("POST", _explanation_of(task_id), asked, wait_seconds=POLL_SECONDS)
+    task = replies.task_of((yield from _answered(call, patience)))
+    finished = yield from _finished(task, patience)
+    if not isinstance(finished, ExplainedTask):
+        raise UnexpectedAnswerError(f"task {finished.task_id} is no explanation")
+    return finished
+
+
+def heat_map(explained: ExplainedTask, label: str, patience: Patience) -> Conversation[bytes]:
+    """Return the map of an explanation over its picture, as a PNG.
+
+    Raises:
+        PetioleError: it is no longer kept.
+    """
+    asked = {"label": label} if label else {}
+    call = Call("GET", f"{_explanation_of(explained.picture)}.png", asked)
+    reply = yield from _answered(call, patience)
+    if reply.status != SUCCESSFUL:
+        raise replies.failure(reply)
+    return reply.body
 
 
 def cancellation(task_id: str, patience: Patience) -> Conversation[bool]:
@@ -158,7 +191,9 @@ def _withdrawal(asked: Order, patience: Patience) -> Conversation[None]:
         yield from forgetting(task.task_id, last)
 
 
-def _finished(task: Task, patience: Patience) -> Conversation[ClassifiedTask | TrainedTask]:
+def _finished(
+    task: Task, patience: Patience
+) -> Conversation[ClassifiedTask | ExplainedTask | TrainedTask]:
     pause_seconds = 0.0
     while isinstance(task, AcceptedTask):
         if patience.left <= pause_seconds:
@@ -197,6 +232,10 @@ def _result_call(task_id: str) -> Call:
 
 def _ending_call(task_id: str) -> Call:
     return Call("DELETE", _path_of(task_id))
+
+
+def _explanation_of(task_id: str) -> str:
+    return f"{_path_of(task_id)}/explanation"
 
 
 def _path_of(task_id: str) -> str:

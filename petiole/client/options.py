@@ -18,6 +18,7 @@ class Options(TypedDict, total=False):
     is not taken within `deadline` seconds is dropped; `low` pictures let all others overtake.
     Labels below `min_probability` are left out; `unknown="ignore"` leaves out novelty and the
     verdict `unknown`.
+    With `explain` the best label is explained, with `keep` the picture is kept for that.
     """
 
     model: str | None
@@ -26,6 +27,8 @@ class Options(TypedDict, total=False):
     priority: Literal["normal", "low"] | None
     min_probability: float | None
     unknown: Literal["report", "ignore"] | None
+    explain: bool | None
+    keep: bool | None
 
 
 class KeyedOptions(Options, total=False):

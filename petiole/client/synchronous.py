@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import httpx2
 
 from petiole.client import conversations, transport
-from petiole.client.answers import AcceptedTask, ClassifiedTask, TrainedTask
+from petiole.client.answers import AcceptedTask, ClassifiedTask, ExplainedTask, TrainedTask
 from petiole.client.asynchronous import AsyncClient
 from petiole.client.background import in_background
 from petiole.client.options import (
@@ -79,6 +79,24 @@ class Client:
             PetioleError: it failed or was revoked, it is not over in time, or there is none.
         """
         return self._hold(conversations.result(task_id, self._patience(wait)))
+
+    def explain(
+        self, task_id: str, *, label: str = "", wait: float = WAIT_SECONDS
+    ) -> ExplainedTask:
+        """Explain the best label of a picture that was sent with `explain` or `keep`, or another.
+
+        Raises:
+            PetioleError: it is not kept, has no such label, or is not explained in `wait` seconds.
+        """
+        return self._hold(conversations.explanation(task_id, label, self._patience(wait)))
+
+    def heat_map(self, explained: ExplainedTask, *, label: str = "") -> bytes:
+        """Return the map of an explanation over its picture, as a PNG.
+
+        Raises:
+            PetioleError: it is no longer kept.
+        """
+        return self._hold(conversations.heat_map(explained, label, self._patience(0.0)))
 
     def cancel(self, task_id: str) -> bool:
         """Cancel a task; returns False, and changes nothing, when it is over already.

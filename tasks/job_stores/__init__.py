@@ -13,6 +13,7 @@ from tasks.job_stores.kept import Ask, Kept, Told
 from tasks.job_stores.records import (
     BULK,
     CLASSIFICATION,
+    EXPLANATION,
     FAILURE,
     OVER,
     PENDING,
@@ -34,6 +35,7 @@ from tasks.job_stores.records import (
 __all__ = (
     "BULK",
     "CLASSIFICATION",
+    "EXPLANATION",
     "FAILURE",
     "OVER",
     "PENDING",

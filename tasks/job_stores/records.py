@@ -18,6 +18,7 @@ OVER = frozenset({SUCCESS, FAILURE, REVOKED})
 """States that never change again."""
 
 CLASSIFICATION, TRAINING, BULK = "classification", "training", "bulk"
+EXPLANATION = "explanation"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Job:
         deadline_seconds: How long after its acceptance somebody waits for it; 0 is for ever.
         key: The hash of what its client called its request, or nothing.
         webhook_url: Who is told of its end, or nothing.
+        explain: `asked` where its client wants an explanation, `kept` where it may ask for one;
+            its picture is then not deleted with its end.
+        explains: Of an explanation: the job of the picture, and `label`, empty for its best one.
         before: The job with whose end this one was started; its picture may not be deleted yet.
         answer_key: What its answer depends on, where that may be one that is kept; or nothing.
         answer: Of a job that was just started: the parts of that answer, as JSON, if it is there.
@@ -73,6 +77,9 @@ class Job:
     deadline_seconds: float = 0.0
     key: str = ""
     webhook_url: str = ""
+    explain: str = ""
+    explains: str = ""
+    label: str = ""
     before: str = ""
     answer_key: str = ""
     answer: str = ""

@@ -215,3 +215,16 @@ def test_a_key_is_sent_with_every_call(httpserver) -> None:
         client.forget("it")
 
     httpserver.check_assertions()
+
+
+def test_an_answer_is_explained(ask: Ask) -> None:
+    """The best label, and another one of the same kept picture; the map is a PNG."""
+    task = ask("classify", picture("red"), keep=True)
+    best, blue = ask("explain", task.task_id), ask("explain", task.task_id, label="blue")
+    image = ask("heat_map", blue, label="blue")
+    ask("forget", task.task_id)
+
+    assert (best.label, blue.label) == ("red", "blue")
+    assert best.picture == task.task_id
+    assert best.method in {"class activation", "occlusion"}
+    assert Image.open(io.BytesIO(image)).format == "PNG"

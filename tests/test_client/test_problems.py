@@ -174,7 +174,8 @@ def test_a_problem_that_nobody_knows_goes_by_its_status(
 @pytest.mark.parametrize(
     "name",
     [
-        *("AcceptedTask", "ClassifiedTask", "TrainedTask", "FailedTask", "RevokedTask"),
+        *("AcceptedTask", "ClassifiedTask", "ExplainedTask", "TrainedTask"),
+        *("FailedTask", "RevokedTask"),
         *("Timings", "Progress", "Prediction"),
     ],
 )

@@ -347,3 +347,20 @@ def test_a_cancelled_picture_can_be_sent_again(page: Page, service: RunningServi
     page.get_by_role("button", name="Retry").click()
 
     card(page)
+
+
+def test_a_card_shows_why(page: Page, service: RunningService) -> None:
+    """The map, how it was made and whether it explains; the service keeps nothing of it."""
+    page.locator("#files").set_input_files(str(SAMPLE))
+    card(page)
+    page.get_by_role("button", name="Why?").click()
+    figure = page.locator(".card .why")
+
+    expect(figure).to_contain_text("speaks for espresso", timeout=9 * SECONDS)
+    expect(figure.get_by_role("img")).to_be_visible()
+    expect(page.get_by_role("button", name="Why?")).to_have_count(0)
+    assert real_browser.violations(page) == []
+    left = Path(service.environment["PETIOLE_UP_STATE_DIRECTORY"]) / "uploads" / "explained"
+    assert not list(left.rglob("*.png"))
+    if folder := os.environ.get("PETIOLE_TEST_PICTURES"):
+        page.locator(".card").first.screenshot(path=str(Path(folder) / "why.png"))

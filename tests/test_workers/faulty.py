@@ -9,6 +9,7 @@ from celery.worker.control import control_command
 
 from tasks import app, broker, consumption
 from tasks.bulk import packs
+from tasks.explaining import work
 
 __all__ = ["app"]
 
@@ -28,7 +29,7 @@ def crash_or_decode(model: Any, upload: bytes) -> Any:
     return decoded(model, upload)
 
 
-packs.prepared = crash_or_decode
+packs.prepared = work.prepared = crash_or_decode
 
 
 @control_command(args=[("for_good", bool)])  # type: ignore[untyped-decorator]

@@ -1,10 +1,11 @@
 // One picture as a card: what it is, how sure that is, and what can be done with it.
 
+import { drawWhy } from "./why.js";
 import { doubts, facts, percent, state } from "./words.js";
 
 const copy = (name) => document.getElementById(name).content.firstElementChild.cloneNode(true);
 
-/** Makes cards; `actions` are called with the picture: `end`, `retry`, `forget`. */
+/** Makes cards; `actions` are called with the picture: `end`, `retry`, `why`, `forget`. */
 export class Cards {
   constructor(actions, advice) {
     Object.assign(this, { actions, advice });
@@ -30,6 +31,7 @@ export class Cards {
     const runs = card.querySelector(".runs");
     while (runs.children.length < item.runs.length) runs.append(copy("run"));
     item.runs.forEach((run, n) => this.#drawRun(runs.children[n], run));
+    drawWhy(card.querySelector(".why"), item);
     this.#drawActions(card.querySelector("footer"), item);
   }
 
@@ -62,6 +64,9 @@ export class Cards {
     else {
       const again = item.file || item.address;
       if (again && item.runs.some((run) => run.state !== "SUCCESS")) can.push(["Retry", () => this.actions.retry(item)]);
+      if (again && item.runs.length === 1 && item.runs[0].best && (!item.why || item.why.hasFailed)) {
+        can.push(["Why?", () => this.actions.why(item)]);
+      }
       can.push(["Forget", () => this.actions.forget(item)]);
     }
     const task = item.runs.find((run) => run.taskId)?.taskId;

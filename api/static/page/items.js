@@ -59,6 +59,7 @@ export class Item {
     this.number = ++count;
     this.runs = [];
     this.thumbnail = null;
+    this.why = null; // Once it was asked for: what `Why` knows.
   }
 
   get isOpen() {
@@ -108,7 +109,9 @@ export class Items extends EventTarget {
 
   remove(item) {
     this.#all.delete(item.number);
-    if (item.thumbnail?.startsWith("blob:")) URL.revokeObjectURL(item.thumbnail);
+    for (const address of [item.thumbnail, item.why?.image]) {
+      if (address?.startsWith("blob:")) URL.revokeObjectURL(address);
+    }
     this.changed(item);
   }
 

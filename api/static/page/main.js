@@ -14,6 +14,7 @@ import { Past } from "./past.js";
 import { saveCsv, saveJson } from "./save.js";
 import { Sender } from "./sender.js";
 import { fitting } from "./shrink.js";
+import { Why } from "./why.js";
 import { state } from "./words.js";
 
 const AT_ONCE = 100;
@@ -25,7 +26,8 @@ const sender = new Sender(client, items, Number(maxWait));
 const advised = new Map();
 const advice = (problem) => advised.get(problem.type) ?? "";
 const past = new Past(new History(), open);
-const cards = new Cards({ end, retry, forget }, advice);
+const why = new Why(client, items);
+const cards = new Cards({ end, retry, forget, why: (item) => why.ask(item) }, advice);
 const gallery = new Gallery(items, cards);
 const banner = new Banner(client, { isBusy: () => items.all.some((item) => item.isOpen), retryNow: () => sender.retryNow(), advice });
 let lastAddress = null;
