@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response
 
-from api import answers, browsers, catalog, links, options, uploads, waiting
+from api import access, answers, browsers, catalog, links, options, uploads, waiting
 from tasks import documents, submission, views
 
 blueprint = APIBlueprint("classify", __name__, tag="Pictures")
@@ -43,8 +43,16 @@ def submit(
     key: str = "",
 ) -> views.Answer:
     """Accept one picture, whole or by address; returns it finished if that is within the wait."""
+    owner = access.owner()
     if isinstance(picture, uploads.ImageUrl):
-        return submission.submit_url(picture.url, asked=asked, wait_seconds=wait_seconds, key=key)
+        return submission.submit_url(
+            picture.url, asked=asked, wait_seconds=wait_seconds, key=key, owner=owner
+        )
     return submission.submit_upload(
-        picture.image, filename=picture.filename, asked=asked, wait_seconds=wait_seconds, key=key
+        picture.image,
+        filename=picture.filename,
+        asked=asked,
+        wait_seconds=wait_seconds,
+        key=key,
+        owner=owner,
     )

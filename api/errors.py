@@ -5,6 +5,9 @@ The tree::
     ApiError
     ├── MalformedRequestError   400  the body cannot be read as what it says it is
     ├── NoImageError            400  neither a picture nor a URL was sent
+    ├── NoKeyError              401  a key is needed, and none was sent
+    ├── UnknownKeyError         401  the key is none, or no longer
+    ├── ScopeMissingError       403  the key may not do this
     ├── UnknownHostError        403  an operator's request under a name that is not ours
     ├── CrossSiteError          403  an operator's request that another site's page sent
     ├── UploadTooLargeError     413  more bytes than PETIOLE_TASKS_MAX_UPLOAD_BYTES
@@ -18,6 +21,7 @@ The tree::
 """
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
@@ -34,6 +38,8 @@ from tasks.errors import QueueFullError, TasksError
 RETRY_AFTER_SECONDS = 2
 RETRY_LATER = frozenset({429, 503})
 PROBLEM_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="petiole"'
+"""What a client is told that has to show a key (RFC 6750, 3)."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +67,24 @@ class NoImageError(ApiError):
     """Neither a picture nor a URL was sent."""
 
     status, slug, title = 400, "no-image", "No picture was sent"
+
+
+class NoKeyError(ApiError):
+    """A key is needed, and none was sent."""
+
+    status, slug, title = 401, "no-key", "A key is needed"
+
+
+class UnknownKeyError(ApiError):
+    """The key was never made, was revoked, or its time is over."""
+
+    status, slug, title = 401, "unknown-key", "This key does not open the door"
+
+
+class ScopeMissingError(ApiError):
+    """The key may do other things than this."""
+
+    status, slug, title = 403, "scope-missing", "This key may not do this"
 
 
 class UnknownHostError(ApiError):
@@ -126,6 +150,9 @@ class WaitOverError(ApiError):
 API_ERRORS = (
     MalformedRequestError,
     NoImageError,
+    NoKeyError,
+    UnknownKeyError,
+    ScopeMissingError,
     UnknownHostError,
     CrossSiteError,
     UploadTooLargeError,
@@ -171,7 +198,11 @@ def _page(document: ProblemDocument, members: dict[str, Any]) -> Response:
 
 def _of_api_error(exc: ApiError) -> Response:
     problem = problems.Problem(exc.slug, exc.title, exc.status)
-    return problem_response(problem.document(str(exc), instance=request.path), **exc.members)
+    document = problem.document(str(exc), instance=request.path)
+    response = problem_response(document, **exc.members)
+    if exc.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    return response
 
 
 def _of_known_error(exc: TasksError | ModelStoreError) -> Response:

@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from api import bodies, links, operators, options
+from api import access, bodies, links, operators, options
 from tasks import documents, ledger
 from tasks.documents import AcceptedTask
 
@@ -34,7 +34,7 @@ def job(task_id: str) -> Response:
 @blueprint.doc(operation_id="retryJob", responses={})
 def retry(task_id: str) -> Response:
     """Classify a quarantined picture, or a failed one with an address, once more as a new job."""
-    again = ledger.retry(task_id)
+    again = ledger.retry(task_id, owner=access.owner())
     url = links.to(documents.result_url(again))
     response = bodies.of(AcceptedTask(again, "PENDING", url), status=202)
     response.headers["Location"] = url

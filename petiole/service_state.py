@@ -152,7 +152,7 @@ def _jobs(api_url: str) -> JobsState | None:
 
 def _get(url: str) -> requests.Response | None:
     """Return the answer to a GET, or nothing when it is none that tells anything."""
-    headers = {"Accept": "application/json, text/plain"}
+    headers = {"Accept": "application/json, text/plain"} | probes.credentials()
     try:
         response = requests.get(url, timeout=HTTP_SECONDS, headers=headers)
     except requests.RequestException:

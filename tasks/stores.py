@@ -15,6 +15,8 @@ from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuara
 from tasks.job_stores.redis import RedisJobStore
 from tasks.job_stores.sight import Lookout, MemoryLookout, RedisLookout
 from tasks.job_stores.webhooks import RedisWebhooks, Webhooks
+from tasks.keys.records import KeyStore
+from tasks.keys.stores import MemoryKeys, RedisKeys
 from tasks.once import once
 from tasks.settings import settings
 
@@ -82,6 +84,12 @@ def quarantine() -> Quarantine:
     if are_in_memory():
         return MemoryQuarantine(settings())
     return RedisQuarantine(settings())
+
+
+@once
+def keys() -> KeyStore:
+    """Return the API keys beside the job records."""
+    return MemoryKeys() if are_in_memory() else RedisKeys(settings())
 
 
 @once
