@@ -243,7 +243,7 @@ def test_a_wrong_key_is_told_so_on_the_page(guarded: Flask) -> None:
     answer = guarded.test_client().post("/login", data={"key": "ptl_x"}, headers=own)
 
     assert answer.status_code == 401
-    assert "this key was never made here" in answer.text
+    assert "This key was never made here" in answer.text
     assert "Set-Cookie" not in answer.headers
 
 
