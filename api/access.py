@@ -8,7 +8,7 @@ from typing import Final
 
 from flask import Response, g, request, url_for
 
-from api import browsers, sessions
+from api import browsers, limits, sessions
 from api.errors import CrossSiteError, NoKeyError, ScopeMissingError, UnknownKeyError
 from api.settings import settings
 from tasks import stores
@@ -16,6 +16,7 @@ from tasks.errors import UnknownBulkError, UnknownJobError
 from tasks.job_stores import TRAINING
 from tasks.keys import ownership
 from tasks.keys.door import Door
+from tasks.keys.ownership import Identity
 from tasks.keys.records import ADMIN, BULK, CLASSIFY, MODELS, SCOPES, TRAIN, ApiKey
 from tasks.once import once
 
@@ -65,7 +66,10 @@ def check() -> Response | None:
         UnknownJobError, UnknownBulkError: it asks for a task that is another's, or nobody's.
         ServiceUnavailableError: nobody can be looked up; then nobody is let in.
     """
-    if not settings().are_keys_required or _is_open():
+    if _is_open():
+        return None
+    if not settings().are_keys_required:
+        limits.count_address()
         return None
     try:
         key = _presented()
@@ -77,12 +81,18 @@ def check() -> Response | None:
     if request.blueprint not in OPERATORS:
         _check_ownership(key)
     g.api_key = key
+    limits.count(key.owner)
     return None
 
 
 def owner() -> str:
     """Return who owns what the current request makes; nobody where keys are not required."""
     return g.api_key.owner if has_key() else ""
+
+
+def identity() -> Identity:
+    """Return who asks for the task that the current request makes, and the id that it will have."""
+    return Identity(owner(), g.get("task_id", ""))
 
 
 def has_key() -> bool:
@@ -121,6 +131,8 @@ def admits(token: str) -> ApiKey:
         UnknownKeyError: there is none.
         ServiceUnavailableError: nobody can look it up.
     """
+    if not door().remembers(token):
+        limits.count_try()
     key = door().admit(token)
     if key is None:
         raise UnknownKeyError("this key was never made here, was revoked, or its time is over")

@@ -19,6 +19,7 @@ from api import (
     forwarding,
     health,
     jobs,
+    limits,
     login,
     metrics,
     models,
@@ -79,6 +80,7 @@ def create_app() -> APIFlask:
     app.before_request(access.check)
     app.spec_processor(openapi.complete)
     app.after_request(_forbid_sniffing)
+    app.after_request(limits.say)
     cors.open_to_origins(app)
     errors.register(app)
     metrics.count_requests(app)

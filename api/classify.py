@@ -43,10 +43,10 @@ def submit(
     key: str = "",
 ) -> views.Answer:
     """Accept one picture, whole or by address; returns it finished if that is within the wait."""
-    owner = access.owner()
+    identity = access.identity()
     if isinstance(picture, uploads.ImageUrl):
         return submission.submit_url(
-            picture.url, asked=asked, wait_seconds=wait_seconds, key=key, owner=owner
+            picture.url, asked=asked, wait_seconds=wait_seconds, key=key, identity=identity
         )
     return submission.submit_upload(
         picture.image,
@@ -54,5 +54,5 @@ def submit(
         asked=asked,
         wait_seconds=wait_seconds,
         key=key,
-        owner=owner,
+        identity=identity,
     )

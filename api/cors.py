@@ -13,7 +13,9 @@ METHODS = "GET, POST, DELETE"
 REQUEST_HEADERS = (
     "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer"
 )
-EXPOSED_HEADERS = "Content-Location, ETag, Location, Preference-Applied, Retry-After"
+EXPOSED_HEADERS = (
+    "Content-Location, ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After"
+)
 """What a script of another origin may read besides the few headers that it always may."""
 
 PREFLIGHT_SECONDS = "600"

@@ -14,6 +14,7 @@ The tree::
     ├── BulkTooLargeError       413  more bytes than PETIOLE_TASKS_BULK_MAX_BYTES
     ├── UnsupportedMediaError   415  a body of a kind that is not taken
     ├── InvalidOptionError      422  an option's value is out of its range
+    ├── TooManyRequestsError    429  this key, or address, asks for more than it may
     ├── RevokedMeanwhileError   409  somebody revoked the task that this request waited for
     ├── TooManyWaitersError     503  no room to wait; the job was not accepted
     ├── TooManyStreamsError     503  no room for another stream of events
@@ -123,6 +124,17 @@ class InvalidOptionError(ApiError):
     status, slug, title = 422, "invalid-option", "An option has an impossible value"
 
 
+class TooManyRequestsError(ApiError):
+    """A key, or an address, asks for more than it may; says when it may again."""
+
+    status, slug, title = 429, "too-many-requests", "More was asked for than one may"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        """Say which limit it is over, and the seconds until it may ask again."""
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class RevokedMeanwhileError(ApiError):
     """The task that a compatible route waited for was revoked."""
 
@@ -159,6 +171,7 @@ API_ERRORS = (
     BulkTooLargeError,
     UnsupportedMediaError,
     InvalidOptionError,
+    TooManyRequestsError,
     RevokedMeanwhileError,
     TooManyWaitersError,
     TooManyStreamsError,
@@ -202,6 +215,8 @@ def _of_api_error(exc: ApiError) -> Response:
     response = problem_response(document, **exc.members)
     if exc.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = CHALLENGE
+    if isinstance(exc, TooManyRequestsError):
+        response.headers["Retry-After"] = str(exc.retry_after_seconds)
     return response
 
 

@@ -124,6 +124,25 @@ class ApiSettings(BaseSettings):
         ge=60,
         description="How long a browser that has logged in with a key stays so.",
     )
+    requests_per_second: float = Field(
+        default=200.0,
+        ge=0,
+        description="Requests that one key may send in a second, for two seconds' worth at once;"
+        " where no keys are required, one address elsewhere than on loopback. 0 is without a"
+        " limit.",
+    )
+    open_jobs: int = Field(
+        default=2_000,
+        ge=0,
+        description="Pictures of one key, or address, that wait or are worked on. 0 is without a"
+        " limit.",
+    )
+    bytes_per_day: int = Field(
+        default=20_000_000_000,
+        ge=0,
+        description="Bytes of pictures that one key, or address, may send between midnight and"
+        " midnight (UTC). 0 is without a limit.",
+    )
     show_jobs: bool | None = Field(
         default=None,
         description="Whether `/admin` and `/jobs` show everybody's jobs and the pictures in"

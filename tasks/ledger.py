@@ -7,6 +7,7 @@ from tasks import stores, submission, working
 from tasks.errors import ExpiredJobError, UnknownJobError
 from tasks.job_stores import FAILURE, OVER, STARTED, Job
 from tasks.job_stores.quarantine import Quarantined
+from tasks.keys.ownership import Identity
 from tasks.reconciler import LANES
 from tasks.submission import Asked
 
@@ -101,11 +102,11 @@ def retry(task_id: str, *, owner: str = "") -> str:
         return _fetch_again(task_id, owner)
     kept = _quarantined(task_id)
     if kept.image_url and kept.stage == "download":
-        again = submission.submit_url(kept.image_url, asked=_asked(kept), owner=owner)
+        again = submission.submit_url(kept.image_url, asked=_asked(kept), identity=Identity(owner))
     else:
         upload = stores.image_store().get(task_id)
         again = submission.submit_upload(
-            upload, filename=kept.filename, asked=_asked(kept), owner=owner
+            upload, filename=kept.filename, asked=_asked(kept), identity=Identity(owner)
         )
     purge(task_id)
     return again.task_id
@@ -119,7 +120,7 @@ def _fetch_again(task_id: str, owner: str) -> str:
         raise ExpiredJobError(
             f"the picture of {task_id} was deleted when it failed; its client has to send it again"
         )
-    return submission.submit_url(job.image_url, asked=_asked(job), owner=owner).task_id
+    return submission.submit_url(job.image_url, asked=_asked(job), identity=Identity(owner)).task_id
 
 
 def _asked(job: Job) -> Asked:

@@ -7,7 +7,7 @@ from tasks.bulk.records import BulkStore
 from tasks.bulk.redis_bulks import RedisBulks
 from tasks.errors import ServiceUnavailableError
 from tasks.image_store import ImageStore
-from tasks.job_stores import JobStore
+from tasks.job_stores import OVER, JobStore
 from tasks.job_stores.collections import Collections
 from tasks.job_stores.findings import Findings, MemoryFindings, RedisFindings
 from tasks.job_stores.memory import MemoryJobStore
@@ -15,6 +15,7 @@ from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuara
 from tasks.job_stores.redis import RedisJobStore
 from tasks.job_stores.sight import Lookout, MemoryLookout, RedisLookout
 from tasks.job_stores.webhooks import RedisWebhooks, Webhooks
+from tasks.keys.limits import Ledger, MemoryLedger, RedisLedger
 from tasks.keys.records import KeyStore
 from tasks.keys.stores import MemoryKeys, RedisKeys
 from tasks.once import once
@@ -90,6 +91,19 @@ def quarantine() -> Quarantine:
 def keys() -> KeyStore:
     """Return the API keys beside the job records."""
     return MemoryKeys() if are_in_memory() else RedisKeys(settings())
+
+
+@once
+def limits() -> Ledger:
+    """Return what counts how much each key has asked for."""
+    if not are_in_memory():
+        return RedisLedger(settings())
+    return MemoryLedger(_is_open)
+
+
+def _is_open(task_id: str) -> bool:
+    job = prompt_job_store().get(task_id)
+    return job is not None and job.state not in OVER
 
 
 @once

@@ -14,7 +14,7 @@ from tasks import lanes, publisher, stores, views
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError, ServiceUnavailableError, TasksError
 from tasks.job_stores import PENDING, Accepted, Job
-from tasks.keys import ownership
+from tasks.keys.ownership import NOBODY, Identity
 from tasks.once import once
 from tasks.urls import filename_of
 from tasks.views import Answer
@@ -52,37 +52,42 @@ def submit_upload(
     asked: Asked,
     wait_seconds: float = 0.0,
     key: str = "",
-    owner: str = "",
+    identity: Identity = NOBODY,
 ) -> Answer:
     """Store the picture, record the job, queue its classification.
 
     Returns the accepted job, or the finished one when it is over within the wait. With the `key` of
     an earlier request of the same picture and options it is the job of that one. Both the job and
-    the key are those of its `owner`, where there is one.
+    the key are those of the `identity`, where there is one.
 
     Raises:
         ServiceUnavailableError: a part did not answer; nothing is left behind.
         QueueFullError: there is too much to do already; nothing is left behind.
         ReusedKeyError: the earlier request was another one.
     """
-    digest, name = _digest(asked, upload) if key else "", _name_of(key, owner)
+    digest, name = _digest(asked, upload) if key else "", _name_of(key, identity.owner)
     if earlier := _earlier(name, digest):
         return _again(earlier, wait_seconds)
     _gate().check()
-    job = replace(_new_job(filename, asked, name, owner), upload_bytes=len(upload))
+    job = replace(_new_job(filename, asked, name, identity), upload_bytes=len(upload))
     stores.image_store().put(job.task_id, upload)
     return _accept(job, "classify", wait_seconds, digest)
 
 
 def submit_url(
-    image_url: str, *, asked: Asked, wait_seconds: float = 0.0, key: str = "", owner: str = ""
+    image_url: str,
+    *,
+    asked: Asked,
+    wait_seconds: float = 0.0,
+    key: str = "",
+    identity: Identity = NOBODY,
 ) -> Answer:
     """Record the job and queue its download; returns and raises like `submit_upload`."""
-    digest, name = _digest(asked, image_url.encode()) if key else "", _name_of(key, owner)
+    digest, name = _digest(asked, image_url.encode()) if key else "", _name_of(key, identity.owner)
     if earlier := _earlier(name, digest):
         return _again(earlier, wait_seconds)
     _gate().check()
-    job = replace(_new_job(filename_of(image_url), asked, name, owner), image_url=image_url)
+    job = replace(_new_job(filename_of(image_url), asked, name, identity), image_url=image_url)
     return _accept(job, "download", wait_seconds, digest)
 
 
@@ -130,10 +135,10 @@ def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answe
             return Answer(accepted.task_id, PENDING)
 
 
-def _new_job(filename: str, asked: Asked, key: str, owner: str) -> Job:
+def _new_job(filename: str, asked: Asked, key: str, identity: Identity) -> Job:
     now = time()
     return Job(
-        task_id=ownership.new_id(owner),
+        task_id=identity.new_task_id,
         model=asked.model,
         version=asked.version,
         top_k=asked.top_k,

@@ -162,6 +162,7 @@ BY_SLUG: dict[str, type[ProblemError]] = {
     "idempotency-key-reused": InvalidRequestError,
     "unknown-task": UnknownTaskError,
     "expired-result": ExpiredResultError,
+    "too-many-requests": BusyError,
     "queue-full": BusyError,
     "too-many-waiters": BusyError,
     "service-unavailable": BusyError,

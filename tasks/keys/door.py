@@ -38,6 +38,11 @@ class Door:
         self._touch(key)
         return key
 
+    def remembers(self, token: str) -> bool:
+        """Tell whether the key of a token need not be looked up."""
+        _, until = self._known.get(token[len("ptl_") :].partition(".")[0], (None, 0.0))
+        return until > monotonic()
+
     def find(self, key_id: str) -> ApiKey | None:
         """Return the key with an id, unless its time is over; nobody has shown its secret.
 

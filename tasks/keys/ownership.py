@@ -9,6 +9,7 @@ Source: HMAC, RFC 2104; cut off as in its section 5.
 """
 
 import hmac
+from dataclasses import dataclass
 from uuid import uuid4
 
 SEALED = 24
@@ -20,6 +21,22 @@ def new_id(owner: str) -> str:
     """Return the id of a new task of `owner`, which looks like any UUID; without one it is one."""
     text = str(uuid4())
     return text[:SEALED] + _seal(text[:SEALED], owner) if owner else text
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks for a new task, and the id that it will have; nobody owns one without an owner."""
+
+    owner: str = ""
+    task_id: str = ""
+
+    @property
+    def new_task_id(self) -> str:
+        """The id of the task; a new one where none was chosen."""
+        return self.task_id or new_id(self.owner)
+
+
+NOBODY = Identity()
 
 
 def belongs(task_id: str, owner: str) -> bool:
