@@ -90,6 +90,13 @@ def owner() -> str:
     return g.api_key.owner if has_key() else ""
 
 
+def named() -> str:
+    """Return who sends the current request, for the audit trail: the key, or the address."""
+    if has_key():
+        return f"key {g.api_key.key_id} ({g.api_key.name})"
+    return f"address {request.remote_addr}"
+
+
 def identity() -> Identity:
     """Return who asks for the task that the current request makes, and the id that it will have."""
     return Identity(owner(), g.get("task_id", ""))

@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from petiole import (
+    audit_command,
     chaos_command,
     classify_command,
     doctor_command,
@@ -41,6 +42,7 @@ app.add_typer(jobs_command.app, name="jobs")
 app.add_typer(keys_command.app, name="keys")
 app.add_typer(chaos_command.app, name="chaos")
 app.add_typer(webhooks_command.app, name="webhooks")
+audit_command.register(app)
 train_command.register(app)
 classify_command.register(app)
 status_command.register(app)

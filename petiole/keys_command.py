@@ -46,13 +46,15 @@ def create(
     """Make a key and print it, this one time; a second one of a name shares what the first made."""
     expires_at = _expiry(expires)
     with _errors_as_lines():
-        from tasks import stores  # noqa: PLC0415 - Redis, which `petiole --help` need not load
+        from tasks import audit, stores  # noqa: PLC0415 - Redis, which `petiole --help` need not load
         from tasks.keys import records  # noqa: PLC0415 - as above
 
         _refuse_memory(in_memory=stores.are_in_memory())
         chosen = tuple(dict.fromkeys(scope or records.OF_CLIENTS))
         key, token = records.new(name, chosen, expires_at=expires_at)
         key = stores.keys().create(key)
+        may = ", ".join(key.scopes)
+        audit.note(audit.KEY_CREATED, key.key_id, name=key.name, may=may)
     if as_json:
         print_json({"key": token, **_members(key)})
         return
@@ -87,9 +89,11 @@ def revoke(
 ) -> None:
     """Take keys back; every process of the API refuses them within seconds."""
     with _errors_as_lines():
-        from tasks import stores  # noqa: PLC0415 - as above
+        from tasks import audit, stores  # noqa: PLC0415 - as above
 
         revoked = [each for each in dict.fromkeys(keys) if stores.keys().revoke(each)]
+        for each in revoked:
+            audit.note(audit.KEY_REVOKED, each)
     unknown = [each for each in keys if each not in revoked]
     if as_json:
         print_json({"revoked": revoked, "unknown": unknown})

@@ -12,6 +12,7 @@ from typing import Any, Final
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
 from tasks import (
+    audit,
     celery_results,
     documents,
     job_kinds,
@@ -201,6 +202,7 @@ def fail(
     outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
     if store.finish(task_id, outcome, fence=fence) and isinstance(exc, TAKES_WORKERS):
         stores.quarantine().put(job, cause=error.detail)
+        audit.note(audit.QUARANTINED, task_id, by=audit.THE_SERVICE, cause=error.detail)
 
 
 def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, float]:

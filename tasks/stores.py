@@ -2,6 +2,7 @@
 
 import logging
 
+from tasks.audit import MemoryTrail, RedisTrail, Trail
 from tasks.bulk.memory_bulks import MemoryBulks
 from tasks.bulk.records import BulkStore
 from tasks.bulk.redis_bulks import RedisBulks
@@ -91,6 +92,12 @@ def quarantine() -> Quarantine:
 def keys() -> KeyStore:
     """Return the API keys beside the job records."""
     return MemoryKeys() if are_in_memory() else RedisKeys(settings())
+
+
+@once
+def audit() -> Trail:
+    """Return where it is written down who did what, beside the job records."""
+    return MemoryTrail() if are_in_memory() else RedisTrail(settings())
 
 
 @once
