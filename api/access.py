@@ -7,12 +7,14 @@ no keys are required, all that is decided here is that nobody owns anything.
 from typing import Final
 
 from flask import Response, g, request, url_for
+from werkzeug.http import parse_cookie
 
 from api import browsers, limits, sessions
+from api.asgi import Scope
 from api.errors import CrossSiteError, NoKeyError, ScopeMissingError, UnknownKeyError
 from api.settings import settings
 from tasks import stores
-from tasks.errors import UnknownBulkError, UnknownJobError
+from tasks.errors import ServiceUnavailableError, UnknownBulkError, UnknownJobError
 from tasks.job_stores import TRAINING
 from tasks.keys import ownership
 from tasks.keys.door import Door
@@ -20,7 +22,7 @@ from tasks.keys.ownership import Identity
 from tasks.keys.records import ADMIN, BULK, CLASSIFY, MODELS, SCOPES, TRAIN, ApiKey
 from tasks.once import once
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+BEARER = "bearer "
 OPERATORS = frozenset({"admin", "jobs"})
 """The blueprints that show everybody's tasks."""
 
@@ -83,6 +85,25 @@ def check() -> Response | None:
     g.api_key = key
     limits.count(key.owner)
     return None
+
+
+def may_send(scope: Scope) -> bool:
+    """Tell whether who sends a request may send many pictures, before their bytes are taken in.
+
+    While nobody can be looked up nobody may; the application then says why.
+    """
+    if not settings().are_keys_required:
+        return True
+    said = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    shown, cookies = said.get(b"authorization", ""), parse_cookie(said.get(b"cookie", ""))
+    try:
+        if shown.lower().startswith(BEARER):
+            key = door().admit(shown[len(BEARER) :].strip())
+        else:
+            key = sessions.key_of(cookies.get(sessions.COOKIE, ""), door())
+    except ServiceUnavailableError:
+        return False
+    return key is not None and BULK in key.scopes
 
 
 def owner() -> str:
@@ -158,12 +179,12 @@ def _is_open() -> bool:
 
 
 def _has_header() -> bool:
-    return request.headers.get("Authorization", "").lower().startswith("bearer ")
+    return request.headers.get("Authorization", "").lower().startswith(BEARER)
 
 
 def _presented() -> ApiKey:
     if _has_header():
-        return admits(request.headers["Authorization"][len("bearer ") :].strip())
+        return admits(request.headers["Authorization"][len(BEARER) :].strip())
     key = sessions.key_of_request(door())
     if key is None:
         raise NoKeyError("send a key as Authorization: Bearer …; its operator makes one")

@@ -10,13 +10,14 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from pydantic import TypeAdapter
 
-from api import bodies, conditional, events, examples, openapi_bulk, story
+from api import bodies, conditional, events, examples, openapi_bulk, openapi_keys, story
 from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
 from api.openapi_parts import BINARY, JSON, answer, of_problems, one_of, query
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
+from api.settings import settings
 from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
 from tasks import signatures
 from tasks.documents import (
@@ -118,6 +119,8 @@ def complete(spec: Any) -> Any:
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
     examples.add(paths)
+    if settings().are_keys_required:
+        openapi_keys.complete(spec)
     return spec
 
 

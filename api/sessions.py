@@ -52,13 +52,24 @@ def key_of_request(door: Door) -> ApiKey | None:
         CrossSiteError: a page of another site would change something.
         ServiceUnavailableError: nobody can look it up.
     """
-    match = VALUE.fullmatch(request.cookies.get(COOKIE, ""))
+    key = key_of(request.cookies.get(COOKIE, ""), door)
+    if key is not None:
+        refuse_others()
+    return key
+
+
+def key_of(value: str, door: Door) -> ApiKey | None:
+    """Return the key of a cookie's value; whose page sends it is not looked at.
+
+    Raises:
+        ServiceUnavailableError: nobody can look it up.
+    """
+    match = VALUE.fullmatch(value)
     if match is None or int(match[2]) <= time():
         return None
     key = door.find(match[1])
     if key is None or not hmac.compare_digest(match[3], _signature(key, int(match[2]))):
         return None
-    refuse_others()
     return key
 
 

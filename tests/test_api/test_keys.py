@@ -1,54 +1,19 @@
 """Who may ask for what, where keys are required: each test fails when its wall is taken out."""
 
-from collections.abc import Callable
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from openapi_spec_validator import validate
 
 from api import access, create_app
 from tasks import once, stores
-from tasks.keys.records import ADMIN, BULK, CLASSIFY, MODELS, SCOPES, TRAIN, new
+from tasks.keys.records import ADMIN, BULK, CLASSIFY, MODELS, SCOPES, TRAIN
 from tests.conftest import picture
+from tests.test_api.keyed import ID, MakeKey, client, guarded, key, slug_of
+
+__all__ = ["client", "guarded", "key"]
 
 GREEN = picture("green")
-ID = "0b5a6c1e-3f0e-4c58-9a3c-000000000000"
-BROWSER = {"Accept": "text/html"}
-MakeKey = Callable[..., dict[str, str]]
-
-
-@pytest.fixture
-def guarded(colour_store: str, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """An API that requires keys, and forgets what it has looked up at once."""
-    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", colour_store)
-    monkeypatch.setenv("PETIOLE_API_REQUIRE_KEYS", "true")
-    monkeypatch.setenv("PETIOLE_API_KEY_MEMORY_SECONDS", "0")
-    once.begin_anew()
-    return create_app()
-
-
-@pytest.fixture
-def client(guarded: Flask) -> FlaskClient:
-    """A client without a key."""
-    return guarded.test_client()
-
-
-@pytest.fixture
-def key(guarded: Flask) -> MakeKey:
-    """Make a key; returns the header that shows it."""
-
-    def make(name: str = "ana", *scopes: str) -> dict[str, str]:
-        made, token = new(name, scopes or (CLASSIFY, BULK, MODELS))
-        stores.keys().create(made)
-        return {"Authorization": f"Bearer {token}"}
-
-    return make
-
-
-def slug_of(answer: TestResponse) -> tuple[int, str]:
-    """Return the status of an answer and the kind of its problem."""
-    return answer.status_code, (answer.json or {}).get("type", "").partition("#")[2]
 
 
 def routes(app: Flask) -> list[tuple[str, str, str]]:
@@ -213,97 +178,20 @@ def test_ready_tells_strangers_that_and_nothing_more(client: FlaskClient, key: M
     assert stranger.json["checks"]["worker"] == "missing"
 
 
-def logged_in(guarded: Flask, headers: dict[str, str]) -> FlaskClient:
-    """Return a browser that has shown a key."""
-    browser = guarded.test_client()
-    form = {"key": headers["Authorization"].removeprefix("Bearer ")}
-    answer = browser.post("/login", data=form, headers={"Sec-Fetch-Site": "same-origin"})
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-    return browser
-
-
-def test_a_browser_logs_in_and_out(guarded: Flask, client: FlaskClient, key: MakeKey) -> None:
-    """Without a key a page leads to the login; the cookie is out of others' reach."""
-    led = client.get("/", headers=BROWSER)
-    browser = logged_in(guarded, key("ana", ADMIN, CLASSIFY))
-    cookie = browser.get_cookie("petiole_session")
-    page = browser.get("/", headers=BROWSER)
-    browser.post("/logout", headers={"Sec-Fetch-Site": "same-origin"})
-
-    assert (led.status_code, led.headers["Location"]) == (303, "/login")
-    assert (cookie.http_only, cookie.same_site) == (True, "Strict")
-    assert "Log out" in page.text
-    assert "Admin" in page.text
-    assert browser.get("/", headers=BROWSER).status_code == 303
-
-
-def test_a_wrong_key_is_told_so_on_the_page(guarded: Flask) -> None:
-    """The form comes again, and no cookie with it."""
-    own = {"Sec-Fetch-Site": "same-origin"}
-    answer = guarded.test_client().post("/login", data={"key": "ptl_x"}, headers=own)
-
-    assert answer.status_code == 401
-    assert "This key was never made here" in answer.text
-    assert "Set-Cookie" not in answer.headers
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000"},
-        {"Origin": "http://localhost:3000"},
-        {"Origin": "null"},
-    ],
-)
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/classify"),
-        ("POST", "/login"),
-        ("POST", "/logout"),
-        ("DELETE", f"/jobs/{ID}"),
-        ("GET", "/classify?image_url=http://example.org/a.jpg"),
-    ],
-)
-def test_no_page_of_another_site_uses_the_cookie(
-    guarded: Flask, key: MakeKey, method: str, path: str, headers: dict[str, str]
-) -> None:
-    """Nor one that does not say whose it is."""
-    browser = logged_in(guarded, key("ana", *SCOPES))
-
-    answer = browser.open(path, method=method, headers=headers)
-    assert slug_of(answer) == (403, "cross-site-request")
-
-
-def test_a_cookie_is_worth_nothing_when_changed_late_or_without_its_key(
-    guarded: Flask, key: MakeKey
-) -> None:
-    """It names its key and its end, and both are signed."""
-    headers = key("ana")
-    browser = logged_in(guarded, headers)
-    key_id, until, signature = browser.get_cookie("petiole_session").value.split(".")
-    forged = [
-        f"{key_id}.{int(until) + 1}.{signature}",
-        f"{key_id}.1.{signature}",
-        f"{key_id}.{until}.{'0' * 64}",
-        f"{'0' * 12}.{until}.{signature}",
-    ]
-    statuses = []
-    for value in forged:
-        browser.set_cookie("petiole_session", value)
-        statuses.append(browser.get("/models").status_code)
-    again = logged_in(guarded, headers)
-    stores.keys().revoke(key_id)
-
-    assert statuses == [401] * 4
-    assert again.get("/models").status_code == 401
-
-
 def test_an_operator_with_a_key_needs_no_known_name(client: FlaskClient, key: MakeKey) -> None:
     """The key says who asks; a name that leads here brings none."""
     headers = {"Host": "photos.example.org"}
 
     assert client.get("/jobs", headers=headers | key("op", ADMIN)).status_code == 200
     assert client.get("/jobs", headers=headers).status_code == 401
+
+
+def test_the_specification_says_where_a_key_is_needed(client: FlaskClient, key: MakeKey) -> None:
+    """Everywhere but at two doors; 429 is among the answers."""
+    spec = client.get("/openapi.json", headers=key()).json
+    paths = spec["paths"].items()
+    needed = {path for path, each in paths for one in each.values() if "security" in one}
+
+    validate(spec)
+    assert set(spec["paths"]) - needed == {"/livez", "/readyz"}
+    assert "429" in spec["paths"]["/classify"]["post"]["responses"]
