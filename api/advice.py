@@ -10,6 +10,11 @@ ADVICE = {
     "upload-too-large": "Make the picture smaller, or save it as a JPEG; the page does so itself.",
     "unknown-host": "Ask by address; or, as operator, add the name to PETIOLE_API_OPERATOR_HOSTS.",
     "cross-site-request": "Open /admin itself, and do it there.",
+    # The key
+    "no-key": "Send a key as `Authorization: Bearer …`, or log in at /login.",
+    "unknown-key": "Ask the operator for a new key: this one is mistyped, revoked or too old.",
+    "scope-missing": "Ask the operator for a key with one of the scopes that are named.",
+    "too-many-requests": "Try again after the seconds that the answer names, or send less.",
     # The picture
     "not-an-image": "Send a photograph: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC.",
     "unsupported-image-format": "Save the picture as a JPEG or PNG, and send that.",

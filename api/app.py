@@ -1,10 +1,13 @@
 """The application factory: one blueprint for each resource, one shape for every error."""
 
+from typing import Any
+
 from apiflask import APIFlask
 from flask import Response
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api import (
+    access,
     admin,
     assets,
     bulk,
@@ -17,6 +20,8 @@ from api import (
     forwarding,
     health,
     jobs,
+    limits,
+    login,
     metrics,
     models,
     openapi,
@@ -69,19 +74,26 @@ def create_app() -> APIFlask:
         pages,
         assets,
         admin,
+        login,
     ):
         app.register_blueprint(module.blueprint)
     # Relative, so that they are below the prefix that a proxy puts before them.
     docs = get_swaggerui_blueprint(".", "../openapi.json", config={"app_name": TITLE})
     app.register_blueprint(docs, url_prefix="/docs")
-    app.context_processor(lambda: {"shows_jobs": operators.is_shown()})
+    app.context_processor(_seen_by_pages)
+    app.before_request(access.check)
     app.spec_processor(openapi.complete)
     app.after_request(_forbid_sniffing)
+    app.after_request(limits.say)
     cors.open_to_origins(app)
     errors.register(app)
     metrics.count_requests(app)
     app.wsgi_app = forwarding.behind_proxies(app.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
+
+
+def _seen_by_pages() -> dict[str, Any]:
+    return {"shows_jobs": operators.is_shown(), "is_logged_in": access.is_logged_in()}
 
 
 def _forbid_sniffing(response: Response) -> Response:

@@ -59,13 +59,15 @@ class Bridge:
     ) -> None:
         """Let `threads` requests run at the same time, besides `waiters` that wait.
 
-        What is posted to the routes of `intakes` is taken in as those say.
+        What is posted to the routes of `intakes` is taken in as those say, if it comes from whom
+        `admits`, everybody at first, lets in; the application refuses the others.
         """
         self._application = application
         self._turns = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads + waiters, thread_name_prefix="request")
         self._intake = Intake.of_pictures(max_bytes=max_body_bytes, seconds=request_seconds)
         self._intakes = intakes or {}
+        self.admits: Callable[[Scope], bool] = lambda _: True
         self._running: set[asyncio.Future[Answered]] = set()
         self.streams = Streams()
 
@@ -74,7 +76,7 @@ class Bridge:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
-        intake = self._intake_of(scope)
+        intake = await self._intake_of(scope)
         try:
             body, size = await self._taken_in(scope, receive, intake)
         except DisconnectedError:
@@ -105,10 +107,12 @@ class Bridge:
         else:
             await send_whole(send, answer)
 
-    def _intake_of(self, scope: Scope) -> Intake:
+    async def _intake_of(self, scope: Scope) -> Intake:
         route = f"/{_path_of(scope).rpartition('/')[2]}"
-        is_sent = scope["method"] == "POST"
-        return self._intakes.get(route, self._intake) if is_sent else self._intake
+        intake = self._intakes.get(route) if scope["method"] == "POST" else None
+        if intake is None or not await asyncio.to_thread(self.admits, scope):
+            return self._intake
+        return intake
 
     def end_streams(self) -> None:
         """End every stream, also those that come: another process goes on with them."""

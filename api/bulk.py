@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from time import time
-from uuid import uuid4
 
 from apiflask import APIBlueprint
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import bodies, bulk_bodies, bulk_results, catalog, links, options
+from api import access, bodies, bulk_bodies, bulk_results, catalog, links, options
 from api.answers import moment
 from api.events import HAND_OVER
 from api.options import AskUnknown, ClassifyOptions, MinProbability, Unknown, default_model
@@ -19,6 +18,7 @@ from tasks.bulk.documents import BulkStatus
 from tasks.bulk.records import Bulk
 from tasks.documents import ProblemDocument
 from tasks.job_stores import OVER, STARTED
+from tasks.keys import ownership
 
 POLL_AFTER_SECONDS = 2
 
@@ -53,7 +53,7 @@ def bulk() -> Response:
     asked = catalog.asked(ClassifyOptions(**chosen.model_dump()))
     with bulk_bodies.read() as body:
         accepted = Bulk(
-            bulk_id=str(uuid4()),
+            bulk_id=ownership.new_id(access.owner()),
             model=asked.version or asked.model,
             top_k=asked.top_k,
             min_probability=asked.min_probability,

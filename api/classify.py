@@ -5,7 +5,7 @@ from contextlib import suppress
 from apiflask import APIBlueprint
 from flask import Response
 
-from api import answers, browsers, caching, catalog, links, options, uploads, waiting
+from api import access, answers, browsers, caching, catalog, links, options, uploads, waiting
 from tasks import cancellation, documents, submission, views
 from tasks.errors import TasksError
 from tasks.explaining import life as explanations
@@ -69,8 +69,16 @@ def submit(
     key: str = "",
 ) -> views.Answer:
     """Accept one picture, whole or by address; returns it finished if that is within the wait."""
+    identity = access.identity()
     if isinstance(picture, uploads.ImageUrl):
-        return submission.submit_url(picture.url, asked=asked, wait_seconds=wait_seconds, key=key)
+        return submission.submit_url(
+            picture.url, asked=asked, wait_seconds=wait_seconds, key=key, identity=identity
+        )
     return submission.submit_upload(
-        picture.image, filename=picture.filename, asked=asked, wait_seconds=wait_seconds, key=key
+        picture.image,
+        filename=picture.filename,
+        asked=asked,
+        wait_seconds=wait_seconds,
+        key=key,
+        identity=identity,
     )

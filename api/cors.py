@@ -1,7 +1,8 @@
 """Which pages of other origins may read the answers: none, unless the operator names them.
 
-The service knows no cookies and is given no credentials by a browser, so none are ever asked for;
-an operator's routes are read by its own pages alone, whoever is named.
+Such a page shows a key in `Authorization`, if it has one; the cookie of a login is for this
+service's own pages, and no browser is asked to send it from another's. An operator's routes are
+read by its own pages alone, whoever is named.
 """
 
 from flask import Flask, Response, request
@@ -13,12 +14,15 @@ REQUEST_HEADERS = (
     "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match,"
     " Last-Event-ID, Prefer"
 )
-EXPOSED_HEADERS = "Age, Content-Location, ETag, Location, Preference-Applied, Retry-After, X-Cache"
+EXPOSED_HEADERS = (
+    "Age, Content-Location, ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy,"
+    " Retry-After, X-Cache"
+)
 """What a script of another origin may read besides the few headers that it always may."""
 
 PREFLIGHT_SECONDS = "600"
 EVERY = "*"
-OPERATORS_BLUEPRINTS = frozenset({"admin", "jobs"})
+FOR_OWN_PAGES = frozenset({"admin", "jobs", "login"})
 
 
 def open_to_origins(app: Flask) -> None:
@@ -44,7 +48,7 @@ def depends_on_origin() -> bool:
 
 
 def _open(response: Response) -> Response:
-    if request.blueprint in OPERATORS_BLUEPRINTS:
+    if request.blueprint in FOR_OWN_PAGES:
         return response
     if depends_on_origin():
         # Also without an Origin: what a cache kept would else be another page's answer.

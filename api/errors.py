@@ -5,12 +5,16 @@ The tree::
     ApiError
     ├── MalformedRequestError   400  the body cannot be read as what it says it is
     ├── NoImageError            400  neither a picture nor a URL was sent
+    ├── NoKeyError              401  a key is needed, and none was sent
+    ├── UnknownKeyError         401  the key is none, or no longer
+    ├── ScopeMissingError       403  the key may not do this
     ├── UnknownHostError        403  an operator's request under a name that is not ours
     ├── CrossSiteError          403  an operator's request that another site's page sent
     ├── UploadTooLargeError     413  more bytes than PETIOLE_TASKS_MAX_UPLOAD_BYTES
     ├── BulkTooLargeError       413  more bytes than PETIOLE_TASKS_BULK_MAX_BYTES
     ├── UnsupportedMediaError   415  a body of a kind that is not taken
     ├── InvalidOptionError      422  an option's value is out of its range
+    ├── TooManyRequestsError    429  this key, or address, asks for more than it may
     ├── RevokedMeanwhileError   409  somebody revoked the task that this request waited for
     ├── TooManyWaitersError     503  no room to wait; the job was not accepted
     ├── TooManyStreamsError     503  no room for another stream of events
@@ -18,6 +22,7 @@ The tree::
 """
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
@@ -34,6 +39,8 @@ from tasks.errors import QueueFullError, TasksError
 RETRY_AFTER_SECONDS = 2
 RETRY_LATER = frozenset({429, 503})
 PROBLEM_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="petiole"'
+"""What a client is told that has to show a key (RFC 6750, 3)."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +68,24 @@ class NoImageError(ApiError):
     """Neither a picture nor a URL was sent."""
 
     status, slug, title = 400, "no-image", "No picture was sent"
+
+
+class NoKeyError(ApiError):
+    """A key is needed, and none was sent."""
+
+    status, slug, title = 401, "no-key", "A key is needed"
+
+
+class UnknownKeyError(ApiError):
+    """The key was never made, was revoked, or its time is over."""
+
+    status, slug, title = 401, "unknown-key", "This key does not open the door"
+
+
+class ScopeMissingError(ApiError):
+    """The key may do other things than this."""
+
+    status, slug, title = 403, "scope-missing", "This key may not do this"
 
 
 class UnknownHostError(ApiError):
@@ -99,6 +124,17 @@ class InvalidOptionError(ApiError):
     status, slug, title = 422, "invalid-option", "An option has an impossible value"
 
 
+class TooManyRequestsError(ApiError):
+    """A key, or an address, asks for more than it may; says when it may again."""
+
+    status, slug, title = 429, "too-many-requests", "More was asked for than one may"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        """Say which limit it is over, and the seconds until it may ask again."""
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class RevokedMeanwhileError(ApiError):
     """The task that a compatible route waited for was revoked."""
 
@@ -126,12 +162,16 @@ class WaitOverError(ApiError):
 API_ERRORS = (
     MalformedRequestError,
     NoImageError,
+    NoKeyError,
+    UnknownKeyError,
+    ScopeMissingError,
     UnknownHostError,
     CrossSiteError,
     UploadTooLargeError,
     BulkTooLargeError,
     UnsupportedMediaError,
     InvalidOptionError,
+    TooManyRequestsError,
     RevokedMeanwhileError,
     TooManyWaitersError,
     TooManyStreamsError,
@@ -171,7 +211,13 @@ def _page(document: ProblemDocument, members: dict[str, Any]) -> Response:
 
 def _of_api_error(exc: ApiError) -> Response:
     problem = problems.Problem(exc.slug, exc.title, exc.status)
-    return problem_response(problem.document(str(exc), instance=request.path), **exc.members)
+    document = problem.document(str(exc), instance=request.path)
+    response = problem_response(document, **exc.members)
+    if exc.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = CHALLENGE
+    if isinstance(exc, TooManyRequestsError):
+        response.headers["Retry-After"] = str(exc.retry_after_seconds)
+    return response
 
 
 def _of_known_error(exc: TasksError | ModelStoreError) -> Response:

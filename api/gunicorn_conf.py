@@ -3,12 +3,15 @@
 import gc
 import os
 import resource
+import socket
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import multiprocess
 
-from api.settings import settings
+from api.settings import is_local, settings
 from tasks import log_format, priority, reconciler
 
 FILES_BESIDES = 1024
@@ -31,11 +34,31 @@ accesslog = None  # /metrics counts requests; a proxy logs them
 def on_starting(server: Any) -> None:
     """Prepare what the processes share."""
     log_format.configure()
+    _refuse_open_doors(server.cfg.address)
     _allow_connections()
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if directory:
         Path(directory).mkdir(parents=True, exist_ok=True)
         _forget_dead_processes(Path(directory))
+
+
+def _refuse_open_doors(addresses: list[Any]) -> None:
+    """End the start where anybody could come in: options of gunicorn may say another address."""
+    if settings().are_keys_required or settings().insecure:
+        return
+    if strange := [host for host in map(_host_of, addresses) if not is_local(host)]:
+        sys.exit(
+            "petiole: PETIOLE_API_REQUIRE_KEYS asks nobody for a key, and the API would listen on"
+            f" {strange[0]}; set it to true, or PETIOLE_API_INSECURE to true"
+        )
+
+
+def _host_of(address: Any) -> str:
+    """Return the host of what gunicorn listens on; a socket of the file system is local."""
+    if isinstance(address, int):
+        with closing(socket.socket(fileno=os.dup(address))) as listening:
+            address = listening.getsockname()
+    return "localhost" if isinstance(address, str | bytes) else str(address[0])
 
 
 def _forget_dead_processes(directory: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from api import bulk_bodies, uploads
+from api import access, bulk_bodies, uploads
 from api.bridge import Bridge
 from api.connection import Connection
 from api.intake import Intake
@@ -45,6 +45,7 @@ class LoopWorker(ASGIWorker):  # type: ignore[misc] # as above
             request_seconds=settings().request_seconds,
             intakes={bulk_bodies.ROUTE: Intake.of_bulk()},
         )
+        self.asgi.admits = access.may_send
 
     @property
     def is_stopping(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 
-from api import bodies
+from api import access, bodies
 from api.errors import problem_response
 from tasks import documents, publisher, readiness, redis_checks, stores, untold
 from tasks.bulk import untaken
@@ -59,31 +59,48 @@ def readyz() -> Response:
         doubts = [pool.submit(doubt) for doubt in DOUBTS]
         checks = dict(zip(CHECKS, pool.map(_outcome, CHECKS.values()), strict=True))
         warnings = tuple(sentence for each in doubts for sentence in each.result())
+    shows_details = _shows_details()
     missing = [name for name, outcome in checks.items() if outcome != "ok"]
+    if not shows_details:
+        checks = {name: "missing" if name in missing else "ok" for name in checks}
+        warnings = ()
     if missing:
         detail = "missing: " + "; ".join(f"{name} ({checks[name]})" for name in missing)
         document = NOT_READY.document(detail, instance="/readyz")
-        return problem_response(document, checks=checks, warnings=warnings, **_announced(checks))
-    return bodies.of(Ready("ready", checks, warnings, **_said()))
+        return problem_response(
+            document, checks=checks, warnings=warnings, **_announced(checks, shows_details)
+        )
+    return bodies.of(Ready("ready", checks, warnings, **_said(shows_details)))
 
 
-def _announced(checks: Mapping[str, str]) -> dict[str, Any]:
+def _shows_details() -> bool:
+    """Tell whether the client may hear more than whether the service is ready."""
+    try:
+        return access.shows_details()
+    except ServiceUnavailableError:
+        return False
+
+
+def _announced(checks: Mapping[str, str], shows_details: bool) -> dict[str, Any]:
     """Return what the worker processes say of themselves, where the job store answers."""
     if checks["job store"] != "ok":
         return {}
-    said = _said().items()
+    said = _said(shows_details).items()
     return {kind: [documents.as_dict(note) for note in notes] for kind, notes in said}
 
 
-def _said() -> dict[str, tuple[Note, ...]]:
-    """Return the notes of the worker processes by their kind."""
+def _said(shows_details: bool) -> dict[str, tuple[Note, ...]]:
+    """Return the notes of the worker processes by their kind, or only whether each takes jobs."""
     store = stores.prompt_job_store()
-    return {
+    said = {
         "children": tuple(readiness.classify_children(store)),
         "downloaders": tuple(readiness.downloaders(store)),
         "bulk_children": tuple(readiness.bulk_children(store)),
         "consumers": tuple(readiness.consumers(store, *TAKEN_QUEUES)),
     }
+    if shows_details:
+        return said
+    return {kind: tuple(Note("", n.queue, n.state) for n in notes) for kind, notes in said.items()}
 
 
 def _outcome(check: Callable[[], str]) -> str:

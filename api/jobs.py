@@ -3,8 +3,8 @@
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from api import bodies, links, operators, options
-from tasks import documents, ledger
+from api import access, bodies, links, operators, options
+from tasks import audit, documents, ledger
 from tasks.documents import AcceptedTask
 
 blueprint = APIBlueprint("jobs", __name__, tag="Operations")
@@ -34,7 +34,8 @@ def job(task_id: str) -> Response:
 @blueprint.doc(operation_id="retryJob", responses={})
 def retry(task_id: str) -> Response:
     """Classify a quarantined picture, or a failed one with an address, once more as a new job."""
-    again = ledger.retry(task_id)
+    again = ledger.retry(task_id, owner=access.owner())
+    audit.note(audit.RETRIED, task_id, by=access.named(), again=again)
     url = links.to(documents.result_url(again))
     response = bodies.of(AcceptedTask(again, "PENDING", url), status=202)
     response.headers["Location"] = url
@@ -46,4 +47,5 @@ def retry(task_id: str) -> Response:
 def purge(task_id: str) -> Response:
     """Delete a quarantined picture for ever."""
     ledger.purge(task_id)
+    audit.note(audit.PURGED, task_id, by=access.named())
     return Response(status=204)

@@ -18,6 +18,7 @@ from api import (
     examples,
     openapi_bulk,
     openapi_explanations,
+    openapi_keys,
     openapi_models,
     story,
 )
@@ -26,6 +27,7 @@ from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
 from api.openapi_parts import BINARY, JSON, answer, of_problems, one_of, query
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
+from api.settings import settings
 from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
 from tasks import signatures
 from tasks.documents import (
@@ -149,6 +151,8 @@ def complete(spec: Any) -> Any:
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
     examples.add(paths)
+    if settings().are_keys_required:
+        openapi_keys.complete(spec)
     return spec
 
 

@@ -1,6 +1,7 @@
 """Who may see everybody's jobs, and do something about them: decided here, and nowhere else.
 
-They are there only for clients on this machine, or on request. Then it is the operator's own
+They are there only for clients on this machine, or on request; where keys are required, for keys
+with the scope `admin` (api/access.py), wherever they come from. Then it is the operator's own
 browser that others could misuse: a page of another site that sends a form to this address (forged
 requests), or whose name is made to lead to it (DNS rebinding). Neither of them can write the
 headers that are looked at here.
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from flask import abort, request
 
-from api import forwarding
+from api import access, forwarding
 from api.errors import CrossSiteError, UnknownHostError
 from api.settings import settings
 
@@ -28,6 +29,8 @@ def is_shown() -> bool:
     enough: see `forwarding.is_from_this_machine`.
     """
     said = settings().show_jobs
+    if settings().are_keys_required:
+        return said is not False and access.is_operator()
     if said is not None:
         return said
     return settings().is_on_loopback and forwarding.is_from_this_machine()
@@ -43,9 +46,12 @@ def admit() -> None:
     """
     if not is_shown():
         abort(404, "jobs are not shown here; see PETIOLE_API_SHOW_JOBS")
+    if access.has_key():
+        # Not under any name: a page that makes its own lead here has neither key nor cookie.
+        return
     _refuse_unknown_host()
     if request.method not in SAFE_METHODS:
-        _refuse_other_sites()
+        refuse_other_sites()
 
 
 def _refuse_unknown_host() -> None:
@@ -59,7 +65,7 @@ def _refuse_unknown_host() -> None:
         )
 
 
-def _refuse_other_sites() -> None:
+def refuse_other_sites() -> None:
     """Refuse what a browser sends for a page of another site; other clients say nothing of one.
 
     Browsers say where a request comes from in `Sec-Fetch-Site`, over plain HTTP to other machines

@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.once import once
@@ -101,6 +101,48 @@ class ApiSettings(BaseSettings):
         description="Origins whose pages may use the API from a browser, such as"
         " `https://app.example.org`, separated by commas; `*` is every page. Left out, none may.",
     )
+    require_keys: bool | None = Field(
+        default=None,
+        description="Whether every client must show an API key (docs/security.md); left out, only"
+        " where the API listens elsewhere than on loopback, or behind trusted proxies.",
+    )
+    insecure: bool = Field(
+        default=False,
+        validate_default=True,
+        description="Listen elsewhere than on loopback and ask nobody for a key. `petiole up"
+        " --insecure` sets it.",
+    )
+    key_memory_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=60,
+        description="How long a process remembers a key that it has looked up; a key that was"
+        " revoked is refused after this time at the latest.",
+    )
+    session_seconds: int = Field(
+        default=43_200,
+        ge=60,
+        description="How long a browser that has logged in with a key stays so.",
+    )
+    requests_per_second: float = Field(
+        default=200.0,
+        ge=0,
+        description="Requests that one key may send in a second, for two seconds' worth at once;"
+        " where no keys are required, one address elsewhere than on loopback. 0 is without a"
+        " limit.",
+    )
+    open_jobs: int = Field(
+        default=2_000,
+        ge=0,
+        description="Pictures of one key, or address, that wait or are worked on. 0 is without a"
+        " limit.",
+    )
+    bytes_per_day: int = Field(
+        default=20_000_000_000,
+        ge=0,
+        description="Bytes of pictures that one key, or address, may send between midnight and"
+        " midnight (UTC). 0 is without a limit.",
+    )
     show_jobs: bool | None = Field(
         default=None,
         description="Whether `/admin` and `/jobs` show everybody's jobs and the pictures in"
@@ -116,10 +158,29 @@ class ApiSettings(BaseSettings):
         default="http://127.0.0.1:5555", description="Flower's address for the index page's link."
     )
 
+    @field_validator("insecure")
+    @classmethod
+    def _said_in_so_many_words(cls, insecure: bool, info: ValidationInfo) -> bool:
+        host = info.data.get("host", "")
+        if info.data.get("require_keys") is False and not (insecure or is_local(host)):
+            raise ValueError(
+                f"anybody who reaches {host} could use the service, as PETIOLE_API_REQUIRE_KEYS is"
+                " false; leave that out, or set PETIOLE_API_INSECURE=true"
+            )
+        return insecure
+
+    @property
+    def are_keys_required(self) -> bool:
+        """Whether every client must show a key."""
+        if self.require_keys is None:
+            is_alone = self.is_on_loopback and not self.trusted_proxies
+            return not (is_alone or self.insecure)
+        return self.require_keys
+
     @property
     def is_on_loopback(self) -> bool:
         """Whether the API listens where only this machine reaches it."""
-        return self.host == "localhost" or is_loopback(self.host)
+        return is_local(self.host)
 
     @property
     def own_names(self) -> tuple[str, ...]:
@@ -130,6 +191,11 @@ class ApiSettings(BaseSettings):
     def origins(self) -> tuple[str, ...]:
         """The origins in `cors_origins`."""
         return _listed(self.cors_origins)
+
+
+def is_local(host: str) -> bool:
+    """Tell whether what listens on this name or address is reached by this machine alone."""
+    return host == "localhost" or is_loopback(host)
 
 
 def is_loopback(host: str) -> bool:

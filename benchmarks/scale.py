@@ -106,6 +106,7 @@ def _environment(home: Host, directory: Path) -> dict[str, str]:
         "PETIOLE_MODELS_STORE_URL": store,
         "PETIOLE_MODELS_CACHE_DIRECTORY": str(directory / "cache"),
         "PETIOLE_API_HOST": "0.0.0.0",  # noqa: S104 - of this namespace
+        "PETIOLE_API_INSECURE": "true",
         "PETIOLE_API_PORT": str(API_PORT),
         "PROMETHEUS_MULTIPROC_DIR": str(directory / "metrics"),
     }

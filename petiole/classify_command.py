@@ -37,6 +37,9 @@ Url = Annotated[
         envvar="PETIOLE_URL", help="The service; left out, the one that runs in this folder."
     ),
 ]
+Key = Annotated[
+    str, typer.Option(help="The key to show; left out, that of PETIOLE_KEY.", show_default=False)
+]
 Model = Annotated[str | None, typer.Option(help="name, name@version or name@alias.")]
 TopK = Annotated[int | None, typer.Option(min=1, max=1000, help="How many labels for each.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=256, help="How many are under way at once.")]
@@ -62,6 +65,7 @@ def classify(  # noqa: PLR0913 - one for each option of the command line
     pictures: Pictures,
     *,
     url: Url = "",
+    key: Key = "",
     model: Model = None,
     top_k: TopK = None,
     concurrency: Concurrency = 8,
@@ -83,7 +87,11 @@ def classify(  # noqa: PLR0913 - one for each option of the command line
     named: Sequence[NamedPicture] = _named(pictures)
     if not chosen and len(named) > 1:
         top_k = top_k or 1  # a line for each
-    with _output(chosen, named, output) as (to, named), _client(url) as client, _reader_may_leave():
+    with (
+        _output(chosen, named, output) as (to, named),
+        _client(url, key) as client,
+        _reader_may_leave(),
+    ):
         outcomes = client.map(
             [each.picture for each in named],
             concurrency=concurrency,
@@ -119,7 +127,7 @@ def _named(words: list[str]) -> "list[NamedPicture]":
         _refuse("interrupted; nothing was sent", code=INTERRUPTED)
 
 
-def _client(url: str) -> "Client":
+def _client(url: str, key: str) -> "Client":
     from petiole import running  # noqa: PLC0415 - as above
     from petiole.client import Client  # noqa: PLC0415 - as above
 
@@ -131,7 +139,7 @@ def _client(url: str) -> "Client":
             code=FAILED,
         )
     try:
-        return Client(url or (note.api_url if note else ""))
+        return Client(url or (note.api_url if note else ""), key or None)
     except ValueError as exc:
         _refuse(str(exc), code=WRONG_USAGE)
 

@@ -11,10 +11,12 @@ import typer
 from pydantic import ValidationError
 
 from petiole import (
+    audit_command,
     chaos_command,
     classify_command,
     doctor_command,
     jobs_command,
+    keys_command,
     logs_command,
     models_command,
     rollout_commands,
@@ -37,8 +39,10 @@ app = typer.Typer(
 rollout_commands.register(models_command.app)
 app.add_typer(models_command.app, name="models")
 app.add_typer(jobs_command.app, name="jobs")
+app.add_typer(keys_command.app, name="keys")
 app.add_typer(chaos_command.app, name="chaos")
 app.add_typer(webhooks_command.app, name="webhooks")
+audit_command.register(app)
 train_command.register(app)
 classify_command.register(app)
 status_command.register(app)
@@ -68,8 +72,13 @@ def up(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show all that the parts log.")
     ] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Ask nobody for a key, wherever the API listens.")
+    ] = False,
 ) -> None:
     """Run the whole service here until Ctrl-C: Redis, workers, API and Flower."""
+    if insecure:
+        os.environ["PETIOLE_API_INSECURE"] = "true"
     # Imported here: the other commands need neither the API's settings nor a supervisor.
     from petiole import up as whole_service  # noqa: PLC0415
     from petiole.planning import StartError, StartInterruptedError  # noqa: PLC0415

@@ -9,7 +9,7 @@ from api.settings import ApiSettings
 from model_store import command_line
 from petiole import parts
 from petiole.console import is_it_running
-from tasks import documents, publisher, training_jobs
+from tasks import audit, documents, publisher, training_jobs
 from tasks.errors import ServiceUnavailableError
 from training.command import FAILED, SUCCEEDED, WRONG_USAGE
 from training.errors import SettingsError
@@ -22,6 +22,7 @@ def enqueue(settings: TrainingSettings) -> int:
         name = name_of(settings)
         wanted = document(settings, name=name)
         task_id = training_jobs.submit(wanted, model=name, pictures=settings.pictures_name)
+        audit.note(audit.TRAINING_QUEUED, task_id, model=name)
     except SettingsError as exc:
         return _refuse(str(exc), WRONG_USAGE)
     except ServiceUnavailableError as exc:

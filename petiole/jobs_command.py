@@ -72,9 +72,10 @@ def quarantine(as_json: AsJson = False) -> None:
 def retry(task_id: TaskId, as_json: AsJson = False) -> None:
     """Classify a quarantined picture, or a failed one with an address, once more as a new job."""
     with _errors_as_lines():
-        from tasks import ledger  # noqa: PLC0415 - as above
+        from tasks import audit, ledger  # noqa: PLC0415 - as above
 
         again = ledger.retry(task_id)
+        audit.note(audit.RETRIED, task_id, again=again)
     if as_json:
         print_json({"task_id": again, "retried": task_id})
     else:
@@ -90,13 +91,14 @@ def purge(
 ) -> None:
     """Delete quarantined pictures for ever: those that are named, or all."""
     with _errors_as_lines():
-        from tasks import ledger  # noqa: PLC0415 - as above
+        from tasks import audit, ledger  # noqa: PLC0415 - as above
 
         chosen = task_ids or [each.task_id for each in ledger.overview().quarantined]
         if chosen and not yes:
             typer.confirm(f"Delete {len(chosen)} pictures in quarantine?", abort=True, err=True)
         for task_id in chosen:
             ledger.purge(task_id)
+            audit.note(audit.PURGED, task_id)
     if as_json:
         print_json({"purged": chosen})
     else:

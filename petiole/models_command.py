@@ -83,6 +83,7 @@ def promote(
         store, (name, version) = open_store(), _exact(reference, "promote")
         if alias == PRODUCTION:
             former: int | None = store.promote(name, version)
+            _note(f"{name}@{version}")
         else:
             former = store.aliases(name).get(alias)
             store.set_alias(name, alias, version)
@@ -100,6 +101,7 @@ def rollback(
         store = open_store()
         former = store.aliases(name).get(PRODUCTION)
         version = store.rollback(name)
+        _note(f"{name}@{version}", is_rollback=True)
     _show_move(name, PRODUCTION, version, former=former, as_json=as_json)
 
 
@@ -155,6 +157,13 @@ def remove(
     else:
         _say(f"{name}@{version} is removed")
         next_step("what is left", "models", "list")
+
+
+def _note(version: str, *, is_rollback: bool = False) -> None:
+    """Write down in the service's trail which version is in production now."""
+    from tasks import audit  # noqa: PLC0415 - Redis, which most commands need not load
+
+    audit.note(audit.ROLLED_BACK if is_rollback else audit.PROMOTED, version)
 
 
 def _summary(store: ModelStore, name: str) -> ModelSummary:

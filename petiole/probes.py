@@ -1,5 +1,6 @@
 """Short questions to the parts of a service: does it listen, does it answer, is it ready?"""
 
+import os
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -69,10 +70,17 @@ def free_port_after(port: int, *, but: Collection[int] = ()) -> int:
     return next((each for each in above if port_is_free(each)), None) or free_port()
 
 
+def credentials() -> dict[str, str]:
+    """Return the header that shows the key of `PETIOLE_KEY`, where there is one."""
+    key = os.environ.get("PETIOLE_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 def readiness_of(api_url: str) -> Readiness:
     """Ask the API whether a picture sent now would be classified."""
     try:
-        response = requests.get(f"{api_url}/readyz", timeout=HTTP_SECONDS)
+        url = f"{api_url}/readyz"
+        response = requests.get(url, timeout=HTTP_SECONDS, headers=credentials())
         document = response.json()
         missing = "" if response.ok else str(document["detail"])
         checks = document["checks"]

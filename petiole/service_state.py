@@ -12,7 +12,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.settings import ApiSettings
-from petiole import parts, probes, running
+from petiole import key_hints, parts, probes, running
 from petiole.probes import HTTP_SECONDS, Readiness
 from petiole.running import ServiceNote
 from tasks import untold
@@ -92,7 +92,7 @@ def look() -> ServiceState:
         running=is_running,
         ready=not found.missing,
         missing=_missing(found, starting, is_running=is_running),
-        warnings=_warnings(found),
+        warnings=_warnings(found, key_hints.of(api_url) if found.answered else ""),
         parts=_parts(note),
         children=sum(child["state"] == "ready" for child in found.children),
         loaded=tuple(found.models),
@@ -109,10 +109,10 @@ def _missing(found: Readiness, starting: str, *, is_running: bool) -> str:
     return found.missing if is_running else "no service runs here or in a folder above"
 
 
-def _warnings(found: Readiness) -> tuple[str, ...]:
+def _warnings(found: Readiness, of_keys: str) -> tuple[str, ...]:
     is_alone = found.answered and not found.missing and not found.downloaders
     alone = f"{NO_DOWNLOADER}; {untold.to_do()}"
-    return (*found.warnings, *((alone,) if is_alone else ()))
+    return (*found.warnings, *((alone,) if is_alone else ()), *((of_keys,) if of_keys else ()))
 
 
 def _parts(note: ServiceNote | None) -> tuple[PartState, ...]:
@@ -152,7 +152,7 @@ def _jobs(api_url: str) -> JobsState | None:
 
 def _get(url: str) -> requests.Response | None:
     """Return the answer to a GET, or nothing when it is none that tells anything."""
-    headers = {"Accept": "application/json, text/plain"}
+    headers = {"Accept": "application/json, text/plain"} | probes.credentials()
     try:
         response = requests.get(url, timeout=HTTP_SECONDS, headers=headers)
     except requests.RequestException:

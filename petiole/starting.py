@@ -113,7 +113,7 @@ def _children(found: Readiness) -> str:
     """Return how many children there are, and with which models; a late one is not waited for."""
     number = found.ready_children
     children = "1 child" if number == 1 else f"{number} children"
-    return f"{children}, {', '.join(found.models)}" if number else ""
+    return ", ".join((children, *found.models)) if number else ""
 
 
 QUESTIONS: Mapping[str, Callable[[Plan, Readiness], str]] = {

@@ -86,7 +86,8 @@ def _print(found: "ServiceState") -> None:
 def _headline(found: "ServiceState") -> str:
     if found.ready:
         children = "1 child" if found.children == 1 else f"{found.children} children"
-        return f"[bold green]ready[/]  {children} with {escape(', '.join(found.loaded))}"
+        loaded = f" with {escape(', '.join(found.loaded))}" if found.loaded else ""
+        return f"[bold green]ready[/]  {children}{loaded}"
     word = "not ready" if found.running else "not running"
     return f"[bold red]{word}[/]  {escape(found.missing)}"
 

@@ -75,6 +75,8 @@ class Console:
         self.write("petiole", f"ready after {welcome.seconds:.1f} s")
         for name, value in rows:
             self.write("petiole", f"{name:<{width}}  {value}")
+        for warning in welcome.warnings:
+            self.write("petiole", warning)
 
     def stopping(self) -> None:
         """Say that every part is asked to end."""

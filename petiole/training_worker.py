@@ -14,6 +14,7 @@ from celery.exceptions import Ignore
 from model_store import environment
 from model_store.settings import ModelSettings
 from tasks import (
+    audit,
     jobs,
     log_format,
     problems,
@@ -65,7 +66,15 @@ class RecordedTask(Task):  # type: ignore[type-arg]
             if not self._claimed(*args, **kwargs):
                 raise Ignore
             result = super().__call__(*args, **kwargs)
-            training_jobs.finish(_document(str(self.request.id), Trained(**result)))
+            trained = Trained(**result)
+            training_jobs.finish(_document(str(self.request.id), trained))
+            audit.note(
+                audit.TRAINING_FINISHED,
+                str(self.request.id),
+                by=audit.THE_SERVICE,
+                model=trained.model,
+                version=str(trained.model_version),
+            )
         except CAN_HEAL as exc:
             # The next start finds what this one computed and published.
             raise self.retry(exc=exc, countdown=RETRY_SECONDS) from exc

@@ -6,7 +6,8 @@ from time import monotonic
 from rich.console import Console as Terminal
 
 from model_store import command_line
-from petiole import part_logs, parts, planning, probes, rolling, service
+from petiole import key_hints, part_logs, parts, planning, probes, rolling, service
+from petiole import running as notes
 from petiole.console import SAMPLE
 from petiole.output import Output, Welcome
 from petiole.screen import Screen
@@ -57,5 +58,11 @@ def _welcome(plan: parts.Plan, up: UpSettings, *, seconds: float) -> Welcome:
             ("logs", f"{logs}/"),
             ("stop", "Ctrl-C"),
         ),
-        warnings=probes.readiness_of(plan.api_url).warnings,
+        warnings=(*probes.readiness_of(plan.api_url).warnings, *_of_keys(plan)),
     )
+
+
+def _of_keys(plan: parts.Plan) -> tuple[str, ...]:
+    note = notes.find()
+    hint = key_hints.of(plan.api_url, job_store_url=note.job_store_url if note else "")
+    return (hint,) if hint else ()

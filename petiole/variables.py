@@ -14,8 +14,8 @@ from model_store.settings import ModelSettings
 from petiole.console import without_password
 from petiole.settings import UpSettings
 
-READ_ELSEWHERE = {"PETIOLE_PHOTOGRAPHS", "PETIOLE_URL"}
-"""Read by `docker-compose.yml` alone; by `petiole classify`."""
+READ_ELSEWHERE = {"PETIOLE_PHOTOGRAPHS", "PETIOLE_URL", "PETIOLE_KEY"}
+"""Read by `docker-compose.yml` alone; by what speaks to a service."""
 
 FOR_TESTS = "PETIOLE_TEST_"
 

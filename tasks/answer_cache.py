@@ -24,8 +24,8 @@ from tasks.shares import share_of
 ALWAYS_ANEW: Final = 100.0
 """Percent of the pictures that are predicted whatever is known."""
 
-UNTIL_DOWNLOADED: Final = "downloaded"
-"""In the place of the key, for a picture whose bytes are not there yet."""
+UNTIL_DOWNLOADED: Final = "downloaded:"
+"""In the place of the key, for a picture whose bytes are not there yet; then whose it is."""
 
 MODEL = ("model", "model_version", "runtime")
 FURTHER = ("warnings", "verdict", "label_set", "novelty")
@@ -57,10 +57,30 @@ def may_serve(job: Job, *, anew_percent: float) -> bool:
     return not anew_percent or share_of(job.task_id) >= anew_percent
 
 
-def key_of(picture: bytes, job: Job) -> str:
+def mark_of(owner: str) -> str:
+    """Return who may be given an answer again: whoever has the owner's key, or all without one.
+
+    What one client sent tells no other one that somebody has sent it.
+    """
+    return sha256(owner.encode()).hexdigest() if owner else ""
+
+
+def until_downloaded(whose: str) -> str:
+    """Return what stands for the key of a picture that is yet to be downloaded."""
+    return UNTIL_DOWNLOADED + whose
+
+
+def key_of_downloaded(picture: bytes, job: Job) -> str:
+    """Return the key of a picture that was downloaded, if its answer may be given again."""
+    if not job.answer_key.startswith(UNTIL_DOWNLOADED):
+        return job.answer_key
+    return key_of(picture, job, whose=job.answer_key.removeprefix(UNTIL_DOWNLOADED))
+
+
+def key_of(picture: bytes, job: Job, *, whose: str = "") -> str:
     """Return what the answer for a picture depends on, as 64 letters."""
-    options = " ".join(f"{each}" for each in (job.version, *astuple(job.wanted)))
-    options = f"{options} {_of_this_service()}"
+    parts = (job.version, *astuple(job.wanted), _of_this_service(), whose)
+    options = " ".join(map(str, parts))
     return sha256(sha256(picture).digest() + options.encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
 from tasks import (
     answer_cache,
+    audit,
     celery_results,
     documents,
     job_kinds,
@@ -143,7 +144,7 @@ def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
         lane=publisher.lane("classify", job.priority),
         owner="",
         upload_bytes=len(upload),
-        answer_key=answer_cache.key_of(upload, job) if job.answer_key else "",
+        answer_key=answer_cache.key_of_downloaded(upload, job),
     )
     if not stores.job_store().requeue(downloaded, envelope):
         if not is_wanted(job.task_id):
@@ -217,6 +218,7 @@ def fail(
     outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
     if store.finish(task_id, outcome, fence=fence) and isinstance(exc, TAKES_WORKERS):
         stores.quarantine().put(job, cause=error.detail)
+        audit.note(audit.QUARANTINED, task_id, by=audit.THE_SERVICE, cause=error.detail)
 
 
 def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, float]:

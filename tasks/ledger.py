@@ -8,6 +8,7 @@ from tasks.answer_cache import ALWAYS_ANEW
 from tasks.errors import ExpiredJobError, UnknownJobError
 from tasks.job_stores import FAILURE, OVER, STARTED, Job
 from tasks.job_stores.quarantine import Quarantined
+from tasks.keys.ownership import Identity
 from tasks.reconciler import LANES
 from tasks.submission import Asked
 
@@ -87,11 +88,11 @@ def find(task_id: str) -> Listed:
     return listed(job, place, since=job.accepted_at)
 
 
-def retry(task_id: str) -> str:
+def retry(task_id: str, *, owner: str = "") -> str:
     """Classify the picture of a job that failed once more, as a new job; return its task id.
 
     A terminal state never changes: the failed job stays failed. Who was told of its end is told of
-    that of the new one.
+    that of the new one. The new job belongs to `owner`, the operator's key.
 
     Raises:
         UnknownJobError: there is no such job, or it has not failed.
@@ -99,18 +100,20 @@ def retry(task_id: str) -> str:
         ServiceUnavailableError: a part did not answer; the job stays in quarantine.
     """
     if not stores.quarantine().has(task_id):
-        return _fetch_again(task_id)
+        return _fetch_again(task_id, owner)
     kept = _quarantined(task_id)
     if kept.image_url and kept.stage == "download":
-        again = submission.submit_url(kept.image_url, asked=_asked(kept))
+        again = submission.submit_url(kept.image_url, asked=_asked(kept), identity=Identity(owner))
     else:
         upload = stores.image_store().get(task_id)
-        again = submission.submit_upload(upload, filename=kept.filename, asked=_asked(kept))
+        again = submission.submit_upload(
+            upload, filename=kept.filename, asked=_asked(kept), identity=Identity(owner)
+        )
     purge(task_id)
     return again.task_id
 
 
-def _fetch_again(task_id: str) -> str:
+def _fetch_again(task_id: str, owner: str) -> str:
     job = stores.prompt_job_store().get(task_id)
     if job is None or job.state != FAILURE:
         raise UnknownJobError(f"there is no task {task_id!r} that failed")
@@ -118,7 +121,7 @@ def _fetch_again(task_id: str) -> str:
         raise ExpiredJobError(
             f"the picture of {task_id} was deleted when it failed; its client has to send it again"
         )
-    return submission.submit_url(job.image_url, asked=_asked(job)).task_id
+    return submission.submit_url(job.image_url, asked=_asked(job), identity=Identity(owner)).task_id
 
 
 def _asked(job: Job) -> Asked:

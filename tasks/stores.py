@@ -2,6 +2,7 @@
 
 import logging
 
+from tasks.audit import MemoryTrail, RedisTrail, Trail
 from tasks.bulk.memory_bulks import MemoryBulks
 from tasks.bulk.records import BulkStore
 from tasks.bulk.redis_bulks import RedisBulks
@@ -10,7 +11,7 @@ from tasks.explaining.memory_keeping import MemoryKeeping
 from tasks.explaining.records import Keeping
 from tasks.explaining.redis_keeping import RedisKeeping
 from tasks.image_store import ImageStore
-from tasks.job_stores import JobStore
+from tasks.job_stores import OVER, JobStore
 from tasks.job_stores.collections import Collections
 from tasks.job_stores.findings import Findings, MemoryFindings, RedisFindings
 from tasks.job_stores.memory import MemoryJobStore
@@ -18,6 +19,9 @@ from tasks.job_stores.quarantine import MemoryQuarantine, Quarantine, RedisQuara
 from tasks.job_stores.redis import RedisJobStore
 from tasks.job_stores.sight import Lookout, MemoryLookout, RedisLookout
 from tasks.job_stores.webhooks import RedisWebhooks, Webhooks
+from tasks.keys.limits import Ledger, MemoryLedger, RedisLedger
+from tasks.keys.records import KeyStore
+from tasks.keys.stores import MemoryKeys, RedisKeys
 from tasks.once import once
 from tasks.settings import settings
 
@@ -91,6 +95,31 @@ def quarantine() -> Quarantine:
     if are_in_memory():
         return MemoryQuarantine(settings())
     return RedisQuarantine(settings())
+
+
+@once
+def keys() -> KeyStore:
+    """Return the API keys beside the job records."""
+    return MemoryKeys() if are_in_memory() else RedisKeys(settings())
+
+
+@once
+def audit() -> Trail:
+    """Return where it is written down who did what, beside the job records."""
+    return MemoryTrail() if are_in_memory() else RedisTrail(settings())
+
+
+@once
+def limits() -> Ledger:
+    """Return what counts how much each key has asked for."""
+    if not are_in_memory():
+        return RedisLedger(settings())
+    return MemoryLedger(_is_open)
+
+
+def _is_open(task_id: str) -> bool:
+    job = prompt_job_store().get(task_id)
+    return job is not None and job.state not in OVER
 
 
 @once

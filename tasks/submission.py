@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from time import monotonic, time
-from uuid import uuid4
 
 from tasks import answer_cache, lanes, publisher, stores, views
 from tasks.envelopes import Envelope
@@ -17,6 +16,7 @@ from tasks.errors import QueueFullError, ServiceUnavailableError, TasksError
 from tasks.explaining import life as explanations
 from tasks.job_stores import PENDING, SUCCESS, Accepted, Job, Place, Told
 from tasks.job_stores.kept import EARLIER, HIT, MISS
+from tasks.keys.ownership import NOBODY, Identity
 from tasks.once import once
 from tasks.urls import filename_of
 from tasks.views import Answer
@@ -57,24 +57,32 @@ class Asked:
 
 
 def submit_upload(
-    upload: bytes, *, filename: str, asked: Asked, wait_seconds: float = 0.0, key: str = ""
+    upload: bytes,
+    *,
+    filename: str,
+    asked: Asked,
+    wait_seconds: float = 0.0,
+    key: str = "",
+    identity: Identity = NOBODY,
 ) -> Answer:
     """Store the picture, record the job, queue its classification.
 
     Returns the accepted job, or the finished one when it is over within the wait. With the `key` of
-    an earlier request of the same picture and options it is the job of that one.
+    an earlier request of the same picture and options it is the job of that one. Both the job and
+    the key are those of the `identity`, where there is one.
 
     Raises:
         ServiceUnavailableError: a part did not answer; nothing is left behind.
         QueueFullError: there is too much to do already; nothing is left behind.
         ReusedKeyError: the earlier request was another one.
     """
-    digest = _digest(asked, upload) if key else ""
-    if earlier := _earlier(key, digest):
+    digest, name = _digest(asked, upload) if key else "", _name_of(key, identity.owner)
+    if earlier := _earlier(name, digest):
         return _again(earlier, wait_seconds)
-    job = replace(_new_job(filename, asked, key), upload_bytes=len(upload))
+    job = replace(_new_job(filename, asked, name, identity), upload_bytes=len(upload))
     if answer_cache.may_serve(job, anew_percent=asked.anew_percent):
-        job = replace(job, answer_key=answer_cache.key_of(upload, job))
+        key_now = answer_cache.key_of(upload, job, whose=answer_cache.mark_of(identity.owner))
+        job = replace(job, answer_key=key_now)
         told = _recalled(job, digest)
         if told.outcome in {HIT, EARLIER}:
             return _known(job, told, wait_seconds)
@@ -85,15 +93,23 @@ def submit_upload(
     return _accept(job, "classify", wait_seconds, digest)
 
 
-def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0, key: str = "") -> Answer:
+def submit_url(
+    image_url: str,
+    *,
+    asked: Asked,
+    wait_seconds: float = 0.0,
+    key: str = "",
+    identity: Identity = NOBODY,
+) -> Answer:
     """Record the job and queue its download; returns and raises like `submit_upload`."""
-    digest = _digest(asked, image_url.encode()) if key else ""
-    if earlier := _earlier(key, digest):
+    digest, name = _digest(asked, image_url.encode()) if key else "", _name_of(key, identity.owner)
+    if earlier := _earlier(name, digest):
         return _again(earlier, wait_seconds)
     _gate().check()
-    job = replace(_new_job(filename_of(image_url), asked, key), image_url=image_url)
+    job = replace(_new_job(filename_of(image_url), asked, name, identity), image_url=image_url)
     if answer_cache.may_serve(job, anew_percent=asked.anew_percent):
-        job = replace(job, answer_key=answer_cache.UNTIL_DOWNLOADED)
+        later = answer_cache.until_downloaded(answer_cache.mark_of(identity.owner))
+        job = replace(job, answer_key=later)
     _keep(job)
     return _accept(job, "download", wait_seconds, digest)
 
@@ -116,12 +132,14 @@ def _digest(asked: Asked, picture: bytes) -> str:
     return sha256(options.encode() + sha256(picture).digest()).hexdigest()
 
 
-def _name_of(key: str) -> str:
-    return sha256(key.encode()).hexdigest() if key else ""
+def _name_of(key: str, owner: str) -> str:
+    """Return what a client's key is called here: two clients may have the same one."""
+    named = f"{owner} {key}" if owner else key
+    return sha256(named.encode()).hexdigest() if key else ""
 
 
-def _earlier(key: str, digest: str) -> str | None:
-    return stores.prompt_job_store().earlier(_name_of(key), digest=digest) if key else None
+def _earlier(name: str, digest: str) -> str | None:
+    return stores.prompt_job_store().earlier(name, digest=digest) if name else None
 
 
 def _again(task_id: str, wait_seconds: float) -> Answer:
@@ -171,10 +189,10 @@ def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answe
             return Answer(accepted.task_id, PENDING)
 
 
-def _new_job(filename: str, asked: Asked, key: str) -> Job:
+def _new_job(filename: str, asked: Asked, key: str, identity: Identity) -> Job:
     now = time()
     return Job(
-        task_id=str(uuid4()),
+        task_id=identity.new_task_id,
         model=asked.model,
         version=asked.version,
         top_k=asked.top_k,
@@ -183,7 +201,7 @@ def _new_job(filename: str, asked: Asked, key: str) -> Job:
         queued_since=now,
         deadline_seconds=asked.deadline_seconds,
         priority=asked.priority,
-        key=_name_of(key),
+        key=key,
         webhook_url=asked.webhook_url,
         min_probability=asked.min_probability,
         unknown=asked.unknown,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from model_store.intervals import lower_bound, upper_bound
 from model_store.rollouts import Guard, Rollout
-from tasks import statistics, stores
+from tasks import audit, statistics, stores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,8 @@ def _end(
     former = store.resolve(name)[1]
     if not store.conclude_rollout(name, rollout.number, outcome=outcome, promote=passed):
         return
+    what = audit.PROMOTED if passed else audit.ROLLED_BACK
+    audit.note(what, f"{name}@{rollout.version}", by="the gate of its trial", outcome=outcome)
     logger.info("trial over", extra={"model": f"{name}@{rollout.version}", "outcome": outcome})
     if gate.guard_percent and passed:
         _guard(store, name, rollout.version, former, gate)
@@ -113,6 +115,8 @@ def _watch(store: ModelStore, name: str, rollout: Rollout, guard: Guard) -> None
     # The version of this trial is the former one: to promote it is to take the other one back.
     if store.conclude_rollout(name, rollout.number, outcome=outcome, promote=True):
         stores.findings().note_int8(f"{name}@{rollout.version}", outcome)
+        subject = f"{name}@{guard.version}"
+        audit.note(audit.TAKEN_BACK, subject, by="its guard", outcome=outcome)
         logger.warning(
             "version taken back", extra={"model": f"{name}@{guard.version}", "outcome": outcome}
         )

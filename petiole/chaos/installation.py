@@ -10,7 +10,7 @@ import redis
 import requests
 
 from api.settings import ApiSettings
-from petiole import parts, running
+from petiole import parts, probes, running
 from petiole.chaos.errors import RefusedError
 from petiole.console import without_password
 from petiole.probes import HTTP_SECONDS
@@ -136,7 +136,7 @@ def _ready(api: str) -> dict[str, Any]:
     """Return what `/readyz` says of a service that is ready."""
     url = f"{api}/readyz"
     try:
-        response = requests.get(url, timeout=HTTP_SECONDS)
+        response = requests.get(url, timeout=HTTP_SECONDS, headers=probes.credentials())
         document = response.json()
     except requests.RequestException as exc:
         raise RefusedError(

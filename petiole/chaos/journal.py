@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 import requests
 
+from petiole import probes
+
 P = TypeVar("P")
 """Whatever is known of a picture that is sent."""
 
@@ -98,6 +100,7 @@ class Journal(Generic[P]):
         `sent` is handed on to `requests`; `kind` is the type of a body that has no other.
         """
         named = {**headers, "Connection": "close"} | ({"Content-Type": kind} if kind else {})
+        named |= probes.credentials()
         at, error, response = monotonic(), "", None
         try:
             response = requests.request(verb, url, headers=named, timeout=TIMEOUT_SECONDS, **sent)

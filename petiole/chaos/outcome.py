@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import requests
 
+from petiole import probes
 from petiole.chaos.findings import (
     Findings,
     broken_by,
@@ -73,7 +74,11 @@ def forget(run: Run) -> int:
 def _forget(api: str, task_id: str) -> bool:
     for _ in range(TRIES):
         try:
-            response = requests.delete(f"{api}/result/{task_id}", timeout=FORGETTING_SECONDS)
+            response = requests.delete(
+                f"{api}/result/{task_id}",
+                timeout=FORGETTING_SECONDS,
+                headers=probes.credentials(),
+            )
         except requests.RequestException:
             return False
         if response.status_code != requests.codes.ok:

@@ -34,8 +34,9 @@ P = TypeVar("P", bound=Picture)
 class Client:
     """A service at `url`; threads may share it.
 
-    `key` is sent as `Authorization: Bearer`. A service that does not answer is tried again for
-    `retry_seconds`, but not one that has never answered: then the address may be wrong.
+    `key` is sent as `Authorization: Bearer`; left out, it is that of `PETIOLE_KEY`. A service that
+    does not answer is tried again for `retry_seconds`, but not one that has never answered: then
+    the address may be wrong.
     """
 
     def __init__(

@@ -4,6 +4,7 @@ httpx2 because one library then makes both kinds of connection, with the same ti
 and a cancelled task ends its request at once; measured in `docs/client.md`.
 """
 
+import os
 import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -29,6 +30,11 @@ class Service:
     key: str | None
     retry_seconds: float
 
+    @property
+    def shown_key(self) -> str:
+        """The key that was given, or else that of `PETIOLE_KEY`; empty where there is none."""
+        return self.key if self.key is not None else os.environ.get("PETIOLE_KEY", "")
+
     def __post_init__(self) -> None:
         """Check the address.
 
@@ -43,13 +49,17 @@ class Service:
         """Return how httpx2's clients are made."""
         return {
             "base_url": self.url,
-            "headers": JSON_ONLY | ({"Authorization": f"Bearer {self.key}"} if self.key else {}),
+            "headers": JSON_ONLY | self._credentials(),
             "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=None),
             # Reading the certificates of all authorities takes 30 ms, and HTTP alone needs none.
             "verify": self.url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             # A proxy that the environment names would look for a service on a machine of its own.
             "trust_env": not _is_loopback(urlsplit(self.url).hostname or ""),
         }
+
+    def _credentials(self) -> dict[str, str]:
+        key = self.shown_key.strip()
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def request_of(call: Call) -> dict[str, Any]:

@@ -106,6 +106,7 @@ def test_strangers_do_not_see_them(
 ) -> None:
     """Only where this machine alone can ask, or on request."""
     monkeypatch.setenv("PETIOLE_API_HOST", host)
+    monkeypatch.setenv("PETIOLE_API_INSECURE", "true")
     if said:
         monkeypatch.setenv("PETIOLE_API_SHOW_JOBS", said)
     once.begin_anew()

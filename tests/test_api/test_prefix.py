@@ -39,6 +39,7 @@ def below(
 def behind(monkeypatch: pytest.MonkeyPatch, *, proxies: int) -> FlaskClient:
     """Return a client of an API that trusts so many proxies."""
     monkeypatch.setenv("PETIOLE_API_TRUSTED_PROXIES", str(proxies))
+    monkeypatch.setenv("PETIOLE_API_REQUIRE_KEYS", "false")
     once.begin_anew()
     return create_app().test_client()
 

@@ -124,6 +124,7 @@ def environment_of(api: Host, directory: Path, original: dict[str, str]) -> dict
             "PETIOLE_MODELS_CACHE_DIRECTORY": str(directory / "cache"),
             "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
             "PETIOLE_API_HOST": "0.0.0.0",  # noqa: S104 - of this namespace
+            "PETIOLE_API_INSECURE": "true",
             "PETIOLE_API_PORT": str(API_PORT),
             "AWS_ENDPOINT_URL": f"http://{api.address}:{S3_PORT}",
             "AWS_ACCESS_KEY_ID": "test",

@@ -34,7 +34,7 @@ def service(
     """A service that trusts one proxy."""
     nginx.program()
     state = tmp_path_factory.mktemp("state")
-    trusting = {"PETIOLE_API_TRUSTED_PROXIES": "1"}
+    trusting = {"PETIOLE_API_TRUSTED_PROXIES": "1", "PETIOLE_API_REQUIRE_KEYS": "false"}
     with colour_service(colour_store, state, original_environment, **trusting) as running:
         yield running
 

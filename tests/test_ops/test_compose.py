@@ -192,3 +192,11 @@ def test_the_example_names_every_variable(
     }
 
     assert set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose_text)) | passed_on == written
+
+
+def test_compose_asks_for_keys(services: Services) -> None:
+    """A stranger with the file alone cannot start it open: no setting of `.env` reaches these."""
+    said = services["api"]["environment"]
+
+    assert said["PETIOLE_API_REQUIRE_KEYS"] == "true"
+    assert "PETIOLE_API_INSECURE" not in said

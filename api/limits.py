@@ -1,0 +1,113 @@
+"""How much one client may ask for, as HTTP says it: 429, `Retry-After`, `RateLimit`.
+
+Source: draft-ietf-httpapi-ratelimit-headers-10.
+"""
+
+from ipaddress import ip_address, ip_network
+
+from flask import Response, g, request
+
+from api.errors import TooManyRequestsError
+from api.settings import is_loopback, settings
+from tasks import stores
+from tasks.keys import ownership
+from tasks.keys.limits import BYTES, OPEN_JOBS, REQUESTS, Bounds, Limiter, MemoryLedger, Sent
+from tasks.once import once
+
+SINGLE = frozenset({"classify.classify", "compatible.classify_url", "compatible.predict"})
+IPV6 = 6
+MANY = frozenset({"bulk.bulk"})
+TRIES_PER_SECOND = 10.0
+"""Keys that one address may show to one process which that has to look up."""
+
+WORDS = {
+    REQUESTS: "{0.requests_per_second:g} requests may be sent in a second",
+    OPEN_JOBS: "{0.open_jobs} pictures may wait or be worked on at a time",
+    BYTES: "{0.bytes_a_day} bytes may be sent in a day (UTC)",
+}
+
+
+def count(owner: str) -> None:
+    """Count the current request of a key.
+
+    Raises:
+        TooManyRequestsError: it is over a limit.
+    """
+    _count(owner, owner)
+
+
+def count_address() -> None:
+    """Count the current request of whoever needs no key, by address; this machine's not at all.
+
+    Raises:
+        TooManyRequestsError: it is over a limit.
+    """
+    if not is_loopback(request.remote_addr or "127.0.0.1"):
+        _count(f"address {_network()}", "")
+
+
+def count_try() -> None:
+    """Count a key that has to be looked up, by the address that shows it.
+
+    Raises:
+        TooManyRequestsError: it shows too many.
+    """
+    tried = _strangers().admit(_network())
+    if tried.refused:
+        detail = f"{TRIES_PER_SECOND:g} keys may be tried in a second; try again later"
+        raise TooManyRequestsError(detail, retry_after_seconds=tried.retry_after_seconds)
+
+
+def say(response: Response) -> Response:
+    """Tell a client that is counted how much it may, and how much of that is left."""
+    if verdict := g.get("verdict"):
+        rate = settings().requests_per_second
+        seconds = verdict.retry_after_seconds or 1
+        policies = [f'"{REQUESTS}";q={_bounds().burst:g};w=2'] if rate else []
+        if _bounds().bytes_a_day:
+            policies.append(f'"{BYTES}";q={_bounds().bytes_a_day};qu="content-bytes";w=86400')
+        if policies:
+            name = verdict.refused or REQUESTS
+            response.headers["RateLimit-Policy"] = ", ".join(policies)
+            response.headers["RateLimit"] = f'"{name}";r={verdict.remaining};t={seconds}'
+    return response
+
+
+def _count(subject: str, owner: str) -> None:
+    sent = None
+    if request.endpoint in SINGLE:
+        g.task_id = ownership.new_id(owner)
+        sent = Sent(request.content_length or 0, g.task_id)
+    elif request.endpoint in MANY:
+        sent = Sent(request.content_length or 0)
+    verdict = g.verdict = _limiter().admit(subject, sent)
+    if verdict.refused:
+        said = WORDS[verdict.refused].format(_bounds())
+        seconds = verdict.retry_after_seconds
+        raise TooManyRequestsError(f"{said}; try again in {seconds} s", retry_after_seconds=seconds)
+
+
+def _network() -> str:
+    """Return the address of the client; of an IPv6 one the half that its provider gave it."""
+    try:
+        address = ip_address(request.remote_addr or "")
+    except ValueError:
+        return ""
+    kept = 64 if address.version == IPV6 else 32
+    return str(ip_network((address, kept), strict=False))
+
+
+@once
+def _bounds() -> Bounds:
+    said = settings()
+    return Bounds(said.requests_per_second, said.open_jobs, said.bytes_per_day)
+
+
+@once
+def _limiter() -> Limiter:
+    return Limiter(stores.limits(), _bounds())
+
+
+@once
+def _strangers() -> Limiter:
+    return Limiter(MemoryLedger(), Bounds(TRIES_PER_SECOND))

@@ -1,0 +1,176 @@
+"""`petiole keys`: who may use the service; they are kept in its Redis, and each is told once.
+
+A name has two keys at most, so that a new one can take the place of an old one without a pause.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from time import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from petiole.console import AsJson, is_it_running, next_step, print_json
+
+if TYPE_CHECKING:
+    from tasks.keys.records import ApiKey
+
+SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+DURATION = re.compile(r"(\d{1,6})([mhd])")
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the keys of the API.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Whose it is.")]
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scope",
+        help="classify, bulk, train, models or admin; once for each. Left out: classify, bulk and"
+        " models.",
+    ),
+]
+Expires = Annotated[
+    str, typer.Option(metavar="TIME", help="How long it lasts, such as 90d, 12h or 30m.")
+]
+
+
+@app.command()
+def create(
+    name: Name, scope: Scopes = None, expires: Expires = "", as_json: AsJson = False
+) -> None:
+    """Make a key and print it, this one time; a second one of a name shares what the first made."""
+    expires_at = _expiry(expires)
+    with _errors_as_lines():
+        from tasks import audit, stores  # noqa: PLC0415 - Redis, which `petiole --help` need not load
+        from tasks.keys import records  # noqa: PLC0415 - as above
+
+        _refuse_memory(in_memory=stores.are_in_memory())
+        chosen = tuple(dict.fromkeys(scope or records.OF_CLIENTS))
+        key, token = records.new(name, chosen, expires_at=expires_at)
+        key = stores.keys().create(key)
+        may = ", ".join(key.scopes)
+        audit.note(audit.KEY_CREATED, key.key_id, name=key.name, may=may)
+    if as_json:
+        print_json({"key": token, **_members(key)})
+        return
+    typer.echo(token)
+    typer.echo(f"  {key.name} may {', '.join(key.scopes)}; it is not shown again", err=True)
+    typer.echo(
+        "  clients send it as `Authorization: Bearer …`, or have it in PETIOLE_KEY", err=True
+    )
+    next_step("to take it back", "keys", "revoke", key.key_id)
+
+
+@app.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """List the keys: whose they are, what they may, until when, and when each was used last."""
+    with _errors_as_lines():
+        from tasks import stores  # noqa: PLC0415 - as above
+
+        found = stores.keys().all()
+    if as_json:
+        print_json({"keys": [_members(each) for each in found]})
+    elif found:
+        _print(found)
+    else:
+        typer.echo("there is no key")
+        next_step("to make one", "keys", "create", "NAME")
+
+
+@app.command()
+def revoke(
+    keys: Annotated[list[str], typer.Argument(metavar="ID…", help="As `petiole keys list` says.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take keys back; every process of the API refuses them within seconds."""
+    with _errors_as_lines():
+        from tasks import audit, stores  # noqa: PLC0415 - as above
+
+        revoked = [each for each in dict.fromkeys(keys) if stores.keys().revoke(each)]
+        for each in revoked:
+            audit.note(audit.KEY_REVOKED, each)
+    unknown = [each for each in keys if each not in revoked]
+    if as_json:
+        print_json({"revoked": revoked, "unknown": unknown})
+    else:
+        typer.echo(f"{len(revoked)} keys are revoked")
+        for each in unknown:
+            typer.echo(f"petiole keys: there is no key {each!r}", err=True)
+    if unknown:
+        raise typer.Exit(1)
+
+
+def _expiry(said: str) -> float:
+    if not said:
+        return 0.0
+    match = DURATION.fullmatch(said)
+    if match is None or not int(match[1]):
+        raise typer.BadParameter(
+            f"{said!r} is no time like 90d, 12h or 30m", param_hint="--expires"
+        )
+    return time() + int(match[1]) * SECONDS[match[2]]
+
+
+def _refuse_memory(*, in_memory: bool) -> None:
+    """Refuse to make a key that nobody but this command would know."""
+    if in_memory:
+        typer.echo("petiole keys: the job store is memory://, which keeps no keys", err=True)
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _errors_as_lines() -> Iterator[None]:
+    """Turn what the store says into one line on stderr and exit code 1."""
+    from tasks.errors import ServiceUnavailableError, TasksError  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except ServiceUnavailableError as exc:
+        typer.echo(f"petiole keys: {exc}; {is_it_running()}", err=True)
+        raise typer.Exit(1) from exc
+    except TasksError as exc:
+        typer.echo(f"petiole keys: {exc}", err=True)
+        raise typer.Exit(1) from exc
+
+
+def _members(key: "ApiKey") -> dict[str, Any]:
+    """Return what an operator may see: nothing that a key or a session is checked with."""
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "created_at": _moment(key.created_at),
+        "expires_at": _moment(key.expires_at),
+        "used_at": _moment(key.used_at),
+        "active": not key.is_expired(time()),
+    }
+
+
+def _moment(at: float) -> str | None:
+    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds") if at else None
+
+
+def _print(keys: "list[ApiKey]") -> None:
+    table = Table("id", "name", "may", "made", "until", "last used", box=box.SIMPLE_HEAD)
+    table.columns[0].no_wrap = True
+    for key in keys:
+        ends = f"[red]{_time(key.expires_at)}, over[/]" if key.is_expired(time()) else ""
+        table.add_row(
+            key.key_id,
+            key.name,
+            ", ".join(key.scopes),
+            _time(key.created_at),
+            ends or _time(key.expires_at),
+            _time(key.used_at),
+        )
+    Console().print(table)
+
+
+def _time(at: float) -> str:
+    said = datetime.fromtimestamp(at).astimezone().isoformat(" ", "minutes")[:16] if at else "never"
+    return said

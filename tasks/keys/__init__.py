@@ -1,0 +1,1 @@
+"""API keys: who may ask for what, whose a task is, and where keys are kept."""

@@ -1,0 +1,137 @@
+"""Where keys are kept: beside the job records in Redis, or in the memory of one process."""
+
+from dataclasses import asdict, replace
+from threading import Lock
+from time import time
+from typing import Any
+
+from tasks.job_stores.connection import connect, translated
+from tasks.keys.records import MOST_ACTIVE, ApiKey, too_many
+from tasks.settings import TasksSettings
+
+KEY, EVERY = "petiole:key:", "petiole:keys"
+
+# KEYS: the set of all keys, the new one. ARGV: id, name, most active, prefix of keys, then names
+# and values of the record. Returns the owner, or nothing when there are too many.
+CREATE = """
+local now, active, owner = tonumber(redis.call('TIME')[1]), 0, false
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+    local key = redis.call('HMGET', ARGV[4] .. id, 'name', 'owner', 'expires_at')
+    local ends = tonumber(key[3] or 0)
+    if key[1] == ARGV[2] and (ends == 0 or ends > now) then
+        active, owner = active + 1, key[2]
+    end
+end
+if active >= tonumber(ARGV[3]) then return false end
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[2], unpack(ARGV, 5))
+if owner then redis.call('HSET', KEYS[2], 'owner', owner) end
+return redis.call('HGET', KEYS[2], 'owner')
+"""
+
+# What was revoked does not come back. KEYS: the key. ARGV: when it was used.
+TOUCH = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'used_at', ARGV[1]) end
+"""
+
+
+class MemoryKeys:
+    """For Celery's eager mode and for tests."""
+
+    def __init__(self) -> None:
+        """Know no key."""
+        self._keys: dict[str, ApiKey] = {}
+        self._lock = Lock()
+
+    def create(self, key: ApiKey) -> ApiKey:
+        """Keep a new key."""
+        with self._lock:
+            of_name = [each for each in self._keys.values() if each.name == key.name]
+            active = [each for each in of_name if not each.is_expired(time())]
+            if len(active) >= MOST_ACTIVE:
+                raise too_many(key.name)
+            kept = replace(key, owner=active[-1].owner) if active else key
+            self._keys[key.key_id] = kept
+            return kept
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """Return a key."""
+        return self._keys.get(key_id)
+
+    def all(self) -> list[ApiKey]:
+        """Return every key."""
+        return sorted(self._keys.values(), key=lambda each: each.created_at)
+
+    def revoke(self, key_id: str) -> bool:
+        """Forget a key."""
+        with self._lock:
+            return self._keys.pop(key_id, None) is not None
+
+    def touch(self, key_id: str, *, at: float) -> None:
+        """Note that a key was used."""
+        with self._lock:
+            if key := self._keys.get(key_id):
+                self._keys[key_id] = replace(key, used_at=at)
+
+
+class RedisKeys:
+    """A hash for each key, and the set of their ids; as lasting as the job records."""
+
+    def __init__(self, settings: TasksSettings) -> None:
+        """Connect when first used."""
+        self._client: Any = connect(settings.job_store_url, patience_seconds=0.0)
+        self._create = self._client.register_script(CREATE)
+        self._touch = self._client.register_script(TOUCH)
+
+    @translated
+    def create(self, key: ApiKey) -> ApiKey:
+        """Keep a new key."""
+        record = asdict(key) | {"scopes": " ".join(key.scopes)}
+        flat = [part for pair in record.items() for part in pair]
+        args = [key.key_id, key.name, MOST_ACTIVE, KEY, *flat]
+        owner = self._create(keys=[EVERY, KEY + key.key_id], args=args)
+        if owner is None:
+            raise too_many(key.name)
+        return replace(key, owner=owner)
+
+    @translated
+    def get(self, key_id: str) -> ApiKey | None:
+        """Return a key."""
+        return _key_of(self._client.hgetall(KEY + key_id))
+
+    @translated
+    def all(self) -> list[ApiKey]:
+        """Return every key."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            for key_id in self._client.smembers(EVERY):
+                pipeline.hgetall(KEY + key_id)
+            found = filter(None, map(_key_of, pipeline.execute()))
+        return sorted(found, key=lambda each: each.created_at)
+
+    @translated
+    def revoke(self, key_id: str) -> bool:
+        """Forget a key."""
+        with self._client.pipeline(transaction=True) as pipeline:
+            pipeline.delete(KEY + key_id)
+            pipeline.srem(EVERY, key_id)
+            return bool(pipeline.execute()[0])
+
+    @translated
+    def touch(self, key_id: str, *, at: float) -> None:
+        """Note that a key was used."""
+        self._touch(keys=[KEY + key_id], args=[at])
+
+
+def _key_of(record: dict[str, str]) -> ApiKey | None:
+    if not record:
+        return None
+    return ApiKey(
+        key_id=record["key_id"],
+        name=record["name"],
+        owner=record["owner"],
+        digest=record["digest"],
+        scopes=tuple(record["scopes"].split()),
+        created_at=float(record["created_at"]),
+        expires_at=float(record["expires_at"]),
+        used_at=float(record["used_at"]),
+    )

@@ -1,0 +1,94 @@
+"""Keys under the real server: strangers' gigabytes are not taken in; Redis comes and goes."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import requests
+
+from petiole import parts
+from tasks.keys.records import BULK, CLASSIFY, new
+from tasks.keys.stores import RedisKeys
+from tasks.settings import TasksSettings
+from tests.api_server import Start, start
+from tests.conftest import free_port, wait_for_redis
+
+__all__ = ["start"]
+pytestmark = pytest.mark.server
+
+LARGE = 40_000_000
+
+
+def key_in(url: str) -> dict[str, str]:
+    """Return the header that shows a new key."""
+    key, token = new("ana", (CLASSIFY, BULK))
+    RedisKeys(TasksSettings(job_store_url=url)).create(key)
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[tuple[int, list[subprocess.Popen[bytes]]]]:
+    """A server that a test ends and starts again."""
+    port, begun = free_port(), []
+    yield port, begun
+    for each in begun:
+        each.kill()
+        each.wait(timeout=10)
+
+
+@pytest.mark.parametrize("token", ["", "Bearer ptl_0123456789ab." + "x" * 43])
+def test_many_pictures_of_strangers_are_refused_unread(
+    start: Start, redis_url: str, tmp_path: Path, token: str
+) -> None:
+    """The answer comes although the body never does, and no file is begun."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    server = start(PETIOLE_API_REQUIRE_KEYS="true", PETIOLE_API_SPOOL_DIRECTORY=str(spool))
+    head = "POST /bulk HTTP/1.1\r\nHost: petiole\r\nContent-Type: application/zip\r\n"
+    shown = f"Authorization: {token}\r\n" if token else ""
+    announced = f"{head}{shown}Content-Length: {LARGE}\r\n\r\n"
+    with server.connect(announced.encode() + b"PK\x03\x04") as connection:
+        answer = connection.recv(65_536).decode()
+
+    assert answer.startswith("HTTP/1.1 401")
+    assert list(spool.iterdir()) == []
+    assert requests.post(
+        f"{server.url}/bulk",
+        json=["https://example.org/a.jpg"],
+        headers=key_in(redis_url),
+        timeout=9,
+    ).ok
+
+
+def test_keys_survive_redis_and_a_lost_one_lets_nobody_in(
+    start: Start, own_redis: tuple[int, list[subprocess.Popen[bytes]]], tmp_path: Path
+) -> None:
+    """Killed it lets nobody in; started again on its file it knows the key, emptied it does not."""
+    port, begun = own_redis
+    url, part = f"redis://127.0.0.1:{port}/0", parts.redis(port, tmp_path / "redis")
+
+    def begin() -> None:
+        begun.append(subprocess.Popen(part.command, stdout=subprocess.DEVNULL))
+        wait_for_redis(url)
+
+    (tmp_path / "redis").mkdir(exist_ok=True)
+    begin()
+    server = start(
+        REDIS_URL=url, PETIOLE_API_REQUIRE_KEYS="true", PETIOLE_API_KEY_MEMORY_SECONDS="0"
+    )
+    headers = key_in(url)
+
+    def asked() -> int:
+        return requests.get(f"{server.url}/models", headers=headers, timeout=9).status_code
+
+    before = asked()
+    begun[-1].kill()
+    begun[-1].wait(timeout=10)
+    away = asked()
+    begin()
+    back = asked()
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+    assert (before, away, back, asked()) == (200, 503, 200, 401)

@@ -1,0 +1,63 @@
+"""`petiole keys`: made once, listed without secrets, taken back."""
+
+import json
+import re
+
+import pytest
+import redis
+from typer.testing import CliRunner
+
+from petiole.cli import app
+from tasks import once, stores
+from tasks.keys.door import Door
+
+
+@pytest.fixture
+def run(redis_url: str, monkeypatch: pytest.MonkeyPatch):
+    """Run a command of `petiole keys` against an empty store."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    monkeypatch.setenv("PETIOLE_TASKS_JOB_STORE_URL", redis_url)
+    once.begin_anew()
+    return lambda *words: CliRunner().invoke(app, ["keys", *words])
+
+
+def test_a_key_is_made_told_once_and_taken_back(run) -> None:
+    """What `create` prints opens the door until it is revoked."""
+    made = run("create", "ana", "--scope", "classify", "--expires", "90d")
+    token = made.stdout.strip()
+    (listed,) = json.loads(run("list", "--json").stdout)["keys"]
+    opens = Door(stores.keys(), memory_seconds=0).admit(token)
+    run("revoke", listed["id"])
+
+    assert re.fullmatch(r"ptl_[0-9a-f]{12}\.[\w-]{43}", token)
+    assert opens is not None
+    assert (listed["name"], listed["scopes"], listed["active"]) == ("ana", ["classify"], True)
+    assert not {"digest", "owner", "key"} & listed.keys()
+    assert Door(stores.keys(), memory_seconds=0).admit(token) is None
+    assert "there is no key" in run("list").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("create", "ana", "--scope", "root"), 1, "'root' is no scope; the scopes are: classify"),
+        (("create", "a na"), 1, "'a na' is no name of a key"),
+        (("create", "ana", "--expires", "soon"), 2, "'soon' is no time like 90d"),
+        (("revoke", "0123456789ab"), 1, "there is no key '0123456789ab'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(run, words: tuple[str, ...], code: int, said: str) -> None:
+    """It names what was said, and what would do."""
+    ended = run(*words)
+
+    assert ended.exit_code == code
+    assert said in " ".join(re.sub("[│╭╰─╮╯]", " ", ended.output).split())
+
+
+def test_a_third_key_of_a_name_waits(run) -> None:
+    """Two are for a rotation; a third one would be forgotten."""
+    codes = [run("create", "ana").exit_code for _ in range(3)]
+
+    assert codes == [0, 0, 1]
+    assert "ana has 2 active keys" in run("create", "ana").output
