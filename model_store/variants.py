@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import agreement, choosing, golden, runtimes
+from model_store import agreement, choosing, fingerprints, golden, runtimes
 from model_store.agreement import FLOAT32, INT8, Agreement
 from model_store.card import ModelCard, Variant
 from model_store.errors import ModelStoreError, RuntimeUnavailableError
@@ -192,9 +192,12 @@ def _variant(name: str, precision: str, bench: Bench) -> Variant:
 def _judged(name: str, precision: str, artifact: Path, bench: Bench) -> Variant:
     """Return the variant of an artifact, whose files are deleted if it may not serve."""
     runtime, place = runtimes.find(name), bench.directory / name / precision
-    measured = measure(runtime.load(artifact, bench.draft, threads=1), bench.pictures.images)
+    loaded = runtime.load(artifact, bench.draft, threads=1)
+    measured = measure(loaded, bench.pictures.images)
     path = artifact.relative_to(bench.directory).as_posix()
     variant = judge(name, precision, path, measured=measured, bench=bench)
     if not variant.serves:
         shutil.rmtree(place)
+    elif precision != FLOAT32:
+        fingerprints.write(place, bench.draft, loaded.predict)
     return variant
