@@ -11,7 +11,7 @@ from flask import Response, jsonify
 
 from api import access, bodies
 from api.errors import problem_response
-from tasks import documents, publisher, readiness, redis_checks, stores, untold
+from tasks import documents, publisher, readiness, redis_checks, stores, unfit, untold
 from tasks.bulk import untaken
 from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
@@ -157,4 +157,5 @@ DOUBTS: tuple[Callable[[], tuple[str, ...]], ...] = (
     redis_checks.warnings,
     untold.warnings,
     untaken.warnings,
+    unfit.warnings,
 )

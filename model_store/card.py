@@ -17,6 +17,7 @@ from model_store.errors import ModelFormatError
 
 SCHEMA_VERSION = 1
 UNPUBLISHED = 0
+FINGERPRINT = "fingerprint.json"
 
 ChannelOrder = Literal["RGB", "BGR"]
 Channels = tuple[float, float, float]
@@ -79,6 +80,11 @@ class Variant:
     def choice(self) -> str:
         """What the setting `runtime` says to get exactly this one, as in `openvino:int8`."""
         return f"{self.runtime}:{self.precision}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Path inside the version of what it answers to drawn pictures; float32 has none."""
+        return f"{self.runtime}/{self.precision}/{FINGERPRINT}"
 
 
 @dataclass(frozen=True)

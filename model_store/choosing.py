@@ -5,30 +5,21 @@ in which variants are tried where nothing could be measured.
 """
 
 import json
-import logging
-import platform
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import runtimes
+from model_store import machine
 from model_store.card import ModelCard, Variant
 from model_store.runtimes import REFERENCE
 
 AUTO = "auto"
 FOLDER = "choices"
 TIMED_PREDICTIONS = 20
-CPU_FACTS = ("model name", "flags", "Features", "CPU part")
-
-logger = logging.getLogger(__name__)
-
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -87,46 +78,10 @@ def remember(
     card: ModelCard, variants: Iterable[Variant], cache_directory: Path, found: dict[str, float]
 ) -> None:
     """Write the milliseconds where `recall` finds them; of two writers at once the later stays."""
-    remembered = Remembered(card.ref, _machine(), _versions(variants), found)
+    remembered = Remembered(card.ref, machine.description(), machine.versions(variants), found)
     path = _path(card, variants, cache_directory)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, json.dumps(asdict(remembered), indent=2) + "\n")
-    except OSError as exc:
-        # A read-only cache costs each start the measurement, and nothing else.
-        logger.warning("choice not remembered", extra={"path": str(path), "reason": str(exc)})
-
-
-def _replace(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as stream:
-        stream.write(text)
-    Path(stream.name).replace(path)
+    machine.write(path, json.dumps(asdict(remembered), indent=2) + "\n", what="choice")
 
 
 def _path(card: ModelCard, variants: Iterable[Variant], cache_directory: Path) -> Path:
-    # The card's text has the digest of every file: two stores may have the same name and version.
-    facts = [card.to_json(), _machine(), _versions(variants)]
-    digest = sha256(json.dumps(facts).encode()).hexdigest()[:16]
-    return cache_directory / FOLDER / f"{card.name}-{card.version}-{digest}.json"
-
-
-def _versions(variants: Iterable[Variant]) -> dict[str, str]:
-    return {name: runtimes.version(name) for name in sorted({v.runtime for v in variants})}
-
-
-@cache
-def _machine() -> str:
-    """Return what decides the speed of this kind of CPU: its name and its instructions."""
-    return "; ".join([platform.machine(), *_cpu_facts()])
-
-
-def _cpu_facts() -> Iterator[str]:
-    try:
-        first = Path("/proc/cpuinfo").read_text("utf-8").partition("\n\n")[0]
-    except OSError:
-        yield platform.processor()
-        return
-    for line in first.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in CPU_FACTS:
-            yield value.strip()
+    return machine.notes(card, variants, cache_directory / FOLDER)

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import choosing, golden, preprocessing, ranking, runtimes
+from model_store import choosing, fitness, golden, preprocessing, ranking, runtimes
 from model_store.card import ModelCard, Variant
 from model_store.choosing import AUTO
 from model_store.doubts.judging import Judge
 from model_store.errors import ModelFormatError, RuntimeUnavailableError
+from model_store.fitness import Judgement
 from model_store.pictures.headers import DEFAULT_MAX_PIXELS
 from model_store.predictions import CONFIDENT, UNCERTAIN, Answer, Prediction, Wanted
 from model_store.preprocessing import Prepared
@@ -36,13 +37,15 @@ SUM_TOLERANCE = 1e-2
 class ServedModel:
     """A version in memory with the variant that was chosen. Used by one thread at a time.
 
-    `directory` has the version's verified files.
+    `directory` has the version's verified files; `judgements` are those of its variants that are
+    not float32, on this kind of machine.
     """
 
     card: ModelCard
     variant: Variant
     artifact: LoadedArtifact
     directory: Path
+    judgements: tuple[Judgement, ...] = ()
 
     @cached_property
     def judge(self) -> Judge:
@@ -174,8 +177,10 @@ def load(
         reference: `name`, `name@version` or `name@alias`.
         runtime: `auto` for the fastest variant that may serve, a runtime's name for its fastest, or
             one exactly, as in `openvino:int8`. The fastest is measured on the first load on this
-            kind of machine and remembered in the store's cache directory. Of a version that knows
-            what is strange to it, `auto` passes over those that give no features, if others do.
+            kind of machine and remembered in the store's cache directory. So is whether a variant
+            that is not float32 answers here as where it was made; only if it does may it serve,
+            unless it is asked for exactly. Of a version that knows what is strange to it, `auto`
+            passes over those that give no features, if others do.
         threads: Threads to predict with.
 
     Raises:
@@ -186,20 +191,29 @@ def load(
     """
     card = store.card(*store.resolve(reference))
     directory = store.fetch(card.name, card.version)
-    variants = _fastest_first(card, directory, runtime, store.cache_directory)
-    model = next(_loaded(card, directory, variants, runtime, threads), None)
-    if model is not None:
-        if runtime == AUTO and not model.can_say_all:
-            # Not the reference: who serves without TensorFlow does not load it for this.
-            others = [v for v in variants if v != model.variant and v.runtime != REFERENCE]
-            rest = _loaded(card, directory, others, runtime, threads)
-            model = next((each for each in rest if each.can_say_all), model)
-        logger.info("model loaded", extra={"model": card.ref, "runtime": model.variant.choice})
-        return model
-    raise RuntimeUnavailableError(
-        f"{card.ref} cannot be served with runtime {runtime!r} here; its variants are: "
-        + "; ".join(f"{v.runtime} {v.precision} ({v.reason})" for v in card.variants)
+    candidates = choosing.candidates(card, runtime)
+    judgements = fitness.judge(
+        card,
+        directory,
+        candidates,
+        cache_directory=store.cache_directory,
+        load=lambda variant: _artifact(card, directory, variant, threads=1),
     )
+    fit, judgements = _fit(candidates, judgements, runtime)
+    variants = _fastest_first(card, directory, fit, store.cache_directory)
+    model = next(_loaded(card, directory, variants, runtime, threads), None)
+    if model is None:
+        raise RuntimeUnavailableError(
+            f"{card.ref} cannot be served with runtime {runtime!r} here; its variants are: "
+            + "; ".join(_reasons(card, judgements))
+        )
+    if runtime == AUTO and not model.can_say_all:
+        # Not the reference: who serves without TensorFlow does not load it for this.
+        others = [v for v in variants if v != model.variant and v.runtime != REFERENCE]
+        rest = _loaded(card, directory, others, runtime, threads)
+        model = next((each for each in rest if each.can_say_all), model)
+    logger.info("model loaded", extra={"model": card.ref, "runtime": model.variant.choice})
+    return replace(model, judgements=judgements)
 
 
 def _loaded(
@@ -217,14 +231,42 @@ def _loaded(
         yield ServedModel(card, variant, artifact, directory)
 
 
+def _fit(
+    variants: tuple[Variant, ...], judgements: Iterable[Judgement], runtime: str
+) -> tuple[tuple[Variant, ...], tuple[Judgement, ...]]:
+    """Return the variants that may serve on this machine, and the judgements as they are told.
+
+    One that is asked for exactly, as `openvino:int8`, is not kept out: that is the operator's
+    explicit wish, and refusing it would leave nothing that serves. It is warned of.
+    """
+    told = tuple(_asked(each) if each.choice == runtime else each for each in judgements)
+    unfit = {each.choice: each for each in told if not each.is_fit}
+    for each in unfit.values():
+        fields = {"model": each.ref, "runtime": each.choice, "reason": each.reason}
+        logger.warning("variant not fit for this machine", extra=fields)
+    return tuple(v for v in variants if v.choice not in unfit or v.choice == runtime), told
+
+
+def _asked(judgement: Judgement) -> Judgement:
+    if judgement.is_fit:
+        return judgement
+    return replace(judgement, reason=f"served, as it is asked for by name, but {judgement.reason}")
+
+
+def _reasons(card: ModelCard, judgements: Iterable[Judgement]) -> Iterator[str]:
+    here = {each.choice: each.reason for each in judgements if not each.is_fit}
+    for variant in card.variants:
+        reason = here.get(variant.choice, variant.reason)
+        yield f"{variant.runtime} {variant.precision} ({reason})"
+
+
 def _artifact(card: ModelCard, directory: Path, variant: Variant, threads: int) -> LoadedArtifact:
     return runtimes.load(variant.runtime, directory / variant.path, card, threads=threads)
 
 
 def _fastest_first(
-    card: ModelCard, directory: Path, runtime: str, cache_directory: Path
+    card: ModelCard, directory: Path, variants: tuple[Variant, ...], cache_directory: Path
 ) -> tuple[Variant, ...]:
-    variants = choosing.candidates(card, runtime)
     # The reference is not measured; see `choosing.candidates`.
     measured = tuple(variant for variant in variants if variant.runtime != REFERENCE)
     if len(measured) < 2:  # noqa: PLR2004 - one of them is no choice

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store import agreement, choosing, golden, runtimes
+from model_store import agreement, choosing, fingerprints, golden, runtimes
 from model_store.agreement import FLOAT32, INT8, Agreement
 from model_store.card import ModelCard, Variant
 from model_store.errors import ModelStoreError, RuntimeUnavailableError
@@ -198,4 +198,6 @@ def _judged(name: str, precision: str, artifact: Path, bench: Bench) -> Variant:
     variant = judge(name, precision, path, measured=measured, bench=bench)
     if not variant.serves:
         shutil.rmtree(place)
+    elif precision != FLOAT32:
+        fingerprints.write(place, bench.draft, loaded.predict)
     return variant

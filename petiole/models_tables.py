@@ -16,6 +16,7 @@ from petiole.console import next_step, print_json
 
 if TYPE_CHECKING:
     from model_store.comparison import Comparison, Pair, Side
+    from model_store.fitness import Judgement
 
 VERSIONS_SHOWN = 5
 CHANGES_SHOWN = 5
@@ -51,9 +52,23 @@ def show_card(store: ModelStore, card: ModelCard, *, as_json: bool) -> None:
     history = store.history(card.name)
     if as_json:
         moves = [asdict(change) for change in history]
-        print_json({**card.to_dict(), "aliases": held, "production_history": moves})
+        judged = [asdict(each) for each in _judged_here(store, card)]
+        document = {**card.to_dict(), "aliases": held, "production_history": moves}
+        print_json(document | {"judged_here": judged})
     else:
         _print_card(card, held, history)
+        for each in _judged_here(store, card):
+            verb = "may serve" if each.is_fit else "is kept out"
+            typer.echo(f"On this kind of CPU {each.choice} {verb}: {each.reason}")
+
+
+def _judged_here(store: ModelStore, card: ModelCard) -> list["Judgement"]:
+    """Return what is remembered of the variants that may serve, on this kind of machine."""
+    # Imported here: it brings NumPy, and the other tables do without.
+    from model_store import fitness  # noqa: PLC0415
+
+    found = (fitness.recall(card, v, store.cache_directory) for v in card.variants if v.serves)
+    return [judgement for judgement in found if judgement is not None]
 
 
 def _print_card(card: ModelCard, aliases: Sequence[str], history: Sequence[AliasChange]) -> None:

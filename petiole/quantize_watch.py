@@ -47,9 +47,13 @@ def watch(name: str, options: Mapping[str, object]) -> NoReturn:
 
 
 def is_due(store: ModelStore, name: str) -> bool:
-    """Tell whether production has no int8 that serves, was not tried lately, and is on no trial."""
+    """Tell whether production has no int8 that serves, was not tried lately, and is on no trial.
+
+    Int8 without a fingerprint, from before there were any, serves nowhere and is made anew.
+    """
     card = store.card(*store.resolve(name))
-    has_int8 = any(variant.precision == INT8 and variant.serves for variant in card.variants)
+    int8 = (variant for variant in card.variants if variant.precision == INT8 and variant.serves)
+    has_int8 = any(variant.fingerprint in card.files for variant in int8)
     if has_int8 or store.rollout(name) is not None:
         return False
     return stores.findings().int8(card.ref) is None

@@ -109,6 +109,12 @@ def _lines(children: list[Note], name: str) -> list[str]:
         f"{everything.count(version)} of {len(children)} children have {version}"
         for version in loaded
     ]
+    unfit = {item for child in children for item in (child.unfit or {}).items()}
+    lines += [
+        f"[yellow]not fit for the CPU of some child[/] {variant}: {reason}"
+        for variant, reason in sorted(unfit)
+        if variant.startswith(f"{name}@")
+    ]
     refused = {item for child in children for item in (child.refused or {}).items()}
     return lines + [
         f"[red]refused[/] {version}: {reason}"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from model_store.fitness import Judgement
     from model_store.serving import ServedModel
 
 REFRESH_SECONDS = 1.0
@@ -161,6 +162,14 @@ class LoadedModels:
         with self._lock:
             models = [model for model, _ in self._models.values()]
         return sorted(f"{model.card.ref} on {model.runtime}" for model in models)
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """How variants of the versions in memory, all but float32 ones, do on this kind of CPU."""
+        with self._lock:
+            models = [model for model, _ in self._models.values()]
+        found = {each for model in models for each in model.judgements}
+        return tuple(sorted(found, key=lambda each: each.called))
 
     @property
     def refused(self) -> dict[str, str]:

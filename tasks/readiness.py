@@ -40,6 +40,8 @@ class Note:
         trials: The number of the rollout that it follows, by model.
         holds: The jobs that it works on.
         consumes: The queues that a worker's main process takes messages from.
+        fit: Variants that answer on its CPU as where they were made, with the figures.
+        unfit: Those that do not, or of which nobody knows; `auto` leaves them out.
     """
 
     process: str
@@ -51,6 +53,8 @@ class Note:
     trials: Mapping[str, int] | None = None
     holds: tuple[str, ...] | None = None
     consumes: tuple[str, ...] | None = None
+    fit: Mapping[str, str] | None = None
+    unfit: Mapping[str, str] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -137,9 +141,12 @@ class Announcement:
         models: tuple[str, ...] | None = None,
         refused: Mapping[str, str] | None = None,
         trials: Mapping[str, int] | None = None,
+        fit: Mapping[str, str] | None = None,
+        unfit: Mapping[str, str] | None = None,
     ) -> None:
         """Announce that this process takes jobs, from now on."""
-        self._say(Note(self._place.member, self._queue, READY, None, models, refused, trials))
+        note = Note(self._place.member, self._queue, READY, None, models, refused, trials)
+        self._say(replace(note, fit=fit, unfit=unfit))
 
     def not_ready(self, reason: str) -> None:
         """Announce why this process takes no job, from now on."""

@@ -179,6 +179,8 @@ def _announce_models(announcement: Announcement) -> None:
         models=tuple(models.loaded),
         refused=models.refused,
         trials=trials.of_this_process().numbers,
+        fit={each.called: each.reason for each in models.judgements if each.is_fit},
+        unfit={each.called: each.reason for each in models.judgements if not each.is_fit},
     )
 
 

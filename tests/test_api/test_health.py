@@ -53,6 +53,19 @@ def test_readyz_is_200_with_a_warm_child(client: FlaskClient) -> None:
     assert client.get("/readyz").status_code == 503
 
 
+def test_readyz_warns_of_a_variant_that_is_not_fit_for_a_cpu(client: FlaskClient) -> None:
+    """The service is ready, as another variant answers; the figures of both kinds are there."""
+    announcement, notice = Announcement("classify"), Notice()
+    announcement.ready(fit={"m@2 litert:int8": "it answers"}, unfit={"m@2 openvino:int8": "0.7"})
+    notice.put(["classify"], reason=None)
+    ready = client.get("/readyz")
+    announcement.withdraw()
+
+    said = "m@2 openvino:int8 is not fit for the CPU of 1 of 1 children: 0.7"
+    assert (ready.status_code, ready.json["warnings"]) == (200, [said])
+    assert ready.json["children"][0]["fit"] == {"m@2 litert:int8": "it answers"}
+
+
 def test_readyz_needs_a_worker_that_takes_pictures(client: FlaskClient) -> None:
     """Warm children are of no use when their main process hands them nothing."""
     announcement, notice = Announcement("classify"), Notice()

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from model_store import ModelCard, ModelStore
+from model_store import ModelCard, ModelStore, serving
+from model_store.settings import ModelSettings
 from petiole.models_command import app
+from tests import saturating
 
 runner = CliRunner()
 
@@ -32,6 +34,26 @@ def test_models_are_listed(published: ModelStore) -> None:
     assert "flowers" in table.stdout
     expected = {"name": "flowers", "versions": [1, 2], "aliases": {"production": 1}}
     assert {"models": [expected]} == document
+
+
+def test_int8_is_shown_as_it_was_judged_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing before it served here; then the figures, in the table and in the document."""
+    monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", str(tmp_path / "store"))
+    monkeypatch.setenv("PETIOLE_MODELS_CACHE_DIRECTORY", str(tmp_path / "cache"))
+    store = ModelStore.of(ModelSettings())
+    saturating.publish(store, saturating.carefully)
+    before = runner.invoke(app, ["show", "saturating"]).stdout
+    serving.load(store, "saturating")
+    after = runner.invoke(app, ["show", "saturating"]).stdout
+    document = json.loads(runner.invoke(app, ["show", "saturating", "--json"]).stdout)
+
+    assert "On this kind of CPU" not in before
+    assert (
+        "On this kind of CPU openvino:int8 may serve: it answers here as where it was made" in after
+    )
+    assert [each["is_fit"] for each in document["judged_here"]] == [True]
 
 
 @pytest.fixture

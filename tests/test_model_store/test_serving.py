@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_store import ModelCard, ModelStore, serving
+from model_store import ModelCard, ModelStore, drawings, golden, serving
 from model_store.errors import CorruptVersionError, ModelFormatError, RuntimeUnavailableError
 
 COFFEE = Path(__file__).parents[2] / "petiole" / "samples" / "coffee.jpg"
@@ -67,3 +67,26 @@ def test_the_real_model_sees_an_espresso(imagenet_store: ModelStore, runtime: st
 
     assert (runtime, "espresso", 5) == (model.runtime, best[0].label, len(best))
     assert best[0].probability > 0.9
+
+
+@pytest.fixture(scope="module")
+def textures(imagenet_store: ModelStore) -> tuple[np.ndarray, np.ndarray]:
+    """Drawn pictures [7, 224, 224, 3], of which the real model is unsure, and its answers."""
+    reference = serving.load(imagenet_store, "imagenet", runtime="tensorflow")
+    images = drawings.textures(7, input_size=224)
+    return images, golden.one_by_one(reference.predict, images)
+
+
+@pytest.mark.parametrize("runtime", ["openvino:float32", "litert:float32", "tensorflow:float32"])
+@pytest.mark.parametrize("batch", [1, 2, 3, 7])
+def test_the_real_model_says_the_same_in_any_batch(
+    imagenet_store: ModelStore, textures: tuple[np.ndarray, np.ndarray], runtime: str, batch: int
+) -> None:
+    """As the SavedModel says to one picture, within 1e-4, from the first place to the last."""
+    images, expected = textures
+    predict = serving.load(imagenet_store, "imagenet", runtime=runtime).predict
+
+    for forth in (slice(None), slice(None, None, -1)):
+        some = images[forth].copy()
+        parts = [predict(some[i : i + batch]) for i in range(0, len(some), batch)]
+        assert np.abs(np.concatenate(parts) - expected[forth]).max() < 1e-4

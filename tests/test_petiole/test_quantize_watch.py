@@ -10,7 +10,7 @@ from model_store.rollouts import Rollout
 from petiole import parts, quantize_watch
 from petiole.settings import UpSettings
 from tasks import stores
-from tests import colour_model
+from tests import colour_model, saturating
 from tests.test_petiole.test_rollout_commands import models
 
 
@@ -39,6 +39,14 @@ def test_a_model_on_trial_is_left_alone(store: ModelStore) -> None:
     store.begin_rollout("colours", Rollout("canary", 2, 10.0))
 
     assert not quantize_watch.is_due(store, "colours")
+
+
+@pytest.mark.parametrize("has_fingerprint", [True, False])
+def test_int8_that_serves_nowhere_is_made_anew(store: ModelStore, has_fingerprint: bool) -> None:
+    """That of a version from before there were fingerprints; other int8 is left alone."""
+    saturating.publish(store, saturating.carefully, has_fingerprint=has_fingerprint)
+
+    assert quantize_watch.is_due(store, "saturating") is not has_fingerprint
 
 
 def test_it_is_off_unless_it_is_wanted(tmp_path: Path) -> None:

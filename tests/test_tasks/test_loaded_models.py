@@ -10,7 +10,7 @@ from model_store import ModelStore, ModelStoreError, turns
 from model_store.errors import CorruptVersionError
 from model_store.settings import ModelSettings
 from tasks.loaded_models import LoadedModels
-from tests import colour_model
+from tests import colour_model, saturating
 
 
 @pytest.fixture
@@ -234,3 +234,22 @@ def test_the_watch_goes_on_after_an_error(tmp_path: Path) -> None:
     loaded(tmp_path).watch(look)
 
     assert again.wait(timeout=30)
+
+
+def test_children_that_start_together_judge_a_variant_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One asks the variant on this kind of CPU; the others wait for their turn and read."""
+    caplog.set_level("INFO", logger="model_store.fitness")
+    store = ModelStore.open(str(tmp_path / "models"))
+    saturating.publish(store, saturating.carefully)
+    children = [loaded(tmp_path, default_model="saturating") for _ in range(4)]
+    starts = [Thread(target=child.get, args=("saturating",)) for child in children]
+    for start in starts:
+        start.start()
+    for start in starts:
+        start.join()
+
+    assert [record.message for record in caplog.records] == ["variant judged on this machine"]
+    assert {child.judgements for child in children} == {children[0].judgements}
+    assert [each.called for each in children[0].judgements] == ["saturating@1 openvino:int8"]
