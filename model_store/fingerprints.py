@@ -77,7 +77,10 @@ class Sameness:
 
 
 def write(folder: Path, card: ModelCard, predict: golden.Predict) -> None:
-    """Write what a variant answers to the drawn pictures into its folder."""
+    """Write what a variant's network answers to the drawn pictures into its folder.
+
+    Before any temperature: the next version of the same network may have another one.
+    """
     pixels = _drawn(card)
     probabilities = golden.one_by_one(predict, pixels)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :LABELS_KEPT]
@@ -93,7 +96,7 @@ def compare(path: Path, card: ModelCard, predict: golden.Predict) -> Sameness:
     Args:
         path: The fingerprint, verified like every file of a version.
         card: The version's card.
-        predict: The variant: probabilities [N, classes] of images [N, H, W, 3].
+        predict: The variant's network: probabilities [N, classes] of images [N, H, W, 3].
 
     Raises:
         ModelFormatError: the drawn pictures are others here, or the file is none of ours.

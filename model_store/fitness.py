@@ -68,7 +68,7 @@ def judge(
         directory: Its verified files.
         variants: Those that it is about.
         cache_directory: Where what was measured is remembered.
-        load: Loads a variant.
+        load: Loads a variant's network, as it is before any temperature.
     """
     judged = (variant for variant in variants if variant.precision != FLOAT32)
     return tuple(_judged(card, directory, each, cache_directory, load) for each in judged)

@@ -197,7 +197,9 @@ def load(
         directory,
         candidates,
         cache_directory=store.cache_directory,
-        load=lambda variant: _artifact(card, directory, variant, threads=1),
+        load=lambda variant: runtimes.find(variant.runtime).load(
+            directory / variant.path, card, threads=1
+        ),
     )
     fit, judgements = _fit(candidates, judgements, runtime)
     variants = _fastest_first(card, directory, fit, store.cache_directory)

@@ -199,5 +199,6 @@ def _judged(name: str, precision: str, artifact: Path, bench: Bench) -> Variant:
     if not variant.serves:
         shutil.rmtree(place)
     elif precision != FLOAT32:
-        fingerprints.write(place, bench.draft, loaded.predict)
+        network = runtimes.find(name).load(artifact, bench.draft, threads=1)
+        fingerprints.write(place, bench.draft, network.predict)
     return variant

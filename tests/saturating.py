@@ -26,6 +26,7 @@ from model_store import (
     golden,
     runtimes,
 )
+from model_store.doubts.section import Trust
 from model_store.runtimes import openvino as openvino_runtime
 
 NAME = "saturating"
@@ -47,7 +48,13 @@ def carelessly(source: Path, folder: Path, images: NDArray[np.uint8]) -> None:
     openvino.save_model(made, folder / "model.xml", compress_to_fp16=False)
 
 
-def publish(store: ModelStore, quantize: Quantize, *, has_fingerprint: bool = True) -> ModelCard:
+def publish(
+    store: ModelStore,
+    quantize: Quantize,
+    *,
+    has_fingerprint: bool = True,
+    trust: Trust | None = None,
+) -> ModelCard:
     """Publish the network with an int8 variant that serves where it was made."""
     with TemporaryDirectory() as place:
         directory = Path(place)
@@ -61,7 +68,8 @@ def publish(store: ModelStore, quantize: Quantize, *, has_fingerprint: bool = Tr
         if has_fingerprint:
             int8 = load(directory / INT8, card, threads=1)
             fingerprints.write((directory / INT8).parent, card, int8.predict)
-        float32 = load(directory / FLOAT32, card, threads=1)
+        card = replace(card, trust=trust)
+        float32 = runtimes.load("openvino", directory / FLOAT32, card, threads=1)
         pictures = golden.write(directory, card.preprocessing, float32.predict)
         return store.publish(directory, replace(card, golden=pictures))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from model_store import ModelStore, fingerprints, fitness, machine, serving
+from model_store.doubts.section import AFTER_NETWORK, Calibration, Trust
 from model_store.errors import ModelFormatError
 from model_store.serving import ServedModel
 from tests import saturating
@@ -86,6 +87,16 @@ def test_int8_made_with_the_fix_is_fit_for_both(stores: dict[str, ModelStore]) -
 
     assert found["is_fit"], found["reason"]
     assert "on 100.0% of 64 drawn pictures" in str(found["reason"])
+
+
+def test_a_temperature_makes_no_other_network(tmp_path: Path) -> None:
+    """The version that `models calibrate` publishes has its fingerprint from the one before."""
+    calibration = Calibration(3.0, AFTER_NETWORK, 100, 0.1, 0.01, 100)
+    store = ModelStore.open(str(tmp_path / "models"), cache_directory=tmp_path / "cache")
+    saturating.publish(store, saturating.carefully, trust=Trust(calibration=calibration))
+    (judgement,) = serving.load(store, "saturating").judgements
+
+    assert judgement.is_fit
 
 
 @needs_vnni
