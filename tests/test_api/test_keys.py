@@ -52,7 +52,7 @@ def test_a_route_that_nobody_listed_is_closed_to_every_key(guarded: Flask, key: 
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        (CLASSIFY, {"classify", "compatible", "events", "results"}),
+        (CLASSIFY, {"classify", "compatible", "events", "explanations", "results"}),
         (BULK, {"bulk"}),
         (TRAIN, {"events", "results"}),
         (MODELS, {"metrics"}),
@@ -146,6 +146,38 @@ def test_an_idempotency_key_is_its_clients_alone(client: FlaskClient, key: MakeK
     ids = [classified(client, each, **name) for each in (ana, ana, ben)]
 
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_what_another_key_sent_is_not_told(
+    client: FlaskClient, key: MakeKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer is given again to the key that it was made for, and to no other one."""
+    monkeypatch.setenv("PETIOLE_TASKS_CACHE_TTL_SECONDS", "60")
+    once.begin_anew()
+    ana, ben = key("ana"), key("ben")
+    answers = [
+        client.post("/classify?wait=5", data=GREEN, headers={**each, "Content-Type": "image/png"})
+        for each in (ana, ben, ana)
+    ]
+
+    assert [each.headers["X-Cache"] for each in answers] == ["miss", "miss", "hit"]
+
+
+def test_an_explanation_is_there_for_the_key_that_made_it_alone(
+    client: FlaskClient, key: MakeKey
+) -> None:
+    """As the result that it explains."""
+    ana, ben = key("ana"), key("ben")
+    sent = client.post(
+        "/classify?wait=5&keep=true", data=GREEN, headers={**ana, "Content-Type": "image/png"}
+    )
+    address = f"/result/{sent.json['task_id']}/explanation"
+    made = client.post(address, headers=ana)
+
+    assert made.status_code in {200, 202}
+    assert slug_of(client.post(address, headers=ben)) == (404, "unknown-task")
+    assert slug_of(client.get(address, headers=ben)) == (404, "unknown-task")
+    assert client.get(address, headers=ana).status_code == 200
 
 
 def test_a_bulk_is_there_for_the_key_that_made_it_alone(client: FlaskClient, key: MakeKey) -> None:
