@@ -11,7 +11,13 @@ from werkzeug.http import parse_cookie
 
 from api import browsers, limits, sessions
 from api.asgi import Scope
-from api.errors import CrossSiteError, NoKeyError, ScopeMissingError, UnknownKeyError
+from api.errors import (
+    CrossSiteError,
+    NoKeyError,
+    ScopeMissingError,
+    TooManyRequestsError,
+    UnknownKeyError,
+)
 from api.settings import settings
 from tasks import stores
 from tasks.errors import ServiceUnavailableError, UnknownBulkError, UnknownJobError
@@ -150,7 +156,7 @@ def shows_details() -> bool:
         return True
     try:
         return ADMIN in _presented().scopes
-    except (NoKeyError, UnknownKeyError, CrossSiteError):
+    except (NoKeyError, UnknownKeyError, CrossSiteError, TooManyRequestsError):
         return False
 
 
@@ -159,12 +165,14 @@ def admits(token: str) -> ApiKey:
 
     Raises:
         UnknownKeyError: there is none.
+        TooManyRequestsError: too many wrong ones came from this address, and this one is new.
         ServiceUnavailableError: nobody can look it up.
     """
     if not door().remembers(token):
-        limits.count_try()
+        limits.refuse_guessers()
     key = door().admit(token)
     if key is None:
+        limits.count_guess()
         raise UnknownKeyError("this key was never made here, was revoked, or its time is over")
     return key
 

@@ -4,6 +4,7 @@ Source: draft-ietf-httpapi-ratelimit-headers-10.
 """
 
 from ipaddress import ip_address, ip_network
+from math import ceil
 
 from flask import Response, g, request
 
@@ -17,8 +18,8 @@ from tasks.once import once
 SINGLE = frozenset({"classify.classify", "compatible.classify_url", "compatible.predict"})
 IPV6 = 6
 MANY = frozenset({"bulk.bulk"})
-TRIES_PER_SECOND = 10.0
-"""Keys that one address may show to one process which that has to look up."""
+GUESSES = Bounds(requests_per_second=10.0)
+"""Wrong keys that one address may show to one process."""
 
 WORDS = {
     REQUESTS: "{0.requests_per_second:g} requests may be sent in a second",
@@ -46,16 +47,21 @@ def count_address() -> None:
         _count(f"address {_network()}", "")
 
 
-def count_try() -> None:
-    """Count a key that has to be looked up, by the address that shows it.
+def refuse_guessers() -> None:
+    """Refuse to look a key up for an address that has shown too many wrong ones.
 
     Raises:
-        TooManyRequestsError: it shows too many.
+        TooManyRequestsError: it has.
     """
-    tried = _strangers().admit(_network())
-    if tried.refused:
-        detail = f"{TRIES_PER_SECOND:g} keys may be tried in a second; try again later"
-        raise TooManyRequestsError(detail, retry_after_seconds=tried.retry_after_seconds)
+    refused, seconds = _guesses().take(_network(), GUESSES, n=0, sent=None)
+    if refused:
+        detail = f"{GUESSES.requests_per_second:g} wrong keys may be shown in a second"
+        raise TooManyRequestsError(detail, retry_after_seconds=max(1, ceil(seconds)))
+
+
+def count_guess() -> None:
+    """Count a wrong key, by the address that shows it."""
+    _guesses().take(_network(), GUESSES, n=1, sent=None)
 
 
 def say(response: Response) -> Response:
@@ -109,5 +115,5 @@ def _limiter() -> Limiter:
 
 
 @once
-def _strangers() -> Limiter:
-    return Limiter(MemoryLedger(), Bounds(TRIES_PER_SECOND))
+def _guesses() -> MemoryLedger:
+    return MemoryLedger()
