@@ -54,7 +54,7 @@ def main() -> None:
     with TemporaryDirectory() as place:
         card = _prepare(Path(place), options.model, paths)
         found = {limit: _asked(Path(place), options.model, limit) for limit in LIMITS}
-    text = _markdown(card, found, _truth(paths, options.classes))
+    text = markdown(card, found, _truth(paths, options.classes))
     sys.stdout.write(f"{text}\n")
     if options.document:
         report.write(options.document, text, mark=MARK)
@@ -155,17 +155,22 @@ def _truth(paths: list[Path], classes: Path | None) -> NDArray[np.intp]:
     return np.array([index_of.get(path.name.partition("_")[0], -1) for path in paths])
 
 
-def _markdown(
-    card: ModelCard, found: dict[str, dict[str, Answers]], truth: NDArray[np.intp]
-) -> str:
+def markdown(card: ModelCard, found: dict[str, dict[str, Answers]], truth: NDArray[np.intp]) -> str:
+    """Return the table of what each artifact answered, by kind of CPU, and by name.
+
+    Args:
+        card: The version that the artifacts are of.
+        found: What they answered.
+        truth: The class of each photograph [N], or -1.
+    """
     known = int((truth >= 0).sum())
     what = f"{card.ref}, {len(truth)} photographs, top-1 of the {known} whose class is known."
-    rows = []
-    for name in found[HERE]:
-        for limit, answers in found.items():
-            if name.startswith("litert") and limit != HERE:
-                continue
-            rows.append(_row(name, limit, answers, truth))
+    rows = [
+        _row(name, limit, answers, truth)
+        for name in found[HERE]
+        for limit, answers in found.items()
+        if limit == HERE or not name.startswith("litert")
+    ]
     return f"{report.heading(what)}\n\n{table(HEAD, sorted(rows, key=_order))}"
 
 

@@ -61,17 +61,16 @@ def publish(
         for path in (FLOAT32, INT8):
             (directory / path).parent.mkdir(parents=True)
         _save(directory / FLOAT32)
-        images = drawings.textures(20, input_size=SIZE)
+        images, draft = drawings.textures(20, input_size=SIZE), card()
         quantize(directory / FLOAT32, (directory / INT8).parent, images)
-        card = _card()
         load = runtimes.find("openvino").load
         if has_fingerprint:
-            int8 = load(directory / INT8, card, threads=1)
-            fingerprints.write((directory / INT8).parent, card, int8.predict)
-        card = replace(card, trust=trust)
-        float32 = runtimes.load("openvino", directory / FLOAT32, card, threads=1)
-        pictures = golden.write(directory, card.preprocessing, float32.predict)
-        return store.publish(directory, replace(card, golden=pictures))
+            int8 = load(directory / INT8, draft, threads=1)
+            fingerprints.write((directory / INT8).parent, draft, int8.predict)
+        draft = replace(draft, trust=trust)
+        float32 = runtimes.load("openvino", directory / FLOAT32, draft, threads=1)
+        pictures = golden.write(directory, draft.preprocessing, float32.predict)
+        return store.publish(directory, replace(draft, golden=pictures))
 
 
 def _save(path: Path) -> None:
@@ -92,7 +91,8 @@ def _convolved(layer: openvino.Node, kernel: NDArray[np.floating]) -> openvino.N
     return ops.relu(folded)
 
 
-def _card() -> ModelCard:
+def card() -> ModelCard:
+    """Return the card before it is published."""
     float32 = Variant("openvino", "float32", FLOAT32, 1.0, 0.0, 5.0, True, "the only one")
     int8 = replace(float32, precision="int8", path=INT8, tolerance=0.5, same_top1=0.99)
     return ModelCard(

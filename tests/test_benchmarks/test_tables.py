@@ -1,8 +1,12 @@
 """The tables of the smaller measurements, from figures that are given."""
 
-from benchmarks import accept, cache, depth, scale
+import numpy as np
+
+from benchmarks import accept, cache, depth, int8, scale
 from benchmarks.depth import Cost, Costs
 from benchmarks.measurements import LoadResult
+from model_store.fingerprints import Sameness
+from tests import saturating
 
 
 def test_a_202_is_compared_with_calm_of_the_same_round() -> None:
@@ -43,3 +47,17 @@ def test_a_known_picture_is_shown_beside_a_new_one() -> None:
 
     assert "| known | 2.50 | 2.00 | 0.50 | 0.00 | 2.0 | 2.0 | 9 of 9 |" in text
     assert "| new | 11.00 | 0.00 | 1.00 | 10.00 | 12.0 | 12.0 | 0 of 9 |" in text
+
+
+def test_int8_on_two_kinds_of_cpu_is_compared_with_float32() -> None:
+    """Top-1 is of the photographs whose class is known; LiteRT cannot be limited."""
+    truth = np.array([0, 1, -1, -1])
+    float32 = int8.Answers(np.array([0, 1, 2, 3]), Sameness(64, 1.0, 0.0), 14.0)
+    off = int8.Answers(np.array([0, 2, 2, 3]), Sameness(64, 0.5, 0.7), 7.0)
+    names = ("openvino:float32", "litert:float32", "litert:int8")
+    found = {limit: {**dict.fromkeys(names, float32), "DISABLE": off} for limit in int8.LIMITS}
+    text = int8.markdown(saturating.card(), found, truth)
+
+    assert "| none | AVX2 alone | 0.750 | 0.500 | 0.500 | 0.700 | 7.0 |" in text
+    assert text.count("| litert int8 |") == 1
+    assert "4 photographs, top-1 of the 2 whose class is known" in text
