@@ -46,8 +46,12 @@ def accepted(answer: Answer) -> Response:
     task = task_of(answer, links.prefix())
     response = bodies.of(task, status=202)
     response.headers["Location"] = task.result_url
-    response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    response.headers["Retry-After"] = str(_poll_after_seconds(answer))
     return response
+
+
+def _poll_after_seconds(answer: Answer) -> int:
+    return POLL_AFTER_SECONDS if answer.age_seconds is None else 0
 
 
 def task_of(answer: Answer, before: str) -> AcceptedTask:

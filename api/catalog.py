@@ -8,22 +8,26 @@ a while, so that it does not hold the threads that clients are answered by.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
 
+from api import caching
 from api.options import ClassifyOptions
 from model_store import ModelReference, ModelStore, ModelStoreError
 from model_store.errors import StoreUnavailableError
 from model_store.objects import Limits
+from model_store.references import PRODUCTION
 from model_store.rollouts import Rollout
 from model_store.settings import ModelSettings
+from tasks import answer_cache
+from tasks.answer_cache import ALWAYS_ANEW
 from tasks.explaining.records import ASKED, KEPT
 from tasks.once import once
 from tasks.submission import Asked
 
 REMEMBER_SECONDS = 1.0
-LATELY_SECONDS = 5.0
+LATELY_SECONDS = SURE_SECONDS = 5.0
 
 # A client waits meanwhile, and one of the API's threads with it; what is asked for is small. A
 # server that takes the call and says nothing costs one silence and no second try.
@@ -64,6 +68,27 @@ class OfferedModels:
     models: tuple[OfferedModel, ...]
 
 
+@dataclass(frozen=True)
+class Meaning:
+    """What a reference stands for: the version, as in `imagenet@1`, and how sure that is.
+
+    `anew_percent` are the pictures that have to be predicted though their answer is known: those
+    that a trial looks at, and all of them while the store is away, which may have moved on.
+    """
+
+    version: str
+    anew_percent: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A meaning, when it was looked up, and until when that need not be done again."""
+
+    meaning: Meaning
+    looked_at: float
+    until: float
+
+
 class Catalog:
     """What a store offers; references that it knew a moment ago are not looked up again."""
 
@@ -71,51 +96,65 @@ class Catalog:
         """Remember nothing yet."""
         self._store = store.within(LIMITS)
         self._absence = _Absence()
-        self._known: dict[str, tuple[str, float]] = {}
+        self._known: dict[str, _Known] = {}
         self._lately: tuple[OfferedModel, ...] = ()
         self._lately_until = 0.0
         self._lock = Lock()
 
     def version_of(self, reference: str) -> str:
-        """Return what a reference means now, as in `imagenet@1`.
+        """Return what a reference means now, as in `imagenet@1`; raises like `meaning_of`."""
+        return self.meaning_of(reference).version
+
+    def meaning_of(self, reference: str) -> Meaning:
+        """Return what a reference means now.
 
         Raises:
             BadModelReferenceError, UnknownModelError, UnknownVersionError: names the known ones.
             StoreUnavailableError: the store cannot be reached.
         """
-        version, is_fresh = self._remembered(reference)
-        if is_fresh:
-            return version
+        known, is_fresh = self._remembered(reference)
+        if known and is_fresh:
+            return _as_sure_as_it_is(known)
         try:
             with self._absence.noted():
-                name, number = self._store.resolve(reference)
+                meaning = self._looked_up(reference)
         except StoreUnavailableError:
-            if not version:
+            if not known:
                 raise
-            self._remember(reference, version, seconds=0.0)
-            return version
+            self._remember(reference, replace(known, until=monotonic()))
+            return replace(known.meaning, anew_percent=ALWAYS_ANEW)
         except ModelStoreError:
             with self._lock:
                 self._known.pop(reference, None)
             raise
-        self._remember(reference, f"{name}@{number}", seconds=REMEMBER_SECONDS)
-        return f"{name}@{number}"
+        now = monotonic()
+        self._remember(reference, _Known(meaning, now, now + REMEMBER_SECONDS))
+        return meaning
 
-    def _remembered(self, reference: str) -> tuple[str, bool]:
+    def _looked_up(self, reference: str) -> Meaning:
+        name, number = self._store.resolve(reference)
+        version = f"{name}@{number}"
+        # A trial is of what is in production; whoever names a version or another alias has no part.
+        if not answer_cache.is_on() or ModelReference.parse(reference).selector != PRODUCTION:
+            return Meaning(version)
+        rollout = self._store.rollout(name)
+        return Meaning(version, rollout.percent if rollout else 0.0)
+
+    def _remembered(self, reference: str) -> tuple[_Known | None, bool]:
         """Return what a reference meant last, and whether that need not be looked up now.
 
         One request alone looks it up again; the others go on with what is known.
         """
         with self._lock:
-            version, until = self._known.get(reference, ("", 0.0))
-            is_fresh = monotonic() < until
-            if version and not is_fresh:
-                self._known[reference] = version, monotonic() + LOOK_SECONDS
-            return version, is_fresh
+            known = self._known.get(reference)
+            is_fresh = known is not None and monotonic() < known.until
+            if known and not is_fresh:
+                self._known[reference] = replace(known, until=monotonic() + LOOK_SECONDS)
+            return known, is_fresh
 
-    def _remember(self, reference: str, version: str, *, seconds: float) -> None:
+    def _remember(self, reference: str, known: _Known) -> None:
         with self._lock:
-            self._known[reference] = version, monotonic() + seconds
+            self._known[reference] = known
 
     def models(self) -> OfferedModels:
         """Return every model with its versions and aliases, the default one marked.
@@ -180,6 +219,13 @@ class Catalog:
         )
 
 
+def _as_sure_as_it_is(known: _Known) -> Meaning:
+    """Return a meaning; one that another request has been looking up for long is not sure."""
+    if monotonic() - known.looked_at > SURE_SECONDS:
+        return replace(known.meaning, anew_percent=ALWAYS_ANEW)
+    return known.meaning
+
+
 class _Absence:
     """What is known of a store that was away, so that of many who need it one finds out again."""
 
@@ -225,17 +271,19 @@ def of_this_process() -> Catalog:
 
 
 def asked(chosen: ClassifyOptions) -> Asked:
-    """Return what a client wants, once the store is known to have the model.
+    """Return what the client of the current request wants, once the store has the model.
 
     Raises:
         BadModelReferenceError, UnknownModelError, UnknownVersionError: names the known ones.
     """
+    meaning = of_this_process().meaning_of(chosen.model)
     return Asked(
         model=chosen.model,
         top_k=chosen.top_k,
-        version=of_this_process().version_of(chosen.model),
+        version=meaning.version,
         deadline_seconds=chosen.deadline or 0.0,
         priority=chosen.priority,
         webhook_url=chosen.webhook_url or "",
         explain=ASKED if chosen.explain else KEPT if chosen.keep else "",
+        anew_percent=ALWAYS_ANEW if caching.wants_anew() else meaning.anew_percent,
     )

@@ -5,7 +5,7 @@ from contextlib import suppress
 from apiflask import APIBlueprint
 from flask import Response
 
-from api import answers, browsers, catalog, links, options, uploads, waiting
+from api import answers, browsers, caching, catalog, links, options, uploads, waiting
 from tasks import cancellation, documents, submission, views
 from tasks.errors import TasksError
 from tasks.explaining import life as explanations
@@ -41,7 +41,7 @@ def classify() -> Response:
         data=lambda: answers.of_submission(answer),
     )
     options.say_applied(response, seconds)
-    return response
+    return caching.say(response, answer)
 
 
 def _explain(answer: views.Answer, *, may_be_undone: bool) -> None:

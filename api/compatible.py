@@ -10,7 +10,7 @@ from typing import Literal
 from apiflask import APIBlueprint
 from flask import Response, jsonify, request
 
-from api import catalog, links, options, uploads, waiting
+from api import caching, catalog, links, options, uploads, waiting
 from api.classify import submit
 from api.errors import (
     ApiError,
@@ -23,6 +23,7 @@ from api.errors import (
 from api.settings import settings
 from tasks import documents
 from tasks.documents import ClassifiedTask, FailedTask, ProblemDocument
+from tasks.views import Answer
 
 LABELS = 5
 
@@ -68,13 +69,12 @@ def classify_url() -> Response:
     image_url = options.single(request.args).get("image_url")
     if not image_url:
         raise NoImageError("the query needs image_url: /classify?image_url=https://…")
-    ended = _ended(uploads.checked_url(image_url))
+    answer, ended = _ended(uploads.checked_url(image_url))
     if isinstance(ended, ProblemDocument):
         return problem_response(ended)
     labels = {p.label: p.probability for p in ended.predictions}
-    return jsonify(
-        UrlAnswer(ended.filename, labels, ended.model, ended.model_version, ended.task_id)
-    )
+    body = UrlAnswer(ended.filename, labels, ended.model, ended.model_version, ended.task_id)
+    return caching.say(jsonify(body), answer)
 
 
 @blueprint.post("/predict")
@@ -85,15 +85,18 @@ def predict() -> Response:
     Answers `{"success": true, "predictions": [{"label", "probability"}, …]}`.
     """
     options.refuse_unknown(request.args, known=())
-    ended = _ended(uploads.read_form())
+    answer, ended = _ended(uploads.read_form())
     if isinstance(ended, ProblemDocument):
         return problem_response(ended, success=False)
     rows = (LabelProbability(p.label, p.probability) for p in ended.predictions)
-    return jsonify(PredictAnswer(success=True, predictions=tuple(rows)))
+    body = PredictAnswer(success=True, predictions=tuple(rows))
+    return caching.say(jsonify(body), answer)
 
 
-def _ended(picture: uploads.Upload | uploads.ImageUrl) -> ClassifiedTask | ProblemDocument:
-    """Return what became of a new job: its labels, or why there are none.
+def _ended(
+    picture: uploads.Upload | uploads.ImageUrl,
+) -> tuple[Answer, ClassifiedTask | ProblemDocument]:
+    """Return what became of a new job: with its labels, or why there are none.
 
     Raises:
         TooManyWaitersError: no place to wait is free; no job was made.
@@ -110,9 +113,9 @@ def _ended(picture: uploads.Upload | uploads.ImageUrl) -> ClassifiedTask | Probl
         case None:
             raise _wait_over(answer.task_id)
         case ClassifiedTask() as classified:
-            return classified
+            return answer, classified
         case FailedTask() as failed:
-            return failed.error
+            return answer, failed.error
     raise RevokedMeanwhileError("the task was revoked while it waited", task_id=answer.task_id)
 
 

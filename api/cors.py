@@ -10,9 +10,10 @@ from api.settings import settings
 
 METHODS = "GET, POST, DELETE"
 REQUEST_HEADERS = (
-    "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer"
+    "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match,"
+    " Last-Event-ID, Prefer"
 )
-EXPOSED_HEADERS = "Content-Location, ETag, Location, Preference-Applied, Retry-After"
+EXPOSED_HEADERS = "Age, Content-Location, ETag, Location, Preference-Applied, Retry-After, X-Cache"
 """What a script of another origin may read besides the few headers that it always may."""
 
 PREFLIGHT_SECONDS = "600"

@@ -95,6 +95,7 @@ class ServiceCollector(Collector):
         yield _queues(publisher.queue_lengths())
         yield from _load(store.load())
         yield from _webhooks(counts)
+        yield from _cache(counts)
         children = readiness.classify_children(store)
         warm = sum(child.is_ready for child in children)
         yield GaugeMetricFamily("petiole_ready_children", "Children with a warm model.", value=warm)
@@ -141,6 +142,20 @@ def _webhooks(counts: dict[str, float]) -> Iterator[Metric]:
     for outcome, amount in statistics.webhook_tries(counts).items():
         tries.add_metric([outcome], amount)
     yield tries
+
+
+def _cache(counts: dict[str, float]) -> Iterator[Metric]:
+    asked = CounterMetricFamily(
+        "petiole_cache",
+        "Pictures whose answer might have been known: hit, miss, and of the latter follower.",
+        labels=["outcome"],
+    )
+    for outcome, amount in statistics.cache(counts).items():
+        asked.add_metric([outcome], amount)
+    yield asked
+    n, size = stores.prompt_job_store().kept_answers()
+    yield GaugeMetricFamily("petiole_cache_answers", "Answers that are kept.", value=n)
+    yield GaugeMetricFamily("petiole_cache_bytes", "Bytes of these answers, about.", value=size)
 
 
 def _cumulated(histogram: statistics.StageHistogram) -> list[tuple[str, float]]:

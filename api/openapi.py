@@ -10,7 +10,16 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from pydantic import TypeAdapter
 
-from api import bodies, conditional, events, examples, openapi_bulk, openapi_explanations, story
+from api import (
+    bodies,
+    caching,
+    conditional,
+    events,
+    examples,
+    openapi_bulk,
+    openapi_explanations,
+    story,
+)
 from api.admin import Administration
 from api.catalog import OfferedModel, OfferedModels
 from api.compatible import PredictAnswer, UrlAnswer
@@ -75,6 +84,23 @@ ETAG: Spec = {
         "description": "A strong validator of this answer, derived from its bytes.",
         "schema": {"type": "string"},
     }
+}
+
+CACHE_CONTROL: Spec = {
+    "name": "Cache-Control",
+    "in": "header",
+    "description": "`no-cache`: the picture is predicted, though the answer is known.",
+    "schema": {"type": "string"},
+}
+X_CACHE: Spec = {
+    caching.X_CACHE: {
+        "description": "Whether the answer was known already; not there where the cache is off.",
+        "schema": {"enum": [caching.HIT, caching.MISS]},
+    },
+    caching.AGE: {
+        "description": "Of a hit: for how many seconds.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
 }
 
 EVENT: Spec = {
@@ -148,14 +174,17 @@ def _schemas_of(model: type) -> Spec:
 
 def _complete_classify(path: Spec) -> None:
     operation = path["post"]
-    operation["parameters"] = [*query(ClassifyOptions), IDEMPOTENCY]
+    operation["parameters"] = [*query(ClassifyOptions), IDEMPOTENCY, CACHE_CONTROL]
     # The first is what Swagger offers: the one whose example works without a file.
     content = {JSON: {"schema": TEXTS}, MULTIPART: {"schema": FORM}}
     content |= {URL_ENCODED: {"schema": TEXTS}, "image/*": {"schema": BINARY}}
     operation["requestBody"] = {"required": True, "content": content}
     operation["responses"] = {
-        "202": answer("Accepted; ask at result_url", AcceptedTask),
-        "200": answer("Finished within the wait", ClassifiedTask, RevokedTask),
+        "202": {**answer("Accepted; ask at result_url", AcceptedTask), "headers": X_CACHE},
+        "200": {
+            **answer("Finished within the wait", ClassifiedTask, RevokedTask),
+            "headers": X_CACHE,
+        },
         **of_problems({400: "No picture, or an unreadable body", 413: "Too many bytes"}),
         **of_problems(
             {
@@ -274,9 +303,10 @@ def _complete_compatible(classify_url: Spec, predict: Spec) -> None:
     }
     url = {"name": "image_url", "in": "query", "required": True, "schema": ADDRESS}
     classify_url["parameters"] = [url]
-    classify_url["responses"] = {"200": answer("Classified", UrlAnswer), **of_problems(failures)}
+    classified = {**answer("Classified", UrlAnswer), "headers": X_CACHE}
+    classify_url["responses"] = {"200": classified, **of_problems(failures)}
     predict["requestBody"] = {"content": {MULTIPART: {"schema": FORM}}}
     predict["responses"] = {
-        "200": answer("Classified", PredictAnswer),
+        "200": {**answer("Classified", PredictAnswer), "headers": X_CACHE},
         **of_problems(failures | {413: "Too many bytes"}),
     }

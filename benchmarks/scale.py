@@ -21,7 +21,7 @@ from benchmarks import pictures, report, wrk
 from benchmarks.bare_loop import BareLoop
 from benchmarks.measurements import LoadResult
 from benchmarks.service import ROOT, WAIT_SECONDS, load, started_service
-from chaos.layout import clean_environment
+from chaos.layout import NO_CACHE, clean_environment
 from model_store.settings import available_cores
 from petiole import parts
 from petiole.markdown import table
@@ -98,6 +98,7 @@ def _environment(home: Host, directory: Path) -> dict[str, str]:
     store = os.environ.get("PETIOLE_MODELS_STORE_URL") or str(ROOT / "var" / "models")
     return {
         **clean_environment(),
+        **NO_CACHE,
         **parts.WORKER_ENVIRONMENT,
         **ONE_THREAD,
         "REDIS_URL": f"redis://{home.address}:{REDIS_PORT}/0",

@@ -22,6 +22,7 @@ from time import monotonic, sleep
 import psutil
 import requests
 
+from chaos.layout import NO_CACHE
 from petiole import parts, probes
 
 ROOT = Path(__file__).parent.parent
@@ -63,12 +64,16 @@ class Api:
 def started_api(settings: dict[str, str], state: Path) -> Iterator[Api]:
     """Run Redis and the API with further settings."""
     redis_port, port = probes.free_port(), probes.free_port()
-    environment = os.environ | {
-        "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
-        "PETIOLE_API_PORT": str(port),
-        "PETIOLE_TASKS_IMAGE_STORE_URL": str(state / "uploads"),
-        **settings,
-    }
+    environment = (
+        os.environ
+        | NO_CACHE
+        | {
+            "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+            "PETIOLE_API_PORT": str(port),
+            "PETIOLE_TASKS_IMAGE_STORE_URL": str(state / "uploads"),
+            **settings,
+        }
+    )
     with ExitStack() as stack:
         for part in (parts.redis(redis_port, state / "redis"), parts.http_api(state / "metrics")):
             process = subprocess.Popen(  # noqa: S603 - the commands are our own

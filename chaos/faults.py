@@ -6,7 +6,7 @@ doubled executions that are allowed. Whatever is not in that number is one too m
 
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from time import sleep
 
@@ -15,6 +15,7 @@ import psutil
 
 from chaos.stack import MIB, Stack
 from chaos.wire import Wire
+from petiole.parts import BULK
 from petiole.probes import free_port
 
 TICK_SECONDS = 1.0
@@ -39,7 +40,10 @@ class Faults:
 
     def kill(self, name: str, *, with_children: bool = False) -> None:
         """SIGKILL the main process of one part, or all of its processes, as if with its host."""
-        self._may_redo_all()
+        if name == BULK:
+            self.unacknowledged += self._stack.layout.bulk_children
+        else:
+            self._may_redo_all()
         if name in self._stack.worker_names():
             self.unacknowledged += self._stack.layout.children
         family = self._stack.family(name)
@@ -49,13 +53,18 @@ class Faults:
 
     def kill_child(self) -> None:
         """SIGKILL one child of a classify worker, whichever chance names."""
-        children = [
-            child for name in self._stack.worker_names() for child in self._stack.family(name)[1:]
-        ]
+        self.redone += self._kill_one_of(self._stack.worker_names())
+
+    def kill_bulk_child(self) -> None:
+        """SIGKILL a child of the worker of bulks; single pictures have nothing to do with it."""
+        self._kill_one_of([BULK])
+
+    def _kill_one_of(self, names: Sequence[str]) -> int:
+        children = [child for name in names for child in self._stack.family(name)[1:]]
         if children:
-            self.redone += 1
             with suppress(psutil.NoSuchProcess):
                 children[int(self._rng.integers(len(children)))].kill()
+        return min(1, len(children))
 
     def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
         """Ask a part to stop or to reload, as a deployment does."""

@@ -1,8 +1,9 @@
 """What became of one run, counted, and which promises that breaks."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from chaos.pictures import Harm, Picture
 from chaos.run import Run, Scenario
@@ -70,7 +71,11 @@ def _broken(scenario: Scenario, row: Findings) -> Iterable[str]:
 
 def _broken_by(run: Run, measured: Measured) -> Iterable[str]:
     journal = run.journal
-    unasked = sum(bool(measured.executions[p.fingerprint]) for p in journal.refused)
+    refused = {picture.fingerprint for picture in journal.refused}
+    if run.repeats:
+        # Another copy of it was accepted.
+        refused -= {picture.fingerprint for picture in journal.pictures()}
+    unasked = sum(bool(measured.executions[fingerprint]) for fingerprint in refused)
     if unasked:
         yield f"{unasked} refused pictures were classified"
     if journal.changed:
@@ -94,18 +99,19 @@ def _is_wrong(job: Accepted[Picture], end: End, executions: Counter[str]) -> boo
     picture = job.picture
     if picture is None or end.state != "SUCCESS":
         return False
-    return not _fits(end, picture) or not executions[picture.fingerprint]
+    return not fits(end.document, picture) or not executions[picture.fingerprint]
 
 
-def _fits(end: End, picture: Picture) -> bool:
-    """Tell whether the best prediction is the picture's; an end without any is not."""
-    if not end.document.get("predictions"):
+def fits(document: Mapping[str, Any], picture: Picture) -> bool:
+    """Tell whether the best prediction is the picture's; a document without any is not."""
+    if not document.get("predictions"):
         return False
-    best = end.document["predictions"][0]
+    best = document["predictions"][0]
     off = abs(float(best["probability"]) - picture.probability)
     return best["label"] == picture.label and off < PROBABILITY_TOLERANCE
 
 
 def _doubled(journal: Journal[Picture], executions: Counter[str]) -> int:
-    harmless = [p for p in journal.pictures() if p.harm is Harm.NONE]
-    return sum(max(0, executions[picture.fingerprint] - 1) for picture in harmless)
+    """Return the executions beyond one for each picture, however often it was sent."""
+    harmless = {p.fingerprint for p in journal.pictures() if p.harm is Harm.NONE}
+    return sum(max(0, executions[fingerprint] - 1) for fingerprint in harmless)

@@ -30,6 +30,10 @@ class Protection:
     worker_app: str = "tasks"
 
 
+CACHE = "PETIOLE_TASKS_CACHE_TTL_SECONDS"
+NO_CACHE = {CACHE: "0"}
+"""For whatever sends one picture again and again, and wants to see what workers do with it."""
+
 NO_RECONCILER = {"PETIOLE_TASKS_RECONCILE_SECONDS": "0"}
 SOON_VISIBLE = json.dumps({**workers_app.conf.broker_transport_options, "visibility_timeout": 6})
 """Longer than a readiness lives (4 s): who claims a job that is still held leaves it alone."""
@@ -78,6 +82,7 @@ class Layout:
     Attributes:
         workers: Classify workers.
         children: Children of each.
+        bulk_children: Children of a worker of bulks, which is started if there are any.
         work_seconds: What one picture takes in a child.
         worker_words: Further words of the workers' command line, as `--pool threads`.
         worker_options: Settings of Celery for the classify workers.
@@ -91,6 +96,7 @@ class Layout:
 
     workers: int = 1
     children: int = 2
+    bulk_children: int = 0
     work_seconds: float = 0.05
     worker_words: tuple[str, ...] = ()
     worker_options: tuple[str, ...] = ()

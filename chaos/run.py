@@ -34,6 +34,8 @@ class Run:
     healed_at: float = 0.0
     serves: bool = True
     """Whether the service is meant to classify at all in the end."""
+    repeats: bool = False
+    """Whether some pictures are sent more than once."""
     broken: list[str] = field(default_factory=list)
     """Promises of the scenario's own that were not kept."""
 
@@ -42,6 +44,12 @@ class Run:
         self.faults = Faults(self.stack, self.rng)
         # Senders draw in many threads, which one generator must not serve.
         self._pictures = iter(_pictures(np.random.default_rng(int(self.rng.integers(1 << 32)))))
+
+    def repeat(self, times: int) -> None:
+        """Send each picture so often from now on, one after the other."""
+        self.repeats = True
+        with self.journal.lock:
+            self._pictures = (each for each in self._pictures for _ in range(times))
 
     def send(self, harm: Harm = Harm.NONE) -> str | None:
         """Send one new picture; return its task id when it was accepted."""

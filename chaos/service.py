@@ -7,7 +7,7 @@ from pathlib import Path
 import requests
 
 from chaos import colours, counted
-from chaos.layout import FULL, Protection, classify_worker
+from chaos.layout import FULL, NO_CACHE, Protection, classify_worker
 from chaos.stack import Service, Stack
 from model_store import ModelStore
 from petiole import parts, probes
@@ -23,7 +23,7 @@ class Petiole(Service):
     protection: Protection = FULL
     app: str = "tasks"
     task: str = "classify"
-    queues: tuple[str, ...] = ("classify", "downloads")
+    queues: tuple[str, ...] = ("classify", "downloads", "bulk")
     address_variable: str = "REDIS_URL"
     max_attempts: int = 3
     tells_readiness: bool = True
@@ -48,9 +48,10 @@ class Petiole(Service):
 
     def parts(self, stack: Stack) -> tuple[Part, ...]:
         """Return the classify workers, the download worker and the API."""
-        numbers = range(stack.layout.workers)
+        numbers, bulk_children = range(stack.layout.workers), stack.layout.bulk_children
         return (
             *(classify_worker(stack.layout, self.protection, number) for number in numbers),
+            *((parts.bulk_worker(bulk_children),) if bulk_children else ()),
             parts.downloader(4),
             parts.http_api(stack.directory / "metrics"),
         )
@@ -64,6 +65,7 @@ class Petiole(Service):
             "PETIOLE_MODELS_STORE_URL": str(models_of(stack)),
             "PETIOLE_MODELS_CACHE_DIRECTORY": str(stack.directory / "model-cache"),
             "PETIOLE_MODELS_DEFAULT_MODEL": MODEL,
+            **NO_CACHE,
             **stack.layout.environment,
             **self.protection.environment,
         }

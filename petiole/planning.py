@@ -13,7 +13,7 @@ from model_store.settings import ModelSettings
 from petiole import parts, probes, variables
 from petiole.parts import Plan
 from petiole.settings import UpSettings
-from tasks.settings import CelerySettings
+from tasks.celery_settings import CelerySettings
 
 INSTALLABLE = "imagenet"
 

@@ -17,6 +17,8 @@ from tasks.once import once
 from tasks.settings import settings
 
 KEY_PREFIX = "celery-task-meta-"
+PLACE = "\0"
+"""Stands for a document that somebody else puts in; JSON has no such letter."""
 
 
 @once
@@ -28,6 +30,18 @@ def are_written_with_the_record() -> bool:
 def of_success(task_id: str, document: str) -> CeleryResult | None:
     """Return the result to write beside the record, or None when Celery writes it itself."""
     return _result(task_id, SUCCESS, document)
+
+
+def around_document(task_id: str) -> tuple[str, str, str]:
+    """Return the key of a successful result, and what it has before and after the document.
+
+    All are empty where Celery's results are elsewhere.
+    """
+    result = _result(task_id, SUCCESS, PLACE)
+    if result is None:
+        return "", "", ""
+    before, _, after = result.value.partition(PLACE)
+    return result.key, before, after
 
 
 def of_failure(task_id: str, exc: BaseException) -> CeleryResult | None:

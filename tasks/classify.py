@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,17 @@ from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from model_store.errors import ImageError
-from tasks import celery_results, collecting, jobs, loaded_models, stores, told, trials, working
+from tasks import (
+    celery_results,
+    collecting,
+    jobs,
+    loaded_models,
+    same_picture,
+    stores,
+    told,
+    trials,
+    working,
+)
 from tasks.along import Along
 from tasks.celery import app
 from tasks.documents import ClassifiedTask, Timings, explanation_url
@@ -60,12 +71,14 @@ def classify(self: Task[..., Any], task_id: str) -> dict[str, Any] | ToldOfMany:
 
 def _work(job: Job, along: Along) -> dict[str, Any]:
     """Do one claimed job, and start the next one with its end; return its document."""
-    with _upload_of(job) as upload:
+    with _upload_of(job) as read_upload:
         trial = trials.of_this_process().of(job.model, job.task_id)
-        document = _answer(job, upload, trial)
-        finished = jobs.finish(document, take=None if trial else along.take())
+        job = same_picture.settled(job, trial)
+        upload = b"" if job.answer else read_upload()
+        document = same_picture.document_of(job) if job.answer else _answer(job, upload, trial)
+        finished = jobs.finish(document, job=job, take=None if trial else along.take())
         along.follow(finished.following)
-    if finished.members["state"] == SUCCESS:
+    if finished.members["state"] == SUCCESS and upload:
         if trial:
             trials.compare(trial, upload)
         collecting.offer(finished.members, upload)
@@ -73,11 +86,11 @@ def _work(job: Job, along: Along) -> dict[str, Any]:
 
 
 @contextmanager
-def _upload_of(job: Job) -> Iterator[bytes]:
-    """Give the job's bytes, and delete them once they will not be wanted again."""
+def _upload_of(job: Job) -> Iterator[Callable[[], bytes]]:
+    """Give what reads the job's bytes, and delete them once they will not be wanted again."""
     images = stores.image_store()
     try:
-        yield images.get(job.task_id)
+        yield partial(images.get, job.task_id)
     except UploadMissingError:
         if jobs.is_wanted(job.task_id):
             raise

@@ -18,7 +18,7 @@ from tasks.errors import ServiceUnavailableError
 from tasks.job_stores.collections import ADDED, CLOSED
 from tasks.once import once
 from tasks.prepared import prepared
-from tasks.trials import share_of
+from tasks.shares import share_of
 
 if TYPE_CHECKING:
     from tasks.job_stores.collections import Collection
@@ -52,6 +52,10 @@ class Collector:
             self._asked = {}
             logger.warning("collections not looked for", extra={"reason": str(exc)})
         self._full &= {each.id for each in self._asked.values()}
+
+    def asks_for(self, model: str) -> bool:
+        """Tell whether pictures of a model are asked for."""
+        return model in self._asked
 
     def wanted(self, members: dict[str, Any]) -> Collection | None:
         """Return who asks for the pixels of a job with this document, or None for most."""

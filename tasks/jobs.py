@@ -12,6 +12,7 @@ from typing import Any, Final
 from celery.exceptions import TimeLimitExceeded, WorkerLostError
 
 from tasks import (
+    answer_cache,
     celery_results,
     documents,
     job_kinds,
@@ -43,6 +44,7 @@ from tasks.job_stores import (
     SUCCESS,
     Job,
     JobStore,
+    Kept,
     Outcome,
     Take,
 )
@@ -141,6 +143,7 @@ def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
         lane=publisher.lane("classify", job.priority),
         owner="",
         upload_bytes=len(upload),
+        answer_key=answer_cache.key_of(upload, job) if job.answer_key else "",
     )
     if not stores.job_store().requeue(downloaded, envelope):
         if not is_wanted(job.task_id):
@@ -149,12 +152,16 @@ def requeue_downloaded(job: Job, upload: bytes, *, download_ms: float) -> None:
         publisher.publish("classify", job.task_id, priority=job.priority)
 
 
-def finish(document: ClassifiedTask, *, take: Take | None = None) -> Finished:
-    """End a job as SUCCESS; an earlier end wins. With `take` the next one is started as well."""
+def finish(document: ClassifiedTask, *, job: Job, take: Take | None = None) -> Finished:
+    """End a job as SUCCESS; an earlier end wins. With `take` the next one is started as well.
+
+    A job that had an `answer` when it was started ends with that; of another one it is kept.
+    """
     members = documents.as_dict(document)
     text = json.dumps(members)
     celery_result = celery_results.of_success(document.task_id, text)
-    outcome = Outcome(SUCCESS, text, statistics.of_success(document), celery_result)
+    counts, kept = _of_success(document, members, job)
+    outcome = Outcome(SUCCESS, text, counts, celery_result, kept=kept)
     store = stores.job_store()
     if take is None:
         is_ours, following = store.finish(document.task_id, outcome), None
@@ -165,6 +172,14 @@ def finish(document: ClassifiedTask, *, take: Take | None = None) -> Finished:
         earlier = store.document(document.task_id)
         members = members if earlier is None else dict(json.loads(earlier))
     return Finished(members, following)
+
+
+def _of_success(
+    document: ClassifiedTask, members: dict[str, Any], job: Job
+) -> tuple[dict[str, float], Kept | None]:
+    if not job.answer:
+        return statistics.of_success(document), answer_cache.kept(job, members)
+    return statistics.of_known(job.version, statistics.FOLLOWER), None
 
 
 def _started(job: Job) -> Job:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks import stores, submission, working
+from tasks.answer_cache import ALWAYS_ANEW
 from tasks.errors import ExpiredJobError, UnknownJobError
 from tasks.job_stores import FAILURE, OVER, STARTED, Job
 from tasks.job_stores.quarantine import Quarantined
@@ -121,8 +122,14 @@ def _fetch_again(task_id: str) -> str:
 
 
 def _asked(job: Job) -> Asked:
+    """Return what was wanted of a failed job; its picture is to be predicted, not looked up."""
     return Asked(
-        job.model, job.top_k, job.version, priority=job.priority, webhook_url=job.webhook_url
+        job.model,
+        job.top_k,
+        job.version,
+        priority=job.priority,
+        webhook_url=job.webhook_url,
+        anew_percent=ALWAYS_ANEW,
     )
 
 

@@ -12,8 +12,7 @@ from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores.connection import connect
 from tasks.job_stores.notices import FINISHED_CHANNEL
-from tasks.job_stores.redis import DOCUMENT
-from tasks.job_stores.redis_upkeep import JOB
+from tasks.job_stores.redis_upkeep import DOCUMENT, JOB
 from tasks.once import once
 from tasks.settings import settings
 

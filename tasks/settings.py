@@ -28,15 +28,6 @@ def redis_url_variable() -> str:
     return "CELERY_BROKER_URL" if broker_is_redis and not environ.get("REDIS_URL") else "REDIS_URL"
 
 
-class CelerySettings(BaseSettings):
-    """The variables of Celery's own that say where it works; Celery reads them itself."""
-
-    model_config = SettingsConfigDict(env_prefix="CELERY_", frozen=True, env_ignore_empty=True)
-
-    broker_url: Annotated[str, AfterValidator(addresses.checked_broker)] = ""
-    result_backend: Annotated[str, AfterValidator(addresses.checked_backend)] = ""
-
-
 class TasksSettings(BaseSettings):
     """Where jobs and uploads live, and the limits of a download."""
 
@@ -54,6 +45,17 @@ class TasksSettings(BaseSettings):
     )
     result_ttl_seconds: int = Field(
         default=3600, ge=1, description="How long a finished document can be fetched."
+    )
+    cache_ttl_seconds: int = Field(
+        default=3600,
+        ge=0,
+        description="How long an answer is given again to whoever sends the same bytes; 0 switches"
+        " that off.",
+    )
+    cache_max_bytes: int = Field(
+        default=67_108_864,
+        ge=1,
+        description="Bytes of Redis for such answers together; the oldest ones make room.",
     )
     training_ttl_seconds: int = Field(
         default=604_800, ge=1, description="How long the outcome of a training can be fetched."

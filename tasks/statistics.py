@@ -16,6 +16,9 @@ INFINITE = "+Inf"
 RESENT = "resent"
 """Count of jobs whose message was sent again."""
 SEPARATOR = "|"
+HIT, MISS, FOLLOWER = "hit", "miss", "follower"
+"""A picture that was answered at once by what was known, one that was not, and one of the latter
+that was answered by what another one of the same bytes had been predicted meanwhile."""
 
 
 @dataclass
@@ -48,6 +51,21 @@ def of_success(document: ClassifiedTask) -> dict[str, float]:
 def of_end(state: str, *, model: str, error: str = "") -> dict[str, float]:
     """Return the count of one ended job."""
     return {_name("ended", state, model, error): 1}
+
+
+def of_cache(outcome: str) -> str:
+    """Return the name of a count of pictures whose answer might have been known."""
+    return _name("cache", outcome)
+
+
+def of_known(model: str, outcome: str) -> dict[str, float]:
+    """Return the counts of a job that ended with what was known; it had no stages."""
+    return of_end("SUCCESS", model=model) | {of_cache(outcome): 1}
+
+
+def cache(counts: Mapping[str, float]) -> dict[str, float]:
+    """Return how many pictures had each outcome."""
+    return {parts[0]: amount for kind, parts, amount in _split(counts) if kind == "cache"}
 
 
 def trial(name: str, rollout: Rollout, what: str) -> str:

@@ -11,11 +11,12 @@ from hashlib import sha256
 from time import monotonic, time
 from uuid import uuid4
 
-from tasks import lanes, publisher, stores, views
+from tasks import answer_cache, lanes, publisher, stores, views
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError, ServiceUnavailableError, TasksError
 from tasks.explaining import life as explanations
-from tasks.job_stores import PENDING, Accepted, Job
+from tasks.job_stores import PENDING, SUCCESS, Accepted, Job, Place, Told
+from tasks.job_stores.kept import EARLIER, HIT, MISS
 from tasks.once import once
 from tasks.urls import filename_of
 from tasks.views import Answer
@@ -37,6 +38,7 @@ class Asked:
         priority: `low` never delays what is `normal`.
         webhook_url: Who is told of the end, or nothing.
         explain: `asked`, or `kept` where an explanation may be asked for; or nothing.
+        anew_percent: Share of such pictures that are predicted though their answer is known.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Asked:
     priority: str = lanes.NORMAL
     webhook_url: str = ""
     explain: str = ""
+    anew_percent: float = 0.0
 
 
 def submit_upload(
@@ -64,8 +67,14 @@ def submit_upload(
     digest = _digest(asked, upload) if key else ""
     if earlier := _earlier(key, digest):
         return _again(earlier, wait_seconds)
-    _gate().check()
     job = replace(_new_job(filename, asked, key), upload_bytes=len(upload))
+    if not job.explain and answer_cache.may_serve(job, anew_percent=asked.anew_percent):
+        job = replace(job, answer_key=answer_cache.key_of(upload, job))
+        told = _recalled(job, digest)
+        if told.outcome in {HIT, EARLIER}:
+            return _known(job, told, wait_seconds)
+        job = job if told.outcome == MISS else replace(job, answer_key="")
+    _gate().check()
     _keep(job)
     stores.image_store().put(job.task_id, upload)
     return _accept(job, "classify", wait_seconds, digest)
@@ -79,6 +88,8 @@ def submit_url(image_url: str, *, asked: Asked, wait_seconds: float = 0.0, key: 
     _gate().check()
     job = replace(_new_job(filename_of(image_url), asked, key), image_url=image_url)
     _keep(job)
+    if not job.explain and answer_cache.may_serve(job, anew_percent=asked.anew_percent):
+        job = replace(job, answer_key=answer_cache.UNTIL_DOWNLOADED)
     return _accept(job, "download", wait_seconds, digest)
 
 
@@ -91,6 +102,7 @@ def _keep(job: Job) -> None:
 def _digest(asked: Asked, picture: bytes) -> str:
     """Return what two requests have in common that mean the same; not what the model means now."""
     members = asdict(replace(asked, version=""))
+    del members["anew_percent"]
     if not asked.webhook_url:
         # Keys of requests that came before there were webhooks stand for the same as before.
         del members["webhook_url"]
@@ -113,6 +125,29 @@ def _again(task_id: str, wait_seconds: float) -> Answer:
     if wait_seconds <= 0:
         return Answer(task_id, PENDING)
     return views.view(task_id, wait_seconds=wait_seconds)
+
+
+def _recalled(job: Job, digest: str) -> Told:
+    """Ask for the answer of a new job; one that may have ended although nobody heard of it goes."""
+    try:
+        return answer_cache.recall(job, digest=digest)
+    except ServiceUnavailableError:
+        _withdraw(job)
+        raise
+
+
+def _known(job: Job, told: Told, wait_seconds: float) -> Answer:
+    """Return a job that was over when it was accepted: at once, or as one to be asked for."""
+    if told.outcome == EARLIER:
+        return _again(told.task_id, wait_seconds)
+    if job.webhook_url and publisher.runs_here():
+        _tell_of_end_here()
+    known = Answer(job.task_id, SUCCESS, told.document, age_seconds=told.age_seconds)
+    if wait_seconds > 0:
+        return known
+    return replace(
+        known, state=PENDING, document=None, submitted_at=job.accepted_at, place=Place(0, 0.0)
+    )
 
 
 def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answer:

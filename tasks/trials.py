@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from hashlib import sha256
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from tasks import loaded_models, statistics, stores, verdicts
 from tasks.loaded_models import LoadedModels
 from tasks.once import once
 from tasks.prepared import prepared
+from tasks.shares import share_of
 
 if TYPE_CHECKING:
     from model_store.rollouts import Rollout
@@ -111,11 +111,6 @@ class Trials:
             stores.job_store().count({statistics.trial(parsed.name, rollout, "unserved"): 1})
             return None
         return Trial(rollout, self._models.get(reference), candidate)
-
-
-def share_of(task_id: str) -> float:
-    """Return where in [0, 100) a task id falls, evenly and always the same."""
-    return int.from_bytes(sha256(task_id.encode()).digest()[:8]) / 2**64 * 100
 
 
 @once

@@ -15,7 +15,8 @@ class Answer:
     """What a client is told about a job: its state, and the document once it is over, as JSON.
 
     A training that runs has `progress`, a picture that waits a `place`. `submitted_at` is in
-    seconds since the epoch, where it was looked up.
+    seconds since the epoch, where it was looked up. `age_seconds` is there for a new job that was
+    over when it was accepted: how long its answer had been known.
     """
 
     task_id: str
@@ -24,6 +25,7 @@ class Answer:
     progress: Progress | None = None
     submitted_at: float | None = None
     place: Place | None = None
+    age_seconds: float | None = None
 
     @property
     def finished(self) -> FinishedTask | None:

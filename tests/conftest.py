@@ -10,6 +10,9 @@ EAGER = {
     "PETIOLE_TASKS_IMAGE_STORE_URL": "memory://",
     "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
 }
+# Most tests look at what workers do with a picture, and send the same one again and again. Those of
+# the cache switch it on.
+os.environ["PETIOLE_TASKS_CACHE_TTL_SECONDS"] = "0"
 # The processes of pytest-xdist inherit what their parent has set here.
 ORIGINAL_ENVIRONMENT = {n: value for n, value in os.environ.items() if EAGER.get(n) != value}
 # Before anything of ours is imported: Celery reads its settings once.

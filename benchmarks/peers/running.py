@@ -18,7 +18,7 @@ from benchmarks.measurements import LoadResult
 from benchmarks.peers.catalog import ENVIRONMENTS, Command, Peer, Site
 from benchmarks.processes import Role
 from benchmarks.service import WAIT_SECONDS, started_service
-from chaos.layout import clean_environment
+from chaos.layout import NO_CACHE, clean_environment
 from model_store.settings import available_cores
 from petiole.parts import ROOT
 from petiole.probes import free_port
@@ -120,6 +120,7 @@ def peer(which: Peer, image: Path, label: str) -> Iterator[Running]:
 def _environment(which: Peer, site: Site) -> dict[str, str]:
     return {
         **clean_environment(),
+        **NO_CACHE,
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": "1",

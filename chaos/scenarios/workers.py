@@ -3,9 +3,11 @@
 import signal
 from time import monotonic
 
-from chaos.layout import Layout
+from chaos.layout import CACHE, Layout
 from chaos.pictures import Harm
 from chaos.run import Run, Scenario, say
+from tasks import statistics
+from tasks.job_stores.redis_upkeep import COUNTS
 
 WORKER_SECONDS = 12.0
 """Seven seconds, and five in which the only worker is started again."""
@@ -18,6 +20,9 @@ IN_HAND = 16
 
 BUSY = Layout(work_seconds=0.2)
 """The last of them is in no child yet when all were sent."""
+
+CACHED = Layout(work_seconds=0.2, environment={CACHE: "600"})
+COPIES = 4
 
 ENDED = "a picture ended the worker's main process"
 SHORT_LIMITS = ("task.soft_time_limit=3", "task.time_limit=4")
@@ -48,6 +53,26 @@ def _lose_host(run: Run) -> None:
     with run.load(per_second=4), run.fault():
         run.burst(IN_HAND)
         run.faults.kill("worker", with_children=True)
+
+
+def _same_pictures(run: Run) -> None:
+    """Each picture is sent four times with the cache on, while children, then Redis, are killed."""
+    run.repeat(COPIES)
+    with run.load(per_second=20), run.fault():
+        for _ in range(3):
+            run.burst(IN_HAND)
+            run.faults.kill_child()
+            run.calm(2.0)
+        run.burst(IN_HAND)
+        run.faults.kill("redis")
+        run.calm()
+    run.expect(_followed(run) > 0, "no picture was answered by what another one was predicted")
+
+
+def _followed(run: Run) -> float:
+    """Return how many pictures were."""
+    with run.stack.redis() as client:
+        return float(client.hget(COUNTS, statistics.of_cache(statistics.FOLLOWER)) or 0)
 
 
 def _frozen_handover(run: Run) -> None:
@@ -130,6 +155,7 @@ SCENARIOS = (
     Scenario("kill-children", _kill_children, recovers_within=CHILD_SECONDS, comparable=True),
     Scenario("kill-main", _kill_main, recovers_within=WORKER_SECONDS, comparable=True),
     Scenario("lose-host", _lose_host, BUSY, recovers_within=WORKER_SECONDS),
+    Scenario("same-pictures", _same_pictures, CACHED, recovers_within=CHILD_SECONDS),
     Scenario("frozen-handover", _frozen_handover, recovers_within=WORKER_SECONDS, comparable=True),
     Scenario(
         "freeze-worker",

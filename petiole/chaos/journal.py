@@ -1,6 +1,6 @@
 """What was seen from outside: every request with its answer, every accepted picture and its end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
@@ -12,6 +12,7 @@ P = TypeVar("P")
 """Whatever is known of a picture that is sent."""
 
 NO_ANSWER = 0
+NO_HEADERS: Mapping[str, str] = {}
 ACCEPTED = 202
 TIMEOUT_SECONDS = 10.0
 END_STATES = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
@@ -83,17 +84,23 @@ class Journal(Generic[P]):
         return True
 
     def request(
-        self, verb: str, url: str, *, kind: str = "", **sent: Any
+        self,
+        verb: str,
+        url: str,
+        *,
+        kind: str = "",
+        headers: Mapping[str, str] = NO_HEADERS,
+        **sent: Any,
     ) -> requests.Response | None:
         """Send one request and write down what came of it; None when nothing came.
 
         Each has a connection of its own, so that none is lost with a server that restarts.
         `sent` is handed on to `requests`; `kind` is the type of a body that has no other.
         """
-        headers = {"Connection": "close"} | ({"Content-Type": kind} if kind else {})
+        named = {**headers, "Connection": "close"} | ({"Content-Type": kind} if kind else {})
         at, error, response = monotonic(), "", None
         try:
-            response = requests.request(verb, url, headers=headers, timeout=TIMEOUT_SECONDS, **sent)
+            response = requests.request(verb, url, headers=named, timeout=TIMEOUT_SECONDS, **sent)
         except requests.RequestException as exc:
             error = type(exc).__name__
         status, later = NO_ANSWER, ""

@@ -115,7 +115,9 @@ class Run:
             sent = Sent(chosen, f"chaos-{next(self._ids)}.png")
         image = (sent.filename, self.uploads[chosen], "image/png")
         model = {"model": self.asked.model} if self.asked.model else {}
-        return self.journal.send(self.api, sent, files={"image": image}, params=model)
+        # Workers are what is hurt; the same few pictures come again and again.
+        anew = {"Cache-Control": "no-cache"}
+        return self.journal.send(self.api, sent, files={"image": image}, params=model, headers=anew)
 
     def learn(self) -> None:
         """See in calm what the answer to each picture is.

@@ -11,7 +11,7 @@ from petiole import parts, planning, service_state, variables
 from petiole.doctor.findings import Finding, error, warning, well
 from petiole.settings import FlowerSettings, UpSettings
 from tasks import redis_checks
-from tasks.settings import CelerySettings
+from tasks.celery_settings import CelerySettings
 
 
 def settings() -> Iterator[Finding]:

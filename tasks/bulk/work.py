@@ -73,15 +73,23 @@ def _list(bulk: Bulk, job: Job) -> None:
 
 
 def _classify(bulk: Bulk, pack: Pack, job: Job) -> None:
-    lines = _lines(bulk, pack, job)
-    key = f"{PREFIX}{bulk.bulk_id}-{pack.number}-{job.fence}"
+    keep(_lines(bulk, pack, job), bulk, pack, job)
+
+
+def keep(lines: list[Line], bulk: Bulk, pack: Pack, job: Job) -> None:
+    """Write the lines of a pack down and end it; what was written for it in vain is deleted.
+
+    That is what a claimer before wrote that was killed before its end, or this one's that is late.
+    """
+    keys = [f"{PREFIX}{bulk.bulk_id}-{pack.number}-{fence}" for fence in range(1, job.fence + 1)]
     text = "".join(f"{line.text}\n" for line in lines)
-    stores.image_store().put(key, text.encode())
+    stores.image_store().put(keys[-1], text.encode())
     succeeded = sum(line.has_labels for line in lines)
-    ended = Ended(Entry(pack, key=key), succeeded, failed=len(lines) - succeeded)
-    if not life.end_pack(job, ended):
+    ended = Ended(Entry(pack, key=keys[-1]), succeeded, failed=len(lines) - succeeded)
+    in_vain = keys[:-1] if life.end_pack(job, ended) else keys[-1:]
+    if in_vain:
         with suppress(ServiceUnavailableError):  # swept with its bulk
-            stores.image_store().delete(key)
+            stores.image_store().delete_all(in_vain)
 
 
 def _lines(bulk: Bulk, pack: Pack, job: Job) -> list[Line]:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from tasks.envelopes import Envelope
+from tasks.job_stores.kept import Ask, Kept, Told
 from tasks.job_stores.records import (
     BULK,
     CLASSIFICATION,
@@ -44,14 +45,17 @@ __all__ = (
     "SUCCESS",
     "TRAINING",
     "Accepted",
+    "Ask",
     "CeleryResult",
     "Job",
     "JobStore",
+    "Kept",
     "Load",
     "Outcome",
     "Place",
     "Seen",
     "Take",
+    "Told",
     "Watch",
 )
 
@@ -85,6 +89,22 @@ class JobStore(Protocol):
         Raises:
             ReusedKeyError: that request had another `digest`.
         """
+
+    def recall(self, job: Job, ask: Ask) -> Told:
+        """End a new job at once, if the answer of its `answer_key` is there; else write nothing.
+
+        Raises:
+            ReusedKeyError: the earlier request of its key had another digest.
+        """
+
+    def look_again(self, job: Job) -> Job:
+        """Return a started job with what is known of its answer now.
+
+        While another one is worked on that has the same `answer_key` it is `behind` that.
+        """
+
+    def kept_answers(self) -> tuple[int, int]:
+        """Return how many answers are kept, and their bytes together."""
 
     def discard(self, task_id: str) -> bool:
         """Forget a job whose message could not be published, or whose record has expired.

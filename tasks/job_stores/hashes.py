@@ -1,6 +1,6 @@
 """Job records as hashes of Redis."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from tasks.job_stores.records import Job
@@ -26,6 +26,11 @@ _READERS: dict[str, type[Any]] = {
     **dict.fromkeys(_WHOLE, int),
     **dict.fromkeys(_BROKEN, float),
 }
+
+
+def with_known(job: Job, known: dict[str, str]) -> Job:
+    """Return a started job with what is known of its answer, and nothing of what was known."""
+    return replace(job, answer=known.get("answer", ""), behind=known.get("behind", ""))
 
 
 def job_of(record: dict[str, str]) -> Job | None:

@@ -6,43 +6,39 @@ The same contract test runs on this store and on Redis.
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from time import monotonic, time
 
 from tasks import lanes
 from tasks.envelopes import Envelope
-from tasks.errors import QueueFullError, ReusedKeyError
+from tasks.errors import QueueFullError
 from tasks.job_stores import (
     OVER,
     PENDING,
     RETRY,
     REVOKED,
     STARTED,
+    SUCCESS,
     Accepted,
+    Ask,
     Job,
     Outcome,
     Place,
     Seen,
     Take,
+    Told,
 )
+from tasks.job_stores.kept import EARLIER
 from tasks.job_stores.measuring import Drain, retry_after
-from tasks.job_stores.memory_upkeep import MemoryUpkeep
+from tasks.job_stores.memory_kept import MemoryKept
+from tasks.job_stores.memory_keys import Earlier
 from tasks.job_stores.memory_waiting import MemoryWatch
 from tasks.job_stores.memory_webhooks import MemoryWebhooks
 from tasks.settings import TasksSettings
 
 
-@dataclass(frozen=True)
-class _Earlier:
-    """What a client's key stands for, and whether more than one request was given it."""
-
-    task_id: str
-    digest: str
-    is_shared: bool = False
-
-
-class MemoryJobStore(MemoryUpkeep):
+class MemoryJobStore(MemoryKept):
     """Keeps everything until the process ends, but honours the documents' time to live."""
 
     def __init__(self, settings: TasksSettings) -> None:
@@ -50,7 +46,6 @@ class MemoryJobStore(MemoryUpkeep):
         super().__init__(settings)
         self._attempts: dict[tuple[str, str], int] = defaultdict(int)
         self._documents: dict[str, tuple[str, float]] = {}
-        self._keys: dict[str, _Earlier] = {}
         self._drains: dict[str, Drain] = defaultdict(Drain)
         self.webhooks = MemoryWebhooks(settings, count=self.count)
 
@@ -62,7 +57,7 @@ class MemoryJobStore(MemoryUpkeep):
             if job.lane:
                 self._admit(job)
             if job.key:
-                self._keys[job.key] = _Earlier(job.task_id, digest)
+                self._keys[job.key] = Earlier(job.task_id, digest)
             self._jobs[job.task_id] = job
             self._queued[job.task_id] = time()
             return Accepted(job.task_id, self._place(job))
@@ -78,16 +73,18 @@ class MemoryJobStore(MemoryUpkeep):
         if job.deadline_seconds:
             self._deadlines[job.task_id] = time() + job.deadline_seconds
 
-    def earlier(self, key: str, *, digest: str) -> str | None:
-        """Return the job of an earlier request with this key, if there was one."""
+    def recall(self, job: Job, ask: Ask) -> Told:
+        """End a new job at once, if the answer of its `answer_key` is there; else write nothing."""
         with self._changed:
-            earlier = self._keys.get(key)
-            if earlier is None:
-                return None
-            if earlier.digest != digest:
-                raise ReusedKeyError("this Idempotency-Key came with another request before")
-            self._keys[key] = replace(earlier, is_shared=True)
-            return earlier.task_id
+            if job.key and (earlier := self.earlier(job.key, digest=ask.digest)):
+                return Told(EARLIER, task_id=earlier)
+            document, told = self._recalled(job, ask)
+            if document:
+                if job.key:
+                    self._keys[job.key] = Earlier(job.task_id, ask.digest)
+                self._jobs[job.task_id] = replace(job, answer_key="")
+                self.finish(job.task_id, Outcome(SUCCESS, document, ask.counts))
+            return told
 
     def discard(self, task_id: str) -> bool:
         """Forget a job, unless another request of its key was given it as well."""
@@ -99,6 +96,8 @@ class MemoryJobStore(MemoryUpkeep):
                 del self._keys[job.key]
             self._ended(task_id)
             self._jobs.pop(task_id, None)
+            self._documents.pop(task_id, None)
+            self.webhooks.forget(task_id)
             return True
 
     def _ended(self, task_id: str) -> None:
@@ -164,7 +163,7 @@ class MemoryJobStore(MemoryUpkeep):
                 owner=owner,
                 fence=job.fence + 1,
             )
-            return self._jobs[task_id]
+            return self._known(self._jobs[task_id])
 
     def _is_held(self, job: Job, owner: str) -> bool:
         is_started = job.state == STARTED and bool(job.owner)
@@ -270,6 +269,8 @@ class MemoryJobStore(MemoryUpkeep):
             expires_at = monotonic() + lives
             self._documents[task_id] = (outcome.document, expires_at)
             self.count(outcome.counts)
+            if outcome.kept is not None:
+                self._keep(outcome.kept, task_id)
             if job.webhook_url:
                 self.webhooks.promise(task_id, job.webhook_url, outcome.document)
             self._tell(task_id, outcome.document)
@@ -282,7 +283,9 @@ class MemoryJobStore(MemoryUpkeep):
             job = self._jobs.get(task_id)
             if job is None or job.state not in OVER:
                 return False
-            self._jobs[task_id] = replace(job, filename="", image_url="", webhook_url="")
+            self._forget_answer(job)
+            told = replace(job, filename="", image_url="", webhook_url="", answer_key="")
+            self._jobs[task_id] = told
             self.webhooks.forget(task_id)
             document = self.document(task_id)
             self._documents.pop(task_id, None)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tasks import lanes
+from tasks.job_stores.kept import Kept
 
 PENDING: Final = "PENDING"
 STARTED: Final = "STARTED"
@@ -43,6 +44,9 @@ class Job:
             its picture is then not deleted with its end.
         explains: Of an explanation: the job of the picture, and `label`, empty for its best one.
         before: The job with whose end this one was started; its picture may not be deleted yet.
+        answer_key: What its answer depends on, where that may be one that is kept; or nothing.
+        answer: Of a job that was just started: the parts of that answer, as JSON, if it is there.
+        behind: Of such a job: another one with the same key, which is worked on.
     """
 
     task_id: str
@@ -74,6 +78,9 @@ class Job:
     explains: str = ""
     label: str = ""
     before: str = ""
+    answer_key: str = ""
+    answer: str = ""
+    behind: str = ""
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""
@@ -93,7 +100,8 @@ class Outcome:
     """How a job ended: the terminal state, the document as JSON, and what to count.
 
     `celery_result` is written in the same step, for a store that is also the result backend.
-    The document lives for `lives_seconds`, or as long as the store's settings say.
+    The document lives for `lives_seconds`, or as long as the store's settings say. What is `kept`
+    is given again to whoever sends the same picture.
     """
 
     state: str
@@ -101,6 +109,7 @@ class Outcome:
     counts: Mapping[str, float]
     celery_result: CeleryResult | None = None
     lives_seconds: int | None = None
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)

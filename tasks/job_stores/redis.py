@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks import lanes
 from tasks.envelopes import Envelope
-from tasks.errors import QueueFullError, ReusedKeyError, ServiceUnavailableError
+from tasks.errors import QueueFullError, ServiceUnavailableError
 from tasks.job_stores import (
     PENDING,
     RETRY,
@@ -33,11 +33,11 @@ from tasks.job_stores.measuring import (
     retry_after,
 )
 from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, Hear, RedisWatch
-from tasks.job_stores.redis_upkeep import COUNTS, JOB, READY, RedisUpkeep
+from tasks.job_stores.redis_kept import RedisKept, earlier_id, text_of
+from tasks.job_stores.redis_upkeep import COUNTS, DISCARDED, DOCUMENT, JOB, KEY, READY
 from tasks.settings import TasksSettings
 
-DOCUMENT, KEY = "petiole:document:", "petiole:idempotency:"
-DISCARDED, DISCARDED_SECONDS = "petiole:discarded:", 3600
+DISCARDED_SECONDS = 3600
 
 NO_RESULT = CeleryResult(key="", value="")
 NO_MESSAGE = Envelope(key="", payload="")
@@ -45,7 +45,7 @@ NOTHING = Take(lanes=(), stage="", owner="")
 OPEN_STATES = (PENDING, STARTED, RETRY)
 
 
-class RedisJobStore(RedisUpkeep):
+class RedisJobStore(RedisKept):
     """The job store of every deployment; safe between threads, processes and hosts."""
 
     def __init__(self, settings: TasksSettings, *, patience_seconds: float) -> None:
@@ -62,6 +62,7 @@ class RedisJobStore(RedisUpkeep):
         self._view, self._forget = register(scripts.VIEW), register(scripts.FORGET)
         self._mark_retry = register(scripts.MARK_RETRY)
         self._note_progress = register(scripts.NOTE_PROGRESS)
+        self._register_kept()
 
     @translated
     def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
@@ -78,7 +79,7 @@ class RedisJobStore(RedisUpkeep):
         if said == "FULL":
             raise _full(open_jobs=more[0], rate=more[1])
         if said in {"EARLIER", "REUSED"}:
-            return Accepted(_earlier_id(said, *more))
+            return Accepted(earlier_id(said, *more))
         return Accepted(job.task_id, _place(*more) if more else None)
 
     def _created(self, job: Job, message: Envelope, digest: str) -> list[Any]:
@@ -106,7 +107,7 @@ class RedisJobStore(RedisUpkeep):
     def earlier(self, key: str, *, digest: str) -> str | None:
         """Return the job of an earlier request with this key, if there was one."""
         found = self._earlier(keys=[KEY + key], args=[digest])
-        return _earlier_id(*found) if found else None
+        return earlier_id(*found) if found else None
 
     @translated
     def discard(self, task_id: str) -> bool:
@@ -232,6 +233,7 @@ class RedisJobStore(RedisUpkeep):
                 " ".join(take.lanes),
                 take.stage,
                 take.owner,
+                text_of(outcome.kept, self._settings),
                 *counts,
             ],
         )
@@ -257,12 +259,6 @@ def _full(*, open_jobs: int, rate: str) -> QueueFullError:
     seconds = retry_after(open_jobs, float(rate) if rate else None)
     message = f"{open_jobs} pictures wait or are worked on already; send it again in {seconds} s"
     return QueueFullError(message, retry_after_seconds=seconds)
-
-
-def _earlier_id(said: str, task_id: str = "") -> str:
-    if said == "REUSED":
-        raise ReusedKeyError("this Idempotency-Key came with another request before")
-    return task_id
 
 
 def _seen(document: str, *more: Any) -> Seen:

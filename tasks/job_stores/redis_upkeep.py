@@ -10,6 +10,8 @@ from tasks.job_stores.measuring import DEADLINES, OPEN, SIZES, STARTED_JOBS
 from tasks.settings import TasksSettings
 
 JOB, READY, TURN = "petiole:job:", "petiole:ready:", "petiole:turn:"
+DOCUMENT, KEY = "petiole:document:", "petiole:idempotency:"
+DISCARDED = "petiole:discarded:"
 READY_MEMBERS, COUNTS = "petiole:ready-members", "petiole:counts"
 
 

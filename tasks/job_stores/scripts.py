@@ -5,6 +5,7 @@ lane, by the time it was queued, until it is claimed; then it is among the start
 over. A job without a lane, such as a training, is in neither.
 """
 
+from tasks.job_stores.kept_scripts import FORGOTTEN, KEEP, KNOWN
 from tasks.job_stores.measuring import DRAINED, ENDED, LIST, PLACE
 from tasks.job_stores.webhook_scripts import DEAD, DUE, PROMISED, WEBHOOK
 
@@ -72,7 +73,8 @@ if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[3]) end
 return {{'CREATED', place(ARGV[2], ARGV[4], now)}}
 """
 
-# Nothing is taken away that another request was given under the same key.
+# Nothing is taken away that another request was given under the same key. Of one that had an answer
+# at once, though its client never heard of it, nobody is told.
 # KEYS: job, discarded mark, started. ARGV: task id, the mark's seconds to live, prefix of clients'
 # keys, then every lane, for a job whose record is gone.
 DISCARD = f"""
@@ -85,7 +87,7 @@ end
 for i = 4, #ARGV do redis.call('ZREM', 'petiole:open:' .. ARGV[i], ARGV[1]) end
 redis.call('ZREM', KEYS[3], ARGV[1])
 ended(ARGV[1])
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1], 'petiole:document:' .. ARGV[1], '{WEBHOOK}' .. ARGV[1])
 redis.call('SET', KEYS[2], '', 'EX', ARGV[2])
 return 1
 """
@@ -112,9 +114,10 @@ return {{'', redis.call('HGETALL', KEYS[2]), place(job[2] or '', job[1] or '', n
 # What is over is forgotten, also by those who were to be told: the tombstone stays, without what
 # the client told. KEYS: job, document, Celery's result (or nothing). ARGV: task id.
 FORGET = f"""
-{_OVER}
-local job = redis.call('HMGET', KEYS[1], 'state', 'webhook_url')
+{_OVER} {FORGOTTEN}
+local job = redis.call('HMGET', KEYS[1], 'state', 'webhook_url', 'answer_key')
 if not over(job[1]) then return 0 end
+forget_answer(KEYS[1], job[3], ARGV[1])
 if KEYS[3] ~= '' then redis.call('DEL', KEYS[3]) end
 if job[2] and job[2] ~= '' then
     redis.call('DEL', '{WEBHOOK}' .. ARGV[1])
@@ -145,8 +148,9 @@ return 1
 """
 
 # What `claim` and `take` do to a job that is to be started. Returns its record.
-_START = """
-local function start(job, task_id, started, lane, stage, owner, now)
+_START = f"""
+{KNOWN}
+local function start(job, task_id, started, lane, answer_key, stage, owner, now)
     if lane and lane ~= '' then
         redis.call('ZREM', 'petiole:open:' .. lane, task_id)
         redis.call('ZADD', started, now, task_id)
@@ -155,7 +159,9 @@ local function start(job, task_id, started, lane, stage, owner, now)
     redis.call('HINCRBY', job, 'fence', 1)
     redis.call('HSET', job, 'state', 'STARTED', 'attempts', attempts, 'stage', stage,
         'owner', owner)
-    return redis.call('HGETALL', job)
+    local record = redis.call('HGETALL', job)
+    if not answer_key or answer_key == '' or stage ~= 'classify' then return record end
+    return known(record, answer_key, task_id)
 end
 """
 
@@ -164,7 +170,8 @@ end
 # readiness keys.
 CLAIM = f"""
 {_OVER} {_TIME} {_LEAVE} {_START}
-local held = redis.call('HMGET', KEYS[1], 'state', 'owner', 'lane', 'deadline_seconds')
+local held = redis.call('HMGET', KEYS[1], 'state', 'owner', 'lane', 'deadline_seconds',
+    'answer_key')
 local state, owner = held[1], held[2]
 if not state or over(state) then return false end
 if state == 'STARTED' and owner and owner ~= '' and owner ~= ARGV[3]
@@ -177,7 +184,7 @@ if deadline and tonumber(deadline) < now then
     redis.call('ZADD', 'petiole:open:' .. held[3], now, ARGV[1])
     return redis.call('HGETALL', KEYS[1])
 end
-return start(KEYS[1], ARGV[1], KEYS[2], held[3], ARGV[2], ARGV[3], now)
+return start(KEYS[1], ARGV[1], KEYS[2], held[3], held[5], ARGV[2], ARGV[3], now)
 """
 
 # The next message of the first lane that has one, as a worker takes it. One whose job is no new one
@@ -189,12 +196,12 @@ local function take(lanes, started, stage, owner, before, now)
         if message then
             local task_id = string.match(message, '"id": "([%x-]+)"')
             local job = 'petiole:job:' .. (task_id or '')
-            local held = redis.call('HMGET', job, 'state', 'lane', 'deadline_seconds')
+            local held = redis.call('HMGET', job, 'state', 'lane', 'deadline_seconds', 'answer_key')
             local deadline = held[3] and redis.call('ZSCORE', 'petiole:deadlines', task_id)
             local is_late = deadline and tonumber(deadline) < now
             if held[1] == 'PENDING' and held[2] == lane and not is_late then
                 redis.call('HSET', job, 'before', before)
-                return start(job, task_id, started, lane, stage, owner, now)
+                return start(job, task_id, started, lane, held[4], stage, owner, now)
             end
             redis.call('RPUSH', lane, message)
             return false
@@ -252,10 +259,11 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 # seconds to live, the record's, channel, task id, the states that may be ended (separated by
 # spaces), fence (or nothing), Celery's result (or nothing) and its seconds to live, the seconds to
 # live of a promise to tell of the end, lanes to take the next job from (separated by spaces; or
-# nothing), the stage and the owner that start it, then pairs of a count's name and its amount.
+# nothing), the stage and the owner that start it, the answer that is to be kept (or nothing), then
+# pairs of a count's name and its amount.
 # Returns the state before, and the record of the next job.
 FINISH = f"""
-{_TIME} {_LEAVE} {ENDED} {DRAINED} {LIST} {PROMISED} {_START} {_TAKE}
+{_TIME} {_LEAVE} {ENDED} {DRAINED} {LIST} {PROMISED} {_START} {_TAKE} {KEEP}
 local job = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lane', 'webhook_url')
 local state = job[1]
 if not state or not string.find(ARGV[7], state, 1, true) then return {{state}} end
@@ -274,7 +282,8 @@ if ARGV[9] ~= '' then
     redis.call('PUBLISH', KEYS[4], ARGV[9])
 end
 if job[4] and job[4] ~= '' then promised(ARGV[6], job[4], ARGV[2], now, ARGV[11]) end
-for i = 15, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
+if ARGV[15] ~= '' then keep(ARGV[15], ARGV[6], now) end
+for i = 16, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[2])
 return {{state, ARGV[12] ~= '' and take(ARGV[12], KEYS[5], ARGV[13], ARGV[14], ARGV[6], now)}}
 """

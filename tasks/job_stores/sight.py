@@ -18,8 +18,7 @@ from tasks.job_stores.measuring import (
     Drain,
 )
 from tasks.job_stores.memory import MemoryJobStore
-from tasks.job_stores.redis import DOCUMENT
-from tasks.job_stores.redis_upkeep import COUNTS, JOB
+from tasks.job_stores.redis_upkeep import COUNTS, DOCUMENT, JOB
 from tasks.settings import TasksSettings
 
 

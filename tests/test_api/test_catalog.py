@@ -62,15 +62,20 @@ def test_a_new_version_is_seen_when_the_store_is_back(
 
 
 def test_a_silent_store_holds_one_thread(catalog: Catalog, door: Doorway) -> None:
-    """One request finds out that nothing is said; the rest go on with what is known."""
+    """One request finds out that nothing is said; the rest go on with what is known.
+
+    Once it is found out nobody is sure of it, and no answer that is known is given again.
+    """
     door.fall_silent()
     with ThreadPoolExecutor(30) as pool:
         answers = []
         for _ in range(18):
-            answers.append(pool.submit(catalog.version_of, "colours"))
+            answers.append(pool.submit(catalog.meaning_of, "colours"))
             time.sleep(0.2)
 
-    assert {answer.result() for answer in answers} == {"colours@1"}
+    meanings = [answer.result() for answer in answers]
+    assert {meaning.version for meaning in meanings} == {"colours@1"}
+    assert (meanings[1].anew_percent, meanings[-1].anew_percent) == (0.0, 100.0)
     assert door.left_waiting == 1
 
 

@@ -246,6 +246,6 @@ def test_a_cancelled_picture_is_not_predicted(client: FlaskClient, monkeypatch) 
 
     with pytest.raises(classify.Ignore):
         classify._classified_or_failed(job, upload, model)
-    with pytest.raises(classify.Ignore), classify._upload_of(job):
-        pass
+    with pytest.raises(classify.Ignore), classify._upload_of(job) as read_upload:
+        read_upload()
     assert client.get("/result/one").json["state"] == "REVOKED"

@@ -189,3 +189,12 @@ def test_explanations_that_nobody_takes_are_told(
 
     assert ["no worker takes explain" in sentence for sentence in before] == [True]
     assert after == ()
+
+
+def test_a_picture_whose_answer_is_known_is_explained_too(client: FlaskClient) -> None:
+    """It is not answered from the cache, where there would be no picture to explain."""
+    classified(client, model="colours@1")
+    found = classified(client, model="colours@1", explain=True)
+
+    assert client.get(found["explanation_url"]).json["state"] == SUCCESS
+    assert "explanation_url" not in classified(client, model="colours@1")

@@ -1,6 +1,6 @@
 """The tables of the smaller measurements, from figures that are given."""
 
-from benchmarks import accept, depth, scale
+from benchmarks import accept, cache, depth, scale
 from benchmarks.depth import Cost, Costs
 from benchmarks.measurements import LoadResult
 
@@ -33,3 +33,13 @@ def test_children_are_compared_with_one_child_and_with_the_bare_loop() -> None:
 
     assert "| children: 2 | 90.0 | 1.80 | 0.50 | 170 | 1 |" in text
     assert text.endswith("No hosts: no command `ip`.")
+
+
+def test_a_known_picture_is_shown_beside_a_new_one() -> None:
+    """The CPU of all processes, and of each role; medians of the rounds."""
+    known = cache.Seen({"api child": [1.0, 2.0, 9.0], "redis": [0.5, 0.5, 0.5]}, [2.0] * 9, 9)
+    new = cache.Seen({"worker": [1.0], "worker child": [9.0], "redis": [1.0]}, [12.0] * 9, 0)
+    text = cache.markdown({cache.HIT: known, cache.MISS: new}, "pictures")
+
+    assert "| known | 2.50 | 2.00 | 0.50 | 0.00 | 2.0 | 2.0 | 9 of 9 |" in text
+    assert "| new | 11.00 | 0.00 | 1.00 | 10.00 | 12.0 | 12.0 | 0 of 9 |" in text

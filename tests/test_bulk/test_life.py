@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 
 from tasks import jobs, stores
-from tasks.bulk import life, results
+from tasks.bulk import life, results, work
 from tasks.bulk.items import Item, line_of
 from tasks.bulk.records import ZIP, Bulk, Ended, Entry, Pack
 from tasks.bulk.results import Cursor
-from tasks.errors import BadBulkError, RevokedPackError
+from tasks.errors import BadBulkError, RevokedPackError, UploadMissingError
 from tasks.job_stores import FAILURE, STARTED, Job
 
 INDEX = b"".join(line_of(Item(number, f"{number}.jpg")) for number in range(2))
@@ -34,6 +34,14 @@ def claimed(bulk: Bulk) -> Job:
     found = stores.job_store().claim(job.task_id, stage="bulk", owner="me")
     assert found
     return found
+
+
+def is_there(key: str) -> bool:
+    """Tell whether the image store has an object."""
+    try:
+        return bool(stores.image_store().size_bytes(key) >= 0)
+    except UploadMissingError:
+        return False
 
 
 @pytest.fixture
@@ -78,3 +86,31 @@ def test_a_failed_listing_ends_its_bulk_unless_another_one_goes_on(bulk: Bulk) -
 
     assert before not in {FAILURE, STARTED}
     assert (now.state, now.problem and now.problem.detail) == (FAILURE, "no picture")
+
+
+def test_what_a_killed_child_wrote_goes_with_the_end_of_its_pack(listed: Bulk) -> None:
+    """It wrote the lines down and was killed before the end; nobody knows its object."""
+    first = claimed(listed)
+    pack = stores.bulks().pack_of(first.task_id)
+    second = stores.job_store().claim(first.task_id, stage="bulk", owner="another")
+    assert pack
+    assert second
+    keys = [f"bulk-{first.task_id}-{fence}" for fence in (first.fence, second.fence)]
+    stores.image_store().put(keys[0], b"half")
+    work.keep([], listed, pack, second)
+
+    assert [is_there(key) for key in keys] == [False, True]
+
+
+def test_who_is_late_takes_what_it_wrote_away(listed: Bulk) -> None:
+    """And nothing else."""
+    first = claimed(listed)
+    pack = stores.bulks().pack_of(first.task_id)
+    second = stores.job_store().claim(first.task_id, stage="bulk", owner="another")
+    assert pack
+    assert second
+    work.keep([], listed, pack, second)
+    work.keep([], listed, pack, first)
+    keys = [f"bulk-{first.task_id}-{fence}" for fence in (first.fence, second.fence)]
+
+    assert [is_there(key) for key in keys] == [False, True]
