@@ -80,6 +80,11 @@ def bulk_children(store: JobStore) -> list[Note]:
     return _notes(store, "bulk")
 
 
+def explainers(store: JobStore) -> list[Note]:
+    """Return a note for each child that makes explanations."""
+    return _notes(store, "explain")
+
+
 def consumers(store: JobStore, *queues: str) -> list[Note]:
     """Return a note for each worker that takes messages from one of `queues`, or should."""
     return [note for note in _notes(store, CONSUMER) if {*queues} & {*(note.consumes or ())}]

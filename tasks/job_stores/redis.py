@@ -113,7 +113,9 @@ class RedisJobStore(RedisKept):
     def discard(self, task_id: str) -> bool:
         """Forget a job, unless another request of its key was given it as well."""
         keys = [JOB + task_id, DISCARDED + task_id, STARTED_JOBS]
-        return bool(self._discard(keys=keys, args=[task_id, DISCARDED_SECONDS, KEY, *lanes.EVERY]))
+        return bool(
+            self._discard(keys=keys, args=[task_id, DISCARDED_SECONDS, KEY, *lanes.WATCHED])
+        )
 
     @translated
     def get(self, task_id: str) -> Job | None:

@@ -1,6 +1,8 @@
 """Why a picture was given its label, asked over HTTP; eager mode, a tiny real network."""
 
+import json
 from io import BytesIO
+from time import time
 from typing import Any
 
 import numpy as np
@@ -9,8 +11,9 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from tasks import once, stores
-from tasks.explaining import ends
-from tasks.job_stores import SUCCESS
+from tasks.bulk import untaken
+from tasks.explaining import ends, records
+from tasks.job_stores import EXPLANATION, SUCCESS, Job
 from tests.conftest import picture, stored_uploads
 
 
@@ -154,3 +157,44 @@ def test_a_service_without_explanations_says_so(
 
     assert problem_of(refused) == (422, "invalid-option")
     assert problem_of(client.post(f"/result/{task_id}/explanation")) == (409, "explanations-off")
+
+
+def test_a_map_outlives_neither_its_figures_nor_a_crash(client: FlaskClient) -> None:
+    """What the sweep finds is wanted as long as somebody can be told where it is."""
+    found = classified(client, explain=True)
+    explanation_id = records.id_of(found["task_id"])
+    key = records.key_of(found["task_id"], explanation_id, "png")
+    before = ends.is_wanted(key)
+    stores.job_store().forget(explanation_id)
+
+    assert before
+    assert not ends.is_wanted(key)
+    assert not ends.is_wanted(records.key_of("nobody", records.id_of("nobody"), "png"))
+
+
+def test_explanations_that_nobody_takes_are_told(
+    client: FlaskClient, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was started for bulks alone, as before there were explanations."""
+    monkeypatch.setenv("PETIOLE_TASKS_JOB_STORE_URL", redis_url)
+    once.begin_anew()
+    store = stores.job_store()
+    lane = {"kind": EXPLANATION, "lane": "explain", "explains": "a"}
+    store.create(Job("x", "colours", 1, "a.jpg", time(), time(), **lane))
+    before = untaken.warnings()
+    store.announce_ready("explain:here:1", json.dumps({"queue": "explain", "state": "ready"}))
+    after = untaken.warnings()
+    store.withdraw_ready("explain:here:1")
+    store.discard("x")
+
+    assert ["no worker takes explain" in sentence for sentence in before] == [True]
+    assert after == ()
+
+
+def test_a_picture_whose_answer_is_known_is_explained_too(client: FlaskClient) -> None:
+    """It is not answered from the cache, where there would be no picture to explain."""
+    classified(client, model="colours@1")
+    found = classified(client, model="colours@1", explain=True)
+
+    assert client.get(found["explanation_url"]).json["state"] == SUCCESS
+    assert "explanation_url" not in classified(client, model="colours@1")
