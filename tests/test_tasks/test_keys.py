@@ -9,7 +9,7 @@ import redis
 from tasks.errors import ServiceUnavailableError
 from tasks.keys import ownership
 from tasks.keys.door import Door
-from tasks.keys.records import CLASSIFY, OF_CLIENTS, KeyNotMadeError, KeyStore, is_of, new
+from tasks.keys.records import CLASSIFY, OF_CLIENTS, ApiKey, KeyNotMadeError, KeyStore, is_of, new
 from tasks.keys.stores import MemoryKeys, RedisKeys
 from tasks.settings import TasksSettings
 from tests.conftest import free_port
@@ -136,3 +136,25 @@ def test_an_id_says_whose_it_is() -> None:
     assert not ownership.belongs(changed, "ana")
     assert not ownership.belongs(ownership.new_id(""), "")
     assert not ownership.belongs("é", "ana")
+
+
+def test_a_remembered_key_costs_the_store_nothing() -> None:
+    """One look and one note of its use, for a hundred requests."""
+    asked: list[str] = []
+
+    class Counted(MemoryKeys):
+        def get(self, key_id: str) -> ApiKey | None:
+            asked.append("get")
+            return super().get(key_id)
+
+        def touch(self, key_id: str, *, at: float) -> None:
+            asked.append("touch")
+            super().touch(key_id, at=at)
+
+    keys = Counted()
+    key, token = new("ana", OF_CLIENTS)
+    keys.create(key)
+    door = Door(keys, memory_seconds=60.0)
+
+    assert all(door.admit(token) for _ in range(100))
+    assert asked == ["get", "touch"]
