@@ -15,7 +15,15 @@ SCHEMAS = (BulkStatus, LabelledPicture, RefusedPicture)
 AWAY = {503: "A store is not reachable"}
 MISSING = {404: "Never handed out, or no longer kept"}
 OPTIONS = {422: "An option, which it lacks"}
-ADDRESSES: Spec = {"type": "array", "minItems": 1, "items": {"type": "string"}}
+ADDRESSES: Spec = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "description": "An address, or an object with image_url and name; one that is neither fails"
+        " alone, with a line of its own",
+        "examples": ["https://example.org/cat.jpg"],
+    },
+}
 LIST: Spec = {
     "oneOf": [
         ADDRESSES,

@@ -8,7 +8,15 @@ import pytest
 from scipy.special import softmax
 
 from chaos import colours
-from model_store import ModelCard, ModelStore, choosing, serving, verification
+from model_store import (
+    ModelCard,
+    ModelStore,
+    choosing,
+    fingerprints,
+    runtimes,
+    serving,
+    verification,
+)
 from model_store.doubts import label_sets, likeness, scaling
 from model_store.doubts.judging import Judge
 from model_store.doubts.likeness import Likeness
@@ -185,6 +193,8 @@ def test_auto_takes_what_can_say_all_of_the_card(tmp_path: Path) -> None:
     plain = "openvino/int8/model.xml"
     colours.save(files / plain, (0, 1, 2))
     quick = replace(card.variants[0], precision="int8", path=plain)
+    network = runtimes.find("openvino").load(files / plain, card, threads=1)
+    fingerprints.write((files / plain).parent, card, network.predict)
     card = store.publish(files, replace(card, variants=(quick, *card.variants)))
     times = {"openvino:int8": 1.0, "openvino:float32": 9.0}
     choosing.remember(card, card.variants, tmp_path / "cache", times)
