@@ -135,7 +135,7 @@ def test_impossible_numbers_are_refused(client: FlaskClient, number: str) -> Non
 
 
 def test_a_small_picture_is_kept_by_its_client(client: FlaskClient) -> None:
-    """But by no cache between, as a version may be for some keys only."""
+    """But by no cache between, as a service may want a key."""
     shown = client.get(f"{PLACE}/0.jpg")
 
     assert (shown.status_code, shown.mimetype) == (200, "image/jpeg")
