@@ -111,6 +111,7 @@ def _example(told: dict[str, Any]) -> Example:
     label, name = told["label"], told.get("name")
     if not isinstance(label, str) or not isinstance(name, str | None):
         raise TypeError("a label or a name is no text")
+    (name or "").encode()  # What is no UTF-8 would end a job that was answered.
     return Example(label, name, told.get("thumbnail") is True)
 
 

@@ -1,6 +1,7 @@
 """What a version says of its own answers: label sets, strangeness, verdicts, temperature."""
 
 import io
+import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -210,7 +211,11 @@ def test_nobody_is_named_unasked_or_where_it_cannot_be_said(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{", '{"references": [{"label": 1}]}', '{"references": []}']
+    "text",
+    [
+        *("[]", "{", '{"references": [{"label": 1}]}', '{"references": []}'),
+        json.dumps({"references": [{"label": "rose", "name": "\udc80"}] * 100}),
+    ],
 )
 def test_a_list_of_references_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     """When the model is loaded, not with an answer."""

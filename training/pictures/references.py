@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from model_store.doubts.examples import THUMBNAIL_PIXELS, Example, Examples, chosen
 from model_store.doubts.likeness import MOST_REFERENCES
-from training.pictures import small
+from training.pictures import names, small
 from training.pictures.data import Picture
 
 
@@ -28,7 +28,7 @@ def examples(pictures: Sequence[Picture], read: Callable[[str], bytes], *, show:
     made = ((n, small.jpeg(read, each.path, THUMBNAIL_PIXELS)) for n, each in enumerate(found))
     thumbnails = {n: jpeg for n, jpeg in made if jpeg is not None}
     told = (
-        Example(each.label, PurePosixPath(each.path).name, n in thumbnails)
+        Example(each.label, names.shown(PurePosixPath(each.path).name), n in thumbnails)
         for n, each in enumerate(found)
     )
     return Examples(tuple(told), thumbnails)
