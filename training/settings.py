@@ -105,8 +105,7 @@ class TrainingSettings(BaseModel):
     keep_thumbnails: bool = Field(
         default=False,
         description="Keep small copies and file names of up to 500 training pictures in the "
-        "version, for answers that say which of them look like a new picture. Whoever may ask the "
-        "service may see them, so not for private pictures; labels alone are always kept.",
+        "version, for answers that name look-alikes. Whoever may ask the service may see them.",
     )
     bottleneck_dir: Path = Field(
         default_factory=lambda: TrainingPlaces().directory / "features",
