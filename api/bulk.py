@@ -10,7 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import access, bodies, bulk_bodies, bulk_results, catalog, links, options
 from api.answers import moment
 from api.events import HAND_OVER
-from api.options import AskUnknown, ClassifyOptions, MinProbability, Unknown, default_model
+from api.options import (
+    AskUnknown,
+    ClassifyOptions,
+    MinProbability,
+    Neighbours,
+    Unknown,
+    default_model,
+)
 from api.pieces import PieceStream
 from tasks import stores
 from tasks.bulk import documents, life
@@ -36,6 +43,7 @@ class BulkOptions(BaseModel):
     top_k: int = Field(default=5, ge=1, le=1000, description="How many labels for each picture.")
     min_probability: float = MinProbability
     unknown: Unknown = AskUnknown
+    neighbours: int = Neighbours
 
 
 @blueprint.post(bulk_bodies.ROUTE)
@@ -58,6 +66,7 @@ def bulk() -> Response:
             top_k=asked.top_k,
             min_probability=asked.min_probability,
             unknown=asked.unknown,
+            neighbours=asked.neighbours,
             kind=body.kind,
             submitted_at=time(),
             size_bytes=body.size_bytes,

@@ -104,6 +104,9 @@ def _below(text: str, before: str) -> str:
     if "error" in told:
         problem = links.in_problem(ProblemDocument(**told["error"]), before)
         told["error"] = {n: v for n, v in asdict(problem).items() if v is not None}
+    for near in told.get("neighbours", ()):
+        if "thumbnail_url" in near:
+            near["thumbnail_url"] = before + near["thumbnail_url"]
     return json.dumps(told)
 
 

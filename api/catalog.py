@@ -299,5 +299,6 @@ def asked(chosen: ClassifyOptions) -> Asked:
         anew_percent=ALWAYS_ANEW if caching.wants_anew() else meaning.anew_percent,
         min_probability=chosen.min_probability,
         unknown=IGNORE if chosen.unknown == IGNORE else "",
+        neighbours=chosen.neighbours,
         explain=ASKED if chosen.explain else KEPT if chosen.keep else "",
     )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from flask import request
 
 from tasks import documents
-from tasks.documents import ClassifiedTask, ExplainedTask, FailedTask, ProblemDocument
+from tasks.documents import ClassifiedTask, ExplainedTask, FailedTask, Neighbour, ProblemDocument
 
 
 def prefix() -> str:
@@ -39,13 +39,23 @@ def in_finished(text: str, before: str) -> str:
     task = documents.finished(text)
     if isinstance(task, FailedTask):
         return documents.to_json(replace(task, error=in_problem(task.error, before)))
-    if isinstance(task, ClassifiedTask) and task.explanation_url:
-        url = _below(before, task.explanation_url)
-        return documents.to_json(replace(task, explanation_url=url))
+    if isinstance(task, ClassifiedTask) and (task.explanation_url or task.neighbours):
+        return documents.to_json(_in_classified(task, before))
     if isinstance(task, ExplainedTask):
         urls = _below(before, task.image_url), _below(before, task.array_url)
         return documents.to_json(replace(task, image_url=urls[0], array_url=urls[1]))
     return text
+
+
+def _in_classified(task: ClassifiedTask, before: str) -> ClassifiedTask:
+    url = task.explanation_url and _below(before, task.explanation_url)
+    near = task.neighbours and tuple(_in_neighbour(each, before) for each in task.neighbours)
+    return replace(task, explanation_url=url, neighbours=near)
+
+
+def _in_neighbour(near: Neighbour, before: str) -> Neighbour:
+    url = near.thumbnail_url and _below(before, near.thumbnail_url)
+    return replace(near, thumbnail_url=url)
 
 
 def _below(before: str, address: str) -> str:

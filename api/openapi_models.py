@@ -12,12 +12,17 @@ Spec = dict[str, Any]
 SCHEMAS = (OfferedModel, OfferedModels, OfferedVersion, Labels)
 _PLACE = "/models/{name}/{version}"
 _PAGE: Spec = {"text/html": {"schema": {"type": "string"}}}
+_JPEG: Spec = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
+_NUMBER = "number"
 
 
 def complete(paths: Spec) -> None:
     """Say what models, versions and aliases may be called, in the addresses of those that are."""
     for path in (path for name, path in paths.items() if name.startswith("/models/")):
         for parameter in path["get"]["parameters"]:
+            if parameter["name"] == _NUMBER:
+                parameter["description"] = "Which of the references, from 0 on."
+                continue
             parameter["schema"] = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
             if parameter["name"] == "version":
                 parameter["description"] = "Its number, or an alias such as `production`."
@@ -32,5 +37,9 @@ def responses(away: Spec) -> dict[str, Spec]:
         "/models/{name}": {"200": answer("The model", OfferedModel), **refused},
         _PLACE: {"200": answer("The version", OfferedVersion), **refused},
         f"{_PLACE}/labels": {"200": answer("Its labels", Labels), **refused},
+        f"{_PLACE}/references/{{{_NUMBER}}}.jpg": {
+            "200": {"description": "The small picture", "content": _JPEG},
+            **refused,
+        },
         f"{_PLACE}/report": {"200": {"description": "The page", "content": _PAGE}, **refused},
     }

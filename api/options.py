@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from api.errors import InvalidOptionError
 from api.settings import settings
+from model_store.predictions import MOST_NEIGHBOURS
 from model_store.settings import ModelSettings
 from tasks import lanes, publisher
 from tasks.errors import DownloadRefusedError
@@ -50,6 +51,14 @@ AskUnknown: Any = Field(
     " on: no `novelty`, and no verdict `unknown`.",
 )
 
+Neighbours: Any = Field(
+    default=0,
+    ge=0,
+    le=MOST_NEIGHBOURS,
+    description="How many training pictures that look most like this one to name; not every version"
+    " can.",
+)
+
 
 class ClassifyOptions(BaseModel):
     """What a client may choose for one picture.
@@ -66,6 +75,7 @@ class ClassifyOptions(BaseModel):
     top_k: int = Field(default=5, ge=1, le=1000, description="How many labels to return.")
     min_probability: float = MinProbability
     unknown: Unknown = AskUnknown
+    neighbours: int = Neighbours
     wait: float = Field(
         default=0.0,
         ge=0,

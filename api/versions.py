@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from api import bodies, browsers, catalog, links, options
+from api import bodies, browsers, catalog, links, options, thumbnails
 from model_store import ModelStore
 from model_store.card import ModelCard, Origin, PreprocessingSpec, Variant
 from model_store.doubts.section import Trust
@@ -20,6 +20,9 @@ REPORT_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'none'; sandbox"
 )
+
+KEEP_SECONDS = 3600
+"""A version's pictures stay the same; an alias may mean another version meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,20 @@ def report(name: str, version: str) -> Response:
     response = Response(page, mimetype="text/html")
     response.headers.update(browsers.HEADERS | {"Content-Security-Policy": REPORT_POLICY})
     return response
+
+
+@blueprint.get("/models/<name>/<version>/references/<int:number>.jpg")
+@blueprint.doc(operation_id="referencePicture", responses={})
+def reference_picture(name: str, version: str, number: int) -> Response:
+    """Return a small copy of a training picture, as `neighbours` of an answer name it.
+
+    404 where the version keeps none: it does if its training was told so.
+    """
+    options.refuse_unknown(request.args, known=())
+    card, _ = _found(name, version)
+    jpeg = thumbnails.of(card, number)
+    headers = {"Cache-Control": f"private, max-age={KEEP_SECONDS}"}
+    return Response(jpeg, mimetype="image/jpeg", headers=headers)
 
 
 def _found(name: str, version: str) -> tuple[ModelCard, tuple[str, ...]]:

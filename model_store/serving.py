@@ -50,7 +50,8 @@ class ServedModel:
     @cached_property
     def judge(self) -> Judge:
         """What this version can say of its answers; its references are read at the first use."""
-        return Judge.of(self.card.labels, self.card.trust, self.directory)
+        card = self.card
+        return Judge.of(card.labels, card.trust, self.directory, files=card.files)
 
     @property
     def can_say_all(self) -> bool:
@@ -122,7 +123,12 @@ class ServedModel:
         wanted: Wanted,
     ) -> Answer:
         ranked = self.rank(probabilities, k=wanted.top_k)
-        doubts = self.judge.doubts(probabilities, features, ignores_unknown=wanted.ignores_unknown)
+        doubts = self.judge.doubts(
+            probabilities,
+            features,
+            ignores_unknown=wanted.ignores_unknown,
+            neighbours=wanted.neighbours,
+        )
         kept = tuple(each for each in ranked if each.probability >= wanted.min_probability)
         if not kept and doubts.verdict == CONFIDENT:
             doubts = replace(doubts, verdict=UNCERTAIN)

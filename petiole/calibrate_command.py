@@ -37,6 +37,13 @@ def calibrate(
     reference: Reference,
     images: Images,
     foreign: Foreign = None,
+    keep_thumbnails: Annotated[
+        bool,
+        typer.Option(
+            help="Keep small copies and names of up to 500 of the photographs in the version, which"
+            " whoever may ask the service may see; labels alone are always kept."
+        ),
+    ] = False,
     promote: Annotated[bool, typer.Option(help="Make the new version production at once.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +59,7 @@ def calibrate(
     from training.journal import Journal, Terminal  # noqa: PLC0415
 
     with errors_as_lines():
-        store, wanted = open_store(), Wanted(reference, images, foreign)
+        store, wanted = open_store(), Wanted(reference, images, foreign, keep_thumbnails)
         try:
             found = calibrating.calibrate(store, wanted, Journal(Terminal(sys.stderr)))
         except TrainingError as exc:

@@ -15,7 +15,7 @@ from model_store import ModelReference
 from model_store.predictions import Prediction
 from model_store.settings import ModelSettings
 from tasks import celery_results, statistics, stores
-from tasks.documents import ClassifiedTask, Timings, as_dict
+from tasks.documents import ClassifiedTask, Neighbour, Timings, as_dict
 from tasks.job_stores import SUCCESS, Ask, Job, Kept, Told
 from tasks.once import once
 from tasks.settings import settings
@@ -28,7 +28,7 @@ UNTIL_DOWNLOADED: Final = "downloaded:"
 """In the place of the key, for a picture whose bytes are not there yet; then whose it is."""
 
 MODEL = ("model", "model_version", "runtime")
-FURTHER = ("warnings", "verdict", "label_set", "novelty")
+FURTHER = ("warnings", "verdict", "label_set", "novelty", "neighbours")
 """Members of a document that not every answer has, in their order."""
 TUPLES = frozenset({"warnings", "label_set"})
 NO_TIME = Timings(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -152,4 +152,6 @@ def _members(answer: str) -> dict[str, Any]:
     members["predictions"] = tuple(Prediction(**each) for each in members["predictions"])
     for name in TUPLES & members.keys():
         members[name] = tuple(members[name])
+    if "neighbours" in members:
+        members["neighbours"] = tuple(Neighbour(**each) for each in members["neighbours"])
     return dict(members)

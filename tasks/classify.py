@@ -26,7 +26,7 @@ from tasks import (
 )
 from tasks.along import Along
 from tasks.celery import app
-from tasks.documents import ClassifiedTask, Timings, explanation_url
+from tasks.documents import ClassifiedTask, Timings, explanation_url, members_of
 from tasks.errors import CAN_HEAL, PictureTimeLimitError, UploadMissingError
 from tasks.explaining.records import ASKED
 from tasks.job_stores import SUCCESS, Job
@@ -160,6 +160,6 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
             total=round(max(0.0, time() - job.accepted_at) * 1000, 2),
         ),
         warnings=image.warnings or None,
-        **vars(answer.doubts),
+        **members_of(answer.doubts, model.card.name, model.card.version),
         explanation_url=explanation_url(job.task_id) if job.explain == ASKED else None,
     )

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 
 from pydantic import Field, TypeAdapter
 
-from model_store.predictions import Prediction, Verdict
+from model_store import predictions
+from model_store.predictions import Doubts, Prediction, Verdict
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -76,11 +77,27 @@ class AcceptedTask:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """A training picture that looks like the one that was sent, as the network sees both.
+
+    `number` is its place among the version's references, `distance` 1 - cosine of the features, 0
+    for the same ones. `name` and `thumbnail_url` are there where the version keeps them.
+    """
+
+    number: Annotated[int, Field(ge=0)]
+    label: str
+    distance: Annotated[float, Field(ge=0, le=2)]
+    name: str | None = None
+    thumbnail_url: str | None = None
+
+
+@dataclass(frozen=True)
 class ClassifiedTask:
     """A picture with its labels, best first, and the version that gave them.
 
     `warnings` say what may make the answer less than it could be, such as a file that is cut off.
-    `verdict`, `label_set` and `novelty` are there as far as the version's card vouches for them.
+    `verdict`, `label_set` and `novelty` are there as far as the version's card vouches for them,
+    `neighbours` where they are asked for and the version can tell.
     """
 
     task_id: str
@@ -95,6 +112,7 @@ class ClassifiedTask:
     verdict: Verdict | None = None
     label_set: tuple[str, ...] | None = None
     novelty: Novelty | None = None
+    neighbours: tuple[Neighbour, ...] | None = None
     explanation_url: str | None = None
 
 
@@ -185,6 +203,19 @@ def result_url(task_id: str) -> str:
 def explanation_url(task_id: str) -> str:
     """Return the address of the explanations of a task's picture, below that of the API."""
     return f"{result_url(task_id)}/explanation"
+
+
+def members_of(doubts: Doubts, model: str, version: int) -> dict[str, Any]:
+    """Return the doubts of an answer as members of a document: pictures have addresses there."""
+    if doubts.neighbours is None:
+        return vars(doubts)
+    place = f"/models/{model}/{version}/references"
+    return vars(doubts) | {"neighbours": tuple(_near(each, place) for each in doubts.neighbours)}
+
+
+def _near(found: predictions.Neighbour, place: str) -> Neighbour:
+    url = f"{place}/{found.number}.jpg" if found.has_thumbnail else None
+    return Neighbour(found.number, found.label, found.distance, found.name, url)
 
 
 def of_label(address: str, label: str) -> str:

@@ -135,6 +135,7 @@ def _asked(job: Job) -> Asked:
         anew_percent=ALWAYS_ANEW,
         min_probability=job.min_probability,
         unknown=job.unknown,
+        neighbours=job.neighbours,
     )
 
 

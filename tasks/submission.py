@@ -22,7 +22,7 @@ from tasks.urls import filename_of
 from tasks.views import Answer
 
 CLOSED_SECONDS = 0.1
-_LATER_OPTIONS = ("webhook_url", "min_probability", "unknown", "explain")
+_LATER_OPTIONS = ("webhook_url", "min_probability", "unknown", "explain", "neighbours")
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ class Asked:
         min_probability: Labels below it are left out.
         unknown: `ignore` where nobody wants to know how strange the picture is.
         explain: `asked`, or `kept` where an explanation may be asked for; or nothing.
+        neighbours: How many training pictures that look like it.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Asked:
     min_probability: float = 0.0
     unknown: str = ""
     explain: str = ""
+    neighbours: int = 0
 
 
 def submit_upload(
@@ -206,6 +208,7 @@ def _new_job(filename: str, asked: Asked, key: str, identity: Identity) -> Job:
         min_probability=asked.min_probability,
         unknown=asked.unknown,
         explain=asked.explain,
+        neighbours=asked.neighbours,
     )
 
 

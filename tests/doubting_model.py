@@ -1,15 +1,18 @@
 """A tiny real network that can doubt: it names a prevailing colour, and greys are strange to it."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from PIL import Image
 
 from chaos.colours import MODEL, draft
 from chaos.pictures import SIZE
 from model_store import ModelCard, ModelStore, golden, runtimes
 from model_store.doubts import likeness
+from model_store.doubts.examples import Example, Examples
 from model_store.doubts.section import (
     PHOTOGRAPHS,
     Calibration,
@@ -36,12 +39,19 @@ def publish(store_url: Path | str) -> ModelCard:
     return _published(store_url, TRUST)
 
 
+def publish_showing(store_url: Path | str) -> ModelCard:
+    """Publish the same with names and thumbnails of its references."""
+    return _published(store_url, TRUST, examples=_examples(shown=True))
+
+
 def publish_plain(store_url: Path | str) -> ModelCard:
     """Publish the same network as `doubting`, of whose doubts nothing is known."""
     return _published(store_url, None)
 
 
-def _published(store_url: Path | str, trust: Trust | None) -> ModelCard:
+def _published(
+    store_url: Path | str, trust: Trust | None, examples: Examples | None = None
+) -> ModelCard:
     with TemporaryDirectory() as place:
         directory = Path(place)
         _save(directory / MODEL)
@@ -50,6 +60,7 @@ def _published(store_url: Path | str, trust: Trust | None) -> ModelCard:
         pictures = golden.write(directory, card.preprocessing, artifact.predict)
         if trust is not None:
             _likeness(runtimes.describe(artifact, _own()).features).save(directory)
+            (examples or _examples(shown=False)).save(directory)
             (directory / "report.html").write_text("<!doctype html><title>A report</title>")
         return ModelStore.open(str(store_url)).publish(directory, replace(card, golden=pictures))
 
@@ -63,6 +74,22 @@ def _own() -> np.ndarray:
         if i % 4 == 0:
             tint[(i + 1) % 3] = generator.integers(200, 241)
     return np.broadcast_to(tints[:, None, None], (120, SIZE, SIZE, 3)).astype(np.uint8)
+
+
+def _examples(*, shown: bool) -> Examples:
+    """Return what is told of every second one of them: its colour, its name, itself small."""
+    images = _own()[::2]
+    labels = [("red", "green", "blue")[2 * i % 3] for i in range(len(images))]
+    if not shown:
+        return Examples(tuple(map(Example, labels)))
+    told = (Example(label, f"{i}.jpg", has_thumbnail=True) for i, label in enumerate(labels))
+    return Examples(tuple(told), {i: _jpeg(image) for i, image in enumerate(images)})
+
+
+def _jpeg(image: np.ndarray) -> bytes:
+    content = BytesIO()
+    Image.fromarray(image).save(content, "JPEG")
+    return content.getvalue()
 
 
 def _likeness(features: np.ndarray) -> likeness.Likeness:

@@ -33,6 +33,7 @@ JSON = "cross_validation.json"
 _MEANINGLESS = (
     "check",
     "foreign",
+    "keep_thumbnails",
     "not_worse_than_production",
     "output_graph",
     "output_labels",

@@ -5,13 +5,14 @@ somebody gave, else drawn ones.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_store import drawings
-from model_store.doubts.likeness import FEWEST_OWN, MOST_REFERENCES
+from model_store.doubts import examples
+from model_store.doubts.likeness import FEWEST_OWN
 from model_store.doubts.section import DRAWN, IN_NETWORK, PHOTOGRAPHS
 from training.journal import Journal
 from training.judging import trust
@@ -31,7 +32,7 @@ from training.learning.backbone import Backbone
 from training.learning.dense import Dense, Examples, Matrix
 from training.learning.examples import HeldOut
 from training.learning.extractors import Extractor
-from training.pictures import foreign
+from training.pictures import foreign, references
 from training.pictures.data import Picture
 from training.pictures.prepared import Prepared
 from training.pictures.sources import Reader
@@ -74,7 +75,10 @@ def doubts(
         return None
     look = _Look(settings, prepared, sight, journal)
     calibration = trust.calibration_of(found, applied=IN_NETWORK, fitted_on=len(split.validation))
-    return trust.measure(look.material(), calibration)
+    measured = trust.measure(look.material(), calibration)
+    if measured is None or measured.likeness is None:
+        return measured
+    return replace(measured, examples=look.told_of_references())
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ class _Look:
             foreign=self._foreign(),
         )
 
+    def told_of_references(self) -> examples.Examples:
+        """Return what is told of the references."""
+        training, read = self.prepared.split.training, self.prepared.source.read
+        return references.examples(training, read, show=self.settings.keep_thumbnails)
+
     def _seen(self, pictures: tuple[Picture, ...], examples: Examples) -> Seen:
         paths = tuple(picture.path for picture in pictures)
         return Seen(paths, examples.truth, self._said(examples.features), examples.features)
@@ -107,9 +116,7 @@ class _Look:
         return softmax(logits, temperature=self.sight.temperature).astype(np.float32)
 
     def _references(self) -> Matrix:
-        training = self.prepared.split.training
-        n = min(len(training), MOST_REFERENCES)
-        some = [training[i * len(training) // n] for i in range(n)]
+        some = references.some(self.prepared.split.training)
         return self._features(self.prepared.source, some)
 
     def _foreign(self) -> SeenForeign:

@@ -30,7 +30,7 @@ GROUPS = (
     Group(
         "how it is judged",
         common=("cross_validate", "foreign"),
-        rare=("print_misclassified_test_images",),
+        rare=("print_misclassified_test_images", "keep_thumbnails"),
     ),
     Group(
         "what may be published",

@@ -190,6 +190,7 @@ def _trained(
         int8=int8,
         trust=measured.trust if measured else None,
         likeness=measured.likeness if measured else None,
+        examples=measured.examples if measured else None,
     )
 
 

@@ -102,6 +102,11 @@ class TrainingSettings(BaseModel):
         description="Folder with photographs of other things, in any depth, to see how many of "
         "them the model calls unknown; drawn pictures when left out.",
     )
+    keep_thumbnails: bool = Field(
+        default=False,
+        description="Keep small copies and file names of up to 500 training pictures in the "
+        "version, for answers that name look-alikes. Whoever may ask the service may see them.",
+    )
     bottleneck_dir: Path = Field(
         default_factory=lambda: TrainingPlaces().directory / "features",
         description="Folder that features are kept in between runs; it may be deleted.",

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.doubts import examples
 from model_store.doubts.section import FILES
 
 K = 10
@@ -44,8 +45,20 @@ class Likeness:
 
     def of(self, features: Matrix) -> float:
         """Return the likeness, from -1 to 1, of one picture's features [width]."""
-        cosines = self.references @ normalised(features[None])[0]
-        return float(np.partition(cosines, -self.k)[-self.k])
+        return float(np.partition(self._cosines(features), -self.k)[-self.k])
+
+    def nearest(self, features: Matrix, n: int) -> tuple[tuple[int, float], ...]:
+        """Return the `n` nearest references of one picture's features [width], nearest first.
+
+        Each is its row and its distance, 1 - cosine, from 0 to 2; of equals the first row is first.
+        """
+        distances = np.clip(1 - self._cosines(features), 0, 2)
+        rows = np.argsort(distances, kind="stable")[:n]
+        return tuple((int(row), float(distances[row])) for row in rows)
+
+    def _cosines(self, features: Matrix) -> Matrix:
+        cosines: Matrix = self.references @ normalised(features[None])[0]
+        return cosines
 
     def novelty(self, features: Matrix) -> float:
         """Return the share of own pictures that look at least as strange, this one counted in.
@@ -91,5 +104,4 @@ def normalised(features: Matrix) -> Matrix:
 
 
 def _evenly(rows: Matrix, limit: int) -> Matrix:
-    n = min(len(rows), limit)
-    return rows[[i * len(rows) // n for i in range(n)]] if n else rows
+    return rows[list(examples.chosen(len(rows), limit))] if len(rows) else rows

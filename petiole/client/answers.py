@@ -72,12 +72,28 @@ class AcceptedTask:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """A training picture that looks like the one that was sent.
+
+    `number` is its place among the version's references, `distance` from 0 (the same to the
+    network) to 2; `name` and the address `thumbnail_url` are there where the version keeps them.
+    """
+
+    number: int
+    label: str
+    distance: float
+    name: str | None = None
+    thumbnail_url: str | None = None
+
+
+@dataclass(frozen=True)
 class ClassifiedTask:
     """A picture with its labels, best first, and the version that gave them.
 
     `warnings` say what may make the answer less than it could be. As far as the version's card
     vouches for them: `verdict`, the `label_set` that holds the right label for 90 % of pictures,
-    and `novelty`, the share of the model's own pictures that look at least as strange.
+    and `novelty`, the share of the model's own pictures that look at least as strange. `neighbours`
+    are there where they were asked for and the version can tell.
     """
 
     task_id: str
@@ -92,6 +108,7 @@ class ClassifiedTask:
     verdict: Literal["confident", "uncertain", "unknown"] | None = None
     label_set: tuple[str, ...] | None = None
     novelty: float | None = None
+    neighbours: tuple[Neighbour, ...] | None = None
     explanation_url: str | None = None
 
     @property
@@ -183,6 +200,8 @@ def task_of(document: Mapping[str, Any]) -> Task:
             members[name] = _made(kind, members[name])
     if "predictions" in members:
         members["predictions"] = tuple(_made(Prediction, each) for each in members["predictions"])
+    if members.get("neighbours") is not None:
+        members["neighbours"] = tuple(_made(Neighbour, each) for each in members["neighbours"])
     for name in ("warnings", "label_set"):
         if members.get(name) is not None:
             members[name] = tuple(members[name])

@@ -17,7 +17,7 @@ class Options(TypedDict, total=False):
     `model` is `name`, `name@version` or `name@alias`, `top_k` the number of labels; a picture that
     is not taken within `deadline` seconds is dropped; `low` pictures let all others overtake.
     Labels below `min_probability` are left out; `unknown="ignore"` leaves out novelty and the
-    verdict `unknown`.
+    verdict `unknown`; `neighbours` (10 at most) names training pictures that look like it.
     With `explain` the best label is explained, with `keep` the picture is kept for that.
     """
 
@@ -27,6 +27,7 @@ class Options(TypedDict, total=False):
     priority: Literal["normal", "low"] | None
     min_probability: float | None
     unknown: Literal["report", "ignore"] | None
+    neighbours: int | None
     explain: bool | None
     keep: bool | None
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from model_store.predictions import Prediction, Verdict
-from tasks.documents import Moment, Novelty, ProblemDocument
+from tasks.documents import Moment, Neighbour, Novelty, ProblemDocument
 
 BulkState = Literal["PENDING", "STARTED", "PAUSED", "SUCCESS", "FAILURE", "REVOKED"]
 Count = Annotated[int, Field(ge=0)]
@@ -50,6 +50,7 @@ class LabelledPicture:
     verdict: Verdict | None = None
     label_set: tuple[str, ...] | None = None
     novelty: Novelty | None = None
+    neighbours: tuple[Neighbour, ...] | None = None
 
 
 @dataclass(frozen=True)

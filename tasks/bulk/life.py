@@ -106,6 +106,7 @@ def job_of(bulk: Bulk, pack: Pack) -> Job:
         top_k=bulk.top_k,
         min_probability=bulk.min_probability,
         unknown=bulk.unknown,
+        neighbours=bulk.neighbours,
         filename=f"pack {pack.number} of bulk {bulk.bulk_id}",
         accepted_at=now,
         queued_since=now,

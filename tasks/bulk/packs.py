@@ -155,7 +155,7 @@ def _labelled(work: Work, item: Item, image: Prepared, answer: Answer) -> Line:
         runtime=model.runtime,
         predictions=answer.predictions,
         warnings=image.warnings or None,
-        **vars(answer.doubts),
+        **documents.members_of(answer.doubts, model.card.name, model.card.version),
     )
     return Line(documents.to_json(line), has_labels=True)
 

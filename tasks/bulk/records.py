@@ -38,6 +38,7 @@ class Bulk:
         error: The problem of an input that cannot be read, as JSON.
         min_probability: Labels below it are left out.
         unknown: `ignore` where nobody wants to know how strange the pictures are.
+        neighbours: How many training pictures that look like each one.
     """
 
     bulk_id: str
@@ -61,6 +62,7 @@ class Bulk:
     error: str = ""
     min_probability: float = 0.0
     unknown: str = ""
+    neighbours: int = 0
 
     @property
     def problem(self) -> ProblemDocument | None:

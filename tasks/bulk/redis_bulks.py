@@ -269,7 +269,10 @@ def _entry(text: str) -> Entry:
     return Entry(Pack.of(told["pack"]), told["key"], told["problem"])
 
 
-_WHOLE = ("top_k", "size_bytes", "total", "packs", "packs_done", "succeeded", "failed")
+_WHOLE = (
+    *("top_k", "neighbours", "size_bytes", "total", "packs", "packs_done"),
+    *("succeeded", "failed"),
+)
 _BROKEN = ("submitted_at", "over_at", "min_probability")
 
 

@@ -19,7 +19,7 @@ def paired(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-_WHOLE = ("top_k", "attempts", "fence", "postponed", "resent", "upload_bytes")
+_WHOLE = ("top_k", "attempts", "fence", "postponed", "resent", "upload_bytes", "neighbours")
 _BROKEN = (
     "accepted_at",
     "queued_since",

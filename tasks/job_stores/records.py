@@ -50,6 +50,7 @@ class Job:
         behind: Of such a job: another one with the same key, which is worked on.
         min_probability: Labels below it are left out.
         unknown: `ignore` where its client does not want to know how strange the picture is.
+        neighbours: How many training pictures that look like it its client wants.
     """
 
     task_id: str
@@ -86,11 +87,13 @@ class Job:
     behind: str = ""
     min_probability: float = 0.0
     unknown: str = ""
+    neighbours: int = 0
 
     @property
     def wanted(self) -> Wanted:
         """What its client wants to hear."""
-        return Wanted(self.top_k, self.min_probability, self.unknown == IGNORE)
+        ignores = self.unknown == IGNORE
+        return Wanted(self.top_k, self.min_probability, ignores, self.neighbours)
 
     def queued_ms_at(self, now: float) -> float:
         """Return the time in queues so far; never negative, hosts' clocks may differ."""

@@ -94,6 +94,7 @@ def test_nothing_is_stored_for_a_hit(client: FlaskClient) -> None:
         {"query": "wait=5&top_k=2"},
         {"query": "wait=5&min_probability=0.5"},
         {"query": "wait=5&unknown=ignore"},
+        {"query": "wait=5&neighbours=1"},
     ],
 )
 def test_another_picture_or_option_is_predicted(client: FlaskClient, other: dict) -> None:

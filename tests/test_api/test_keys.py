@@ -19,9 +19,10 @@ GREEN = picture("green")
 def routes(app: Flask) -> list[tuple[str, str, str]]:
     """Return method, path and endpoint of everything that can be asked."""
     fill = {"task_id": ID, "bulk_id": ID, "name": "colours", "path": "index.html"}
+    fill["number"] = "0"
     found = []
     for rule in app.url_map.iter_rules():
-        path = rule.rule.replace("<path:", "<")
+        path = rule.rule.replace("<path:", "<").replace("<int:", "<")
         for name, value in fill.items():
             path = path.replace(f"<{name}>", value)
         found += [(m, path, rule.endpoint) for m in rule.methods - {"HEAD", "OPTIONS"}]

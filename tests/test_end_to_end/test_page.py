@@ -280,15 +280,17 @@ def test_two_models_are_compared(page: Page) -> None:
 
 
 def test_the_number_of_labels_is_chosen(page: Page) -> None:
-    """And stands in the code for this request, which can be copied."""
+    """And stands with that of look-alikes in the code for this request, which can be copied."""
     page.locator("#top-k").fill("3")
-    page.locator("#top-k").press("Tab")
+    page.locator("#neighbours").fill("4")
+    page.locator("#neighbours").press("Tab")
     give(page, "drop")
     expect(page.locator(".card .bars li")).to_have_count(3, timeout=SECONDS)
     page.locator("#code summary").click()
     for language, words in (("curl", "top_k=3"), ("Python", '"top_k": 3'), ("JavaScript", "top_k")):
         page.get_by_role("tab", name=language).click()
         expect(page.locator("#snippet")).to_contain_text(words)
+        expect(page.locator("#snippet")).to_contain_text("neighbours")
     page.locator("#copy").click()
     expect(page.locator("#copy")).to_have_text(re.compile("Copied|Selected: copy it with Ctrl"))
 

@@ -1,5 +1,8 @@
 """What a version says of its own answers: label sets, strangeness, verdicts, temperature."""
 
+import io
+import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +20,8 @@ from model_store import (
     serving,
     verification,
 )
-from model_store.doubts import label_sets, likeness, scaling
+from model_store.doubts import examples, label_sets, likeness, scaling
+from model_store.doubts.examples import EXAMPLES, Example, Examples
 from model_store.doubts.judging import Judge
 from model_store.doubts.likeness import Likeness
 from model_store.doubts.section import (
@@ -30,7 +34,8 @@ from model_store.doubts.section import (
     Trust,
     Verdicts,
 )
-from model_store.errors import ModelFormatError
+from model_store.errors import CorruptVersionError, ModelFormatError
+from model_store.predictions import Neighbour
 from tests import doubting_model
 
 LABELS = ("daisy", "rose", "tulip")
@@ -174,6 +179,74 @@ def test_who_ignores_unknown_hears_nothing_of_it() -> None:
     doubts = judge.doubts(np.array([0.9, 0.06, 0.04]), strange, ignores_unknown=True)
 
     assert (doubts.verdict, doubts.label_set, doubts.novelty) == ("confident", ("daisy",), None)
+
+
+def _judge_with(directory: Path, told: Examples) -> Judge:
+    """Return a judge of 100 references that are told of so."""
+    fitted = likeness.fit(_rows(100, 1), _rows(50, 2))
+    assert fitted is not None
+    fitted.save(directory)
+    told.save(directory)
+    trust = replace(TRUST, label_sets=None)
+    return Judge.of(LABELS, trust, directory, files=(EXAMPLES,))
+
+
+def test_the_nearest_references_are_named(tmp_path: Path) -> None:
+    """One of them is nearest to itself; distances are 1 - cosine, and grow."""
+    told = Examples(tuple(Example(LABELS[i % 3], f"{i}.jpg", i == 7) for i in range(100)))
+    row = _rows(100, 1)[7]
+
+    found = _judge_with(tmp_path, told).doubts(np.ones(3), row, neighbours=10).neighbours
+
+    assert found is not None
+    assert found[0] == Neighbour(7, "rose", pytest.approx(0, abs=1e-3), "7.jpg", True)
+    assert [each.distance for each in found] == sorted(each.distance for each in found)
+    by_hand = np.sort(1 - likeness.normalised(_rows(100, 1)) @ likeness.normalised(row[None])[0])
+    assert [each.distance for each in found] == pytest.approx(by_hand[:10], abs=1e-3)
+    assert [each.label for each in found] == [LABELS[each.number % 3] for each in found]
+
+
+def test_nobody_is_named_unasked_or_where_it_cannot_be_said(tmp_path: Path) -> None:
+    """Not without features, and not by a version that does not keep what its references are."""
+    told = Examples(tuple(Example("rose") for _ in range(100)))
+    judge, row = _judge_with(tmp_path, told), _rows(1, 3)[0]
+    older = Judge.of(LABELS, replace(TRUST, label_sets=None), tmp_path)
+
+    assert judge.doubts(np.ones(3), row).neighbours is None
+    assert judge.doubts(np.ones(3), None, neighbours=3).neighbours is None
+    assert older.doubts(np.ones(3), row, neighbours=3).neighbours is None
+    assert judge.doubts(np.ones(3), row, neighbours=3).neighbours is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[]", "{", '{"references": [{"label": 1}]}', '{"references": []}'),
+        json.dumps({"references": [{"label": "rose", "name": "\udc80"}] * 100}),
+    ],
+)
+def test_a_list_of_references_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    """When the model is loaded, not with an answer."""
+    told = Examples(tuple(Example("rose") for _ in range(100)))
+    _judge_with(tmp_path, told)
+    (tmp_path / EXAMPLES).write_text(text)
+
+    with pytest.raises(ModelFormatError, match=r"trust/references\.json"):
+        Judge.of(LABELS, TRUST, tmp_path, files=(EXAMPLES,))
+
+
+def test_thumbnails_come_one_by_one() -> None:
+    """None where there is none; what is no archive or no small picture is refused."""
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("3.jpg", b"small")
+        archive.writestr("4.jpg", bytes(1_000_000))
+
+    assert examples.thumbnail(kept.getvalue(), 3) == b"small"
+    assert examples.thumbnail(kept.getvalue(), 5) is None
+    for broken, number in ((kept.getvalue(), 4), (b"no archive", 3), (kept.getvalue()[:-9], 3)):
+        with pytest.raises(CorruptVersionError, match=r"trust/thumbnails\.zip"):
+            examples.thumbnail(broken, number)
 
 
 def test_a_version_without_the_section_says_nothing(tmp_path: Path) -> None:

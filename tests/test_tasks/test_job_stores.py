@@ -41,6 +41,8 @@ def job(store: JobStore) -> Job:
         filename="ros\u00e9.jpg",
         accepted_at=1000.25,
         queued_since=1000.25,
+        min_probability=0.25,
+        neighbours=3,
     )
     store.create(job)
     return job

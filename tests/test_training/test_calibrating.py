@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from model_store import ModelStore, serving
+from model_store.doubts import examples
+from model_store.doubts.examples import EXAMPLES, THUMBNAILS
 from model_store.predictions import Wanted as Asked
 from petiole.cli import app
 from tests import colour_model, doubting_model
@@ -20,6 +23,7 @@ from training.calibration import calibrating
 from training.calibration.calibrating import Calibrated, Wanted
 from training.errors import DataError
 from training.journal import Journal
+from training.pictures import small
 
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
 EACH = 90
@@ -101,6 +105,53 @@ def test_what_was_measured_is_served(
         assert found.predictions[0].label == said.label
         assert abs(found.predictions[0].probability - said.probability) < 1e-4
         assert found.doubts == said.doubts
+
+
+def test_labels_of_references_are_kept_and_nothing_else(
+    store: ModelStore, calibrated: Calibrated
+) -> None:
+    """Unless somebody says so: the pictures may be private."""
+    model = serving.load(store, "doubting@2")
+    (found,) = model.answer(model.prepare(picture("#961414"))[None], Asked(1, neighbours=3))
+
+    assert [each.label for each in found.doubts.neighbours or ()] == ["red"] * 3
+    assert {each.name for each in found.doubts.neighbours or ()} == {None}
+    assert THUMBNAILS not in calibrated.card.files
+    assert b".png" not in store.file(calibrated.card, EXAMPLES)
+
+
+def test_what_was_shown_is_not_shown_by_the_next_version(pictures: Path, tmp_path: Path) -> None:
+    """Each calibration says anew whether its pictures may be seen, and which those are."""
+    doubting_model.publish_showing(tmp_path)
+    shown = ModelStore.open(str(tmp_path))
+    own, plain = (
+        calibrating.calibrate(
+            shown, Wanted("doubting@1", pictures, keep_thumbnails=keep), Journal()
+        )
+        for keep in (True, False)
+    )
+
+    assert own.measured.examples is not None
+    names = {each.name for each in own.measured.examples.pictures}
+    assert names <= {f"{i}.png" for i in range(EACH)}
+    archive = shown.file(own.card, THUMBNAILS)
+    first = Image.open(BytesIO(examples.thumbnail(archive, 0) or b""))
+    assert first.size == (48, 40)
+    assert THUMBNAILS in shown.card("doubting", 1).files
+    assert THUMBNAILS not in plain.card.files
+
+
+def test_a_small_copy_has_pixels_alone() -> None:
+    """Where it was taken and what was noted goes nowhere; it is upright."""
+    content, exif = BytesIO(), Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "at home"
+    Image.new("RGB", (400, 200), "red").save(content, "JPEG", exif=exif, comment=b"a secret")
+
+    copy = small.jpeg(lambda path: content.getvalue(), "a.jpg", 96)
+
+    assert copy is not None
+    assert (b"secret" in copy, b"home" in copy) == (False, False)
+    assert Image.open(BytesIO(copy)).size == (48, 96)
 
 
 def test_what_is_like_nothing_is_unknown(store: ModelStore, calibrated: Calibrated) -> None:

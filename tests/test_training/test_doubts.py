@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from PIL import Image
 
 from model_store import ModelStore, serving
-from model_store.predictions import Wanted
+from model_store.doubts import examples
+from model_store.doubts.examples import THUMBNAILS
+from model_store.predictions import Neighbour, Wanted
 from tests.report_page import Page
 from tests.test_training.conftest import COLOURS, draw, encode, fill
 from training import answer, run
@@ -68,6 +71,7 @@ def doubting(tmp_path_factory: pytest.TempPathFactory, hub_folder: Path) -> Doub
         "validation_percentage": 20,
         "testing_percentage": 20,
         "foreign": _foreign(root / "foreign"),
+        "keep_thumbnails": True,
     }
     store = ModelStore.open(str(root / "store"))
     return DoubtingRun(root, run.train(settings_of(values), store, Journal()), store)
@@ -109,6 +113,26 @@ def test_the_report_is_what_is_served(doubting: DoubtingRun, runtime: str) -> No
             assert found.doubts.verdict == said["doubts"]["verdict"]
             assert list(found.doubts.label_set or ()) == said["doubts"]["label_set"]
             assert abs((found.doubts.novelty or 0) - said["doubts"]["novelty"]) < 1e-4
+
+
+def test_a_reference_is_nearest_to_itself(doubting: DoubtingRun) -> None:
+    """Of each reference that is looked at: its label, its name, and a small copy of it."""
+    model = serving.load(doubting.store, "doubting@1", runtime="openvino")
+    archive = doubting.store.file(model.card, THUMBNAILS)
+    shown = model.judge.examples
+    assert shown is not None
+    for number in range(0, len(shown), 20):
+        told = shown[number]
+        file = doubting.root / "pictures" / told.label / (told.name or "")
+        (found,) = model.answer(model.prepare(file.read_bytes())[None], Wanted(1, neighbours=1))
+        (near,) = found.doubts.neighbours or ()
+        small = Image.open(BytesIO(examples.thumbnail(archive, number) or b""))
+
+        assert near == Neighbour(number, told.label, near.distance, told.name, has_thumbnail=True)
+        assert near.distance < 1e-3
+        with Image.open(file) as whole:
+            means = [np.asarray(each.convert("RGB")).mean((0, 1)) for each in (small, whole)]
+        assert np.abs(means[0] - means[1]).max() < 3
 
 
 @pytest.mark.parametrize("runtime", ["tensorflow", "litert", "openvino"])

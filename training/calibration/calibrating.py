@@ -24,7 +24,7 @@ from training.judging import evaluation, trust
 from training.judging.evaluation import Evaluation, TestSet
 from training.judging.temperature import fit_temperature
 from training.judging.trust import FEWEST_PICTURES, Material, Measured, Seen
-from training.pictures import data, inspection, sources
+from training.pictures import data, inspection, references, sources
 from training.pictures.data import DataSet
 from training.pictures.sources import Source
 from training.reporting import doubt_lines, record
@@ -37,11 +37,13 @@ class Wanted:
     """What to calibrate: `name`, `name@version` or `name@alias`, and on which pictures.
 
     `images` has a folder for each label; `foreign` has photographs of other things, in any depth.
+    With `keep_thumbnails` the version shows its references to whoever may ask the service.
     """
 
     reference: str
     images: Path
     foreign: Path | None = None
+    keep_thumbnails: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,9 @@ def calibrate(store: ModelStore, wanted: Wanted, journal: Journal) -> Calibrated
         measured = trust.measure(_scaled(raw, temperature), calibration)
     if measured is None:
         raise DataError(_too_few(parts, wanted.images))
+    if measured.likeness is not None:
+        kept = references.examples(parts.shown, source.read, show=wanted.keep_thumbnails)
+        measured = replace(measured, examples=kept)
     following = NextVersion(store, card, version, measured, judged)
     with journal.phase("Publishing"):
         published = following.publish(_run(wanted, card, found, parts, journal), wanted.foreign)

@@ -33,11 +33,15 @@ _PREFERENCE = ("openvino", "litert")
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What was seen of each part of the pictures; `references` are features [N, width]."""
+    """What was seen of each part of the pictures; `references` are features [N, width].
+
+    `shown` are the pictures of the references.
+    """
 
     validation: Seen
     testing: Seen
     references: NDArray[np.float32] | None
+    shown: Sequence[Picture]
     counts: dict[str, dict[str, int]]
 
 
@@ -73,7 +77,8 @@ class Looking:
             for label in sorted({picture.label for picture in found.pictures})
         }
         references = seen["references"].features if kinds["references"] else None
-        return Parts(seen["validation"], seen["testing"], references, counts)
+        shown = kinds["references"]
+        return Parts(seen["validation"], seen["testing"], references, shown, counts)
 
     def seen(self, source: Reader, pictures: Sequence[Picture]) -> Seen:
         """Return what the network says of pictures, one at a time, as a worker asks it."""

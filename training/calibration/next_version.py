@@ -12,6 +12,7 @@ from model_store import ModelCard, ModelStore, agreement, golden, runtimes, veri
 from model_store.agreement import INT8
 from model_store.card import UNPUBLISHED, Variant
 from model_store.doubts import scaling
+from model_store.doubts.examples import FOLDER
 from model_store.doubts.section import Trust
 from model_store.errors import RuntimeUnavailableError
 from model_store.picture_sets import UNKNOWN
@@ -41,10 +42,12 @@ class NextVersion:
         with TemporaryDirectory(prefix="petiole-calibrate-") as place:
             directory = Path(place)
             # Whoever trains the same again has not published it with these doubts.
-            kept = [path for path in self.card.files if path != DESCRIPTION]
+            kept = [path for path in self.card.files if not _is_made_anew(path)]
             verification.copy(self.looking.directory, kept, directory)
             if self.measured.likeness is not None:
                 self.measured.likeness.save(directory)
+            if self.measured.examples is not None:
+                self.measured.examples.save(directory)
             variants = self._with_golden_answers(directory, draft)
             report.write(
                 directory,
@@ -63,6 +66,11 @@ class NextVersion:
         expected = scaling.scaled(before, (draft.trust or Trust()).temperature_after)
         np.save(directory / golden.PROBABILITIES, expected)
         return tuple(_rejudged(each, directory, draft, expected) for each in draft.variants)
+
+
+def _is_made_anew(path: str) -> bool:
+    """Tell whether a file goes with what was measured: no picture is shown that was not agreed."""
+    return path == DESCRIPTION or path.startswith(FOLDER)
 
 
 def _rejudged(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.doubts import label_sets, likeness
+from model_store.doubts.examples import Examples
 from model_store.doubts.judging import Judge
 from model_store.doubts.likeness import Likeness
 from model_store.doubts.section import (
@@ -97,12 +98,16 @@ class ClassSets:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What the card says, what serves by it, and the pictures behind it."""
+    """What the card says, what serves by it, and the pictures behind it.
+
+    `examples` are what is told of the references of `likeness`.
+    """
 
     trust: Trust
     likeness: Likeness | None
     own: tuple[Judged, ...]
     foreign: tuple[Judged, ...]
+    examples: Examples | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures and each answer as JSON takes them."""

@@ -97,6 +97,8 @@ def publish(
         (directory / DESCRIPTION).write_bytes(trained.description)
         if trained.likeness is not None:
             trained.likeness.save(directory)
+        if trained.examples is not None:
+            trained.examples.save(directory)
         beside.write(directory)
         card = draft(name, trained, beside.run)
         return pipeline.publish(store, directory, card, sets=beside.sets, report=report)

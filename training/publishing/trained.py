@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from model_store import heavy
+from model_store.doubts.examples import Examples
 from model_store.doubts.likeness import Likeness
 from model_store.doubts.section import Trust
 from training.learning.backbone import Backbone
@@ -18,7 +19,7 @@ class Trained:
 
     `features` is the SavedModel directory of its backbone: uint8 images in, features out. `int8`
     tells whether int8 variants are wanted. `trust` is what was measured of its doubts, by the files
-    of `likeness`.
+    of `likeness`, whose references `examples` tells of.
     """
 
     backbone: Backbone
@@ -30,6 +31,7 @@ class Trained:
     int8: bool = False
     trust: Trust | None = None
     likeness: Likeness | None = None
+    examples: Examples | None = None
 
     @property
     def description(self) -> bytes:
@@ -45,6 +47,8 @@ class Trained:
             "int8": self.int8,
             "trust": self.trust and self.trust.to_dict(),
         }
+        if self.examples and self.examples.are_shown:
+            facts["thumbnails"] = True
         return json.dumps(facts, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     def save(self, directory: Path) -> None:

@@ -2,15 +2,10 @@
 
 import base64
 from collections.abc import Callable
-from io import BytesIO
 
-from PIL import Image
-
-from model_store.errors import ImageError
-from model_store.pictures.decoding import decode
+from training.pictures import small
 
 LONGER_SIDE_PIXELS = 160
-_JPEG_QUALITY = 80
 
 
 def data_uri(picture: Callable[[str], bytes], path: str) -> str | None:
@@ -18,15 +13,5 @@ def data_uri(picture: Callable[[str], bytes], path: str) -> str | None:
 
     It is upright. None when it can no longer be read or decoded: a report is worth having without.
     """
-    try:
-        image = decode(picture(path), shorter_side=LONGER_SIDE_PIXELS)
-    except (OSError, ImageError):
-        return None
-    image.thumbnail((LONGER_SIDE_PIXELS, LONGER_SIDE_PIXELS))
-    return "data:image/jpeg;base64," + base64.b64encode(_jpeg(image)).decode()
-
-
-def _jpeg(image: Image.Image) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue()
+    jpeg = small.jpeg(picture, path, LONGER_SIDE_PIXELS)
+    return None if jpeg is None else "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

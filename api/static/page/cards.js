@@ -1,5 +1,6 @@
 // One picture as a card: what it is, how sure that is, and what can be done with it.
 
+import { drawNeighbours } from "./neighbours.js";
 import { drawWhy } from "./why.js";
 import { doubts, facts, percent, state } from "./words.js";
 
@@ -50,6 +51,7 @@ export class Cards {
     text(verdict, isDone ? doubts(run.answer) : "");
     verdict.classList.toggle("calm", run.answer?.verdict === "confident");
     bars(part.querySelector(".bars"), run.answer?.predictions ?? []);
+    drawNeighbours(part.querySelector(".looks-like"), run.answer?.neighbours ?? []);
     text(part.querySelector(".facts"), isDone ? facts(run.answer) : compared ? run.model : "");
   }
 

@@ -1,11 +1,11 @@
-// Which model answers, with how many labels, and which other one it is compared with.
+// Which model answers, with how many labels and look-alikes, and which other one it is compared with.
 
 const element = (name) => document.getElementById(name);
 
 /** Fills the choices from what the service offers; `changed` is called after each change. */
 export class Choices {
   constructor(changed) {
-    for (const name of ["model", "other", "top-k"]) element(name).addEventListener("change", changed);
+    for (const name of ["model", "other", "top-k", "neighbours"]) element(name).addEventListener("change", changed);
   }
 
   offer(models, asked) {
@@ -20,8 +20,11 @@ export class Choices {
     this.default = models.find((model) => model.default)?.name;
   }
 
-  get topK() {
-    return Math.min(1000, Math.max(1, Math.round(Number(element("top-k").value)) || 5));
+  /** What every picture is asked for, whichever model answers. */
+  get wanted() {
+    const labels = Math.min(1000, Math.max(1, Math.round(Number(element("top-k").value)) || 5));
+    const neighbours = Math.min(10, Math.max(0, Math.round(Number(element("neighbours").value)) || 0));
+    return { top_k: labels, ...(neighbours && { neighbours }) };
   }
 
   /** The models that every picture goes to: one, or two that are compared. */
@@ -33,7 +36,7 @@ export class Choices {
   /** The options of a request, without those that would change nothing. */
   get options() {
     const [model] = this.models;
-    return { top_k: this.topK, ...(model && model !== this.default && { model }) };
+    return { ...this.wanted, ...(model && model !== this.default && { model }) };
   }
 }
 

@@ -4,7 +4,7 @@ import { copyFrom } from "../copying.js";
 
 const element = (name) => document.getElementById(name);
 
-/** Keeps the snippet as the choices are; `request()` returns `{base, model, topK, address}`. */
+/** Keeps the snippet as the choices are; `request()` returns `{base, options, address}`. */
 export function show(request) {
   const tabs = [...document.querySelectorAll("#code [role=tab]")];
   const choose = (tab) => {

@@ -9,8 +9,8 @@ const isUnsure = (answer) => Boolean(answer?.verdict && answer.verdict !== "conf
 
 /** One picture under one model. */
 export class Run {
-  constructor(item, model, topK) {
-    Object.assign(this, { item, model, topK });
+  constructor(item, model, wanted) {
+    Object.assign(this, { item, model, wanted });
     this.reset();
   }
 

@@ -56,7 +56,7 @@ function takeAddress(address) {
 }
 
 function add(item) {
-  item.runs = choices.models.map((model) => new Run(item, model, choices.topK));
+  item.runs = choices.models.map((model) => new Run(item, model, choices.wanted));
   items.add(item);
   item.runs.forEach((run) => sender.send(run));
 }
@@ -67,7 +67,7 @@ function open(taskId, { name = "", thumbnail = null } = {}) {
   if (there) return;
   const item = new Item({ name });
   item.thumbnail = thumbnail;
-  const run = new Run(item, "", choices.topK);
+  const run = new Run(item, "", choices.wanted);
   Object.assign(run, { taskId, state: "PENDING", answer: { task_id: taskId } });
   item.runs = [run];
   items.add(item);

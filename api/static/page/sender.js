@@ -108,7 +108,7 @@ export class Sender extends EventTarget {
     run.upload = new AbortController();
     this.items.changed(run.item);
     const { file, address, name } = run.item;
-    const options = { top_k: run.topK, ...(run.model && { model: run.model }) };
+    const options = { ...run.wanted, ...(run.model && { model: run.model }) };
     return this.client.submit(file ?? address, options, {
       name,
       key: run.key,
