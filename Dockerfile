@@ -15,7 +15,7 @@ FROM base AS source
 WORKDIR /source
 COPY requirements/bootstrap.lock requirements/
 RUN pip install --no-cache-dir --require-hashes --requirement requirements/bootstrap.lock
-COPY pyproject.toml README.md LICENSE celeryconfig.py ./
+COPY pyproject.toml README.md LICENSE celeryconfig.py flowerconfig.py ./
 COPY api api
 COPY tasks tasks
 COPY model_store model_store
@@ -26,7 +26,7 @@ RUN python -m venv --without-pip /opt/venv \
     && pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --no-index \
         --no-compile --target /app /wheels/*.whl \
-    && cp celeryconfig.py /app/
+    && cp celeryconfig.py flowerconfig.py /app/
 
 
 FROM base AS api-packages

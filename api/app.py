@@ -3,7 +3,6 @@
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api import (
@@ -26,6 +25,7 @@ from api import (
     models,
     openapi,
     operators,
+    page_guards,
     pages,
     results,
     uploads,
@@ -78,12 +78,14 @@ def create_app() -> APIFlask:
     ):
         app.register_blueprint(module.blueprint)
     # Relative, so that they are below the prefix that a proxy puts before them.
-    docs = get_swaggerui_blueprint(".", "../openapi.json", config={"app_name": TITLE})
+    # Without a validator: Swagger UI would ask one elsewhere what it thinks of these documents.
+    config = {"app_name": TITLE, "validatorUrl": None}
+    docs = get_swaggerui_blueprint(".", "../openapi.json", config=config)
     app.register_blueprint(docs, url_prefix="/docs")
     app.context_processor(_seen_by_pages)
     app.before_request(access.check)
     app.spec_processor(openapi.complete)
-    app.after_request(_forbid_sniffing)
+    app.after_request(page_guards.guard)
     app.after_request(limits.say)
     cors.open_to_origins(app)
     errors.register(app)
@@ -94,8 +96,3 @@ def create_app() -> APIFlask:
 
 def _seen_by_pages() -> dict[str, Any]:
     return {"shows_jobs": operators.is_shown(), "is_logged_in": access.is_logged_in()}
-
-
-def _forbid_sniffing(response: Response) -> Response:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

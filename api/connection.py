@@ -6,6 +6,7 @@ request, such as the page's origin, is read here.
 
 import re
 import socket
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -75,7 +76,13 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotati
     def _feed_callback_parser(self, data: bytes) -> bool:
         if self._current_request is None:
             self._head += data[: MOST_HEAD_BYTES - len(self._head)]
-        is_open: bool = super()._feed_callback_parser(data)
+        try:
+            is_open: bool = super()._feed_callback_parser(data)
+        except ValueError:
+            # Python reads no number of thousands of digits, and gunicorn does not expect that.
+            self._send_error_response(HTTPStatus.BAD_REQUEST, "a length is no length")
+            self._close_transport()
+            return False
         return is_open
 
     def _on_headers_complete(self) -> bool:

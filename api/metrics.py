@@ -91,6 +91,7 @@ class ServiceCollector(Collector):
         totals = statistics.totals(counts)
         yield _ended(totals)
         yield _stages(totals)
+        yield _refused(counts)
         yield _trials(counts)
         yield _queues(publisher.queue_lengths())
         yield from _load(store.load())
@@ -116,6 +117,17 @@ def _stages(totals: statistics.Totals) -> Metric:
     )
     for stage, histogram in totals.stages.items():
         family.add_metric([stage], _cumulated(histogram), histogram.sum_seconds)
+    return family
+
+
+def _refused(counts: dict[str, float]) -> Metric:
+    family = CounterMetricFamily(
+        "petiole_refused_messages",
+        "Messages in a queue that no worker can do: unreadable, content, malformed, unknown task.",
+        labels=["reason"],
+    )
+    for reason, amount in statistics.refused(counts).items():
+        family.add_metric([reason], amount)
     return family
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from api.settings import ApiSettings
 from model_store.settings import ModelSettings
+from petiole import flower_login
 from petiole.settings import REDIS_MAX_BYTES, FlowerSettings, UpSettings
 
 ROOT = Path(__file__).parent.parent
@@ -94,7 +95,7 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
         + ((trainer(),) if up.training else ())
         + ((quantizer(up.int8_from_traffic, default),) if up.int8_from_traffic else ())
         + (http_api(Path(metrics).absolute()), flower(flower_settings)),
-        environment=common | _handed_on(environment),
+        environment=common | _handed_on(environment) | flower_login.made(state, environment),
         api_url=url_of(api.host, api.port),
         flower_url=flower_url,
         ports=ports(up, environment),

@@ -1,12 +1,13 @@
 """`petiole up`: the whole service in the foreground, until Ctrl-C or SIGTERM."""
 
+import os
 import sys
 from time import monotonic
 
 from rich.console import Console as Terminal
 
 from model_store import command_line
-from petiole import key_hints, part_logs, parts, planning, probes, rolling, service
+from petiole import flower_login, key_hints, part_logs, parts, planning, probes, rolling, service
 from petiole import running as notes
 from petiole.console import SAMPLE
 from petiole.output import Output, Welcome
@@ -54,12 +55,21 @@ def _welcome(plan: parts.Plan, up: UpSettings, *, seconds: float) -> Welcome:
             ("page", plan.api_url),
             ("API", f"{plan.api_url}/docs/"),
             ("Flower", plan.flower_url),
+            *_login(plan, up),
             *((("Redis", redis),) if redis else ()),
             ("logs", f"{logs}/"),
             ("stop", "Ctrl-C"),
         ),
         warnings=(*probes.readiness_of(plan.api_url).warnings, *_of_keys(plan)),
     )
+
+
+def _login(plan: parts.Plan, up: UpSettings) -> tuple[tuple[str, str], ...]:
+    """Return how Flower is entered, where its password was made here."""
+    if os.environ.get(flower_login.SETTING) or flower_login.SETTING not in plan.environment:
+        return ()
+    place = command_line.here(flower_login.file_of(up.state_directory))
+    return (("", f"{flower_login.NAME}, password in {place}"),)
 
 
 def _of_keys(plan: parts.Plan) -> tuple[str, ...]:

@@ -7,12 +7,14 @@ worker's credit with it, and the worker idles for ever while it looks well (cele
 import logging
 from collections.abc import Callable
 from functools import partial
+from json import JSONDecodeError
 from typing import Any, Final
 
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from redis.exceptions import RedisError
 
+from tasks import forged
 from tasks.once import once
 
 # kombu has no annotations, and the stubs of its Redis transport lack most of it.
@@ -171,11 +173,26 @@ class Channel(_Channel):  # type: ignore[misc]
             self._own_client = super()._create_client()
         return self._own_client
 
+    def _brpop_read(self, **options: Any) -> Any:
+        """Read what a queue gave; what is no JSON is thrown away and counted."""
+        try:
+            return super()._brpop_read(**options)
+        except (JSONDecodeError, UnicodeDecodeError, RecursionError) as exc:
+            forged.refuse(f"it is no JSON: {exc}")
+            return True
+
 
 class Transport(_Transport):  # type: ignore[misc]
-    """kombu's, with a timer for what was refused."""
+    """kombu's, with a timer for what was refused, and an eye on what is no message."""
 
     Channel = Channel
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        """Hand a message to whoever consumes its queue; what is none is thrown away and counted."""
+        if why := forged.what_is_wrong(message):
+            forged.refuse(why)
+        else:
+            super()._deliver(message, queue)
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Register with the event loop of a worker's main process."""

@@ -7,6 +7,7 @@ took a third of the worker's main process (measured with py-spy at 60 pictures/s
 import logging
 import os
 import warnings
+from collections.abc import Callable
 from threading import Timer
 from time import monotonic
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import state
 from celery.worker.consumer import Consumer as _Consumer
+from kombu.exceptions import ContentDisallowed, DecodeError
 
-from tasks import broker, permission, redis_checks, stopping, strays, worker_start
+from tasks import broker, forged, permission, redis_checks, stopping, strays, worker_start
 from tasks.consumption import (
     LOOK_SECONDS,
     LoopGuard,
@@ -164,6 +166,21 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         if isinstance(exc, broker.REFUSALS) and not isinstance(exc, StillError):
             self._notice.put(self._wanted, f"the broker is not usable: {redis_checks.cure(exc)}")
 
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
+        """Return Celery's handler of messages; it ends those that Celery would end over."""
+        handle = super().create_task_handler(*args, **options)
+
+        def handle_or_end(message: Any) -> None:
+            try:
+                if unfit := forged.what_is_unfit(message):
+                    strays.malformed(message, self, unfit)
+                else:
+                    handle(message)
+            except (ContentDisallowed, DecodeError, *forged.SURPRISES) as exc:
+                strays.malformed(message, self, exc)
+
+        return handle_or_end
+
     def on_unknown_task(self, body: Any, message: Any, exc: BaseException) -> None:
         """Send a message on to the app that knows its task, or end its job."""
         del body, exc
@@ -174,14 +191,14 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         del body
         strays.malformed(message, self, "it is no message of Celery")
 
-    def on_invalid_task(self, body: Any, message: Any, exc: BaseException) -> None:
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
         """End the job of a message that its task cannot read."""
         del body
-        strays.malformed(message, self, str(exc))
+        strays.malformed(message, self, exc)
 
-    def on_decode_error(self, message: Any, exc: BaseException) -> None:
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
         """End the job of a message that nobody can read."""
-        strays.malformed(message, self, str(exc))
+        strays.malformed(message, self, exc)
 
     def add_task_queue(self, queue: str, *args: Any, **options: Any) -> None:
         """Take up a queue that this worker was started for, as `control add_consumer` asks."""

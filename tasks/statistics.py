@@ -58,6 +58,16 @@ def of_cache(outcome: str) -> str:
     return _name("cache", outcome)
 
 
+def of_refused(reason: str) -> dict[str, float]:
+    """Return the count of one message that was no worker's to do."""
+    return {_name("refused", reason): 1}
+
+
+def refused(counts: Mapping[str, float]) -> dict[str, float]:
+    """Return how many messages were refused for each reason."""
+    return {parts[0]: amount for kind, parts, amount in _split(counts) if kind == "refused"}
+
+
 def of_known(model: str, outcome: str) -> dict[str, float]:
     """Return the counts of a job that ended with what was known; it had no stages."""
     return of_end("SUCCESS", model=model) | {of_cache(outcome): 1}

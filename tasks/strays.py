@@ -8,8 +8,9 @@ from typing import Any
 
 from celery.app.task import Context
 from kombu import Producer
+from kombu.exceptions import ContentDisallowed
 
-from tasks import jobs, stores
+from tasks import forged, jobs, stores
 from tasks.broker import REFUSALS
 from tasks.errors import (
     MalformedMessageError,
@@ -30,16 +31,19 @@ def of_unknown_task(message: Any, consumer: Any) -> None:
     task_name = str(message.headers.get("task"))
     queue = QUEUE_OF_TASK.get(task_name)
     if queue is None:
-        _end(message, consumer, UnknownTaskTypeError(f"no worker knows the task {task_name!r}"))
+        error = UnknownTaskTypeError(f"no worker knows the task {task_name!r}")
+        _end(message, consumer, error, counted=forged.UNKNOWN_TASK)
         return
     fields = {"task": task_name, "queue": queue, "task_id": _id_of(message)}
     logger.warning("message of another worker; sent on", extra=fields)
     consumer.timer.call_after(PAUSE_SECONDS, _send_on, (message, queue))
 
 
-def malformed(message: Any, consumer: Any, reason: str) -> None:
+def malformed(message: Any, consumer: Any, reason: str | Exception) -> None:
     """End the job of a message that cannot be read."""
-    _end(message, consumer, MalformedMessageError(f"the message cannot be read: {reason}"))
+    is_foreign = isinstance(reason, ContentDisallowed)
+    error = MalformedMessageError(f"the message cannot be read: {reason}")
+    _end(message, consumer, error, counted=forged.CONTENT if is_foreign else forged.MALFORMED)
 
 
 def _send_on(message: Any, queue: str) -> None:
@@ -62,7 +66,7 @@ def _send_on(message: Any, queue: str) -> None:
 KEPT_PROPERTIES = ("correlation_id", "reply_to", "delivery_mode", "priority")
 
 
-def _end(message: Any, consumer: Any, error: TasksError) -> None:
+def _end(message: Any, consumer: Any, error: TasksError, *, counted: str) -> None:
     """End the job under the message's id, if there is one, and Celery's result for its sender."""
     task_id = _id_of(message)
     fields = {"task_id": task_id, "reason": str(error)}
@@ -71,6 +75,7 @@ def _end(message: Any, consumer: Any, error: TasksError) -> None:
         if task_id:
             jobs.fail(task_id, error, store=stores.prompt_job_store())
             consumer.app.backend.mark_as_failure(task_id, error, request=Context(id=task_id))
+        forged.count(counted)
     except (*REFUSALS, ServiceUnavailableError) as exc:
         logger.warning("its job is not ended; put back", extra={"reason": repr(exc)})
         consumer.timer.call_after(PAUSE_SECONDS, message.requeue)

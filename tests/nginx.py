@@ -52,13 +52,14 @@ def program() -> str:
 
 
 @contextmanager
-def started(folder: Path, *, service_port: int) -> Iterator[Proxy]:
-    """Run nginx before a service of this machine."""
+def started(folder: Path, *, service_port: int, flower_port: int = 5555) -> Iterator[Proxy]:
+    """Run nginx before a service of this machine, and its Flower."""
     executable = program()
     certificate, key = _certificate(folder)
     port, plain_port = free_port(), free_port()
     with_tls = (
         _snippet(service_port)
+        .replace("127.0.0.1:5555", f"127.0.0.1:{flower_port}")
         .replace("listen 443", f"listen 127.0.0.1:{port}")
         .replace("/etc/ssl/petiole.pem", str(certificate))
         .replace("/etc/ssl/petiole.key", str(key))

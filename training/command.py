@@ -13,7 +13,7 @@ from model_store.heavy import quiet_libraries
 from model_store.settings import ModelSettings
 from training.errors import SettingsError, TrainingError
 from training.journal import Journal, Terminal
-from training.settings import TrainingSettings
+from training.settings import WRITTEN, TrainingSettings
 
 SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -67,6 +67,9 @@ def _refuse_enqueueing(settings: TrainingSettings, *, possible: bool, asked: boo
     for name, said in (("check", settings.check), ("cross_validate", settings.cross_validate)):
         if asked and said:
             raise SettingsError(f"{name} is answered here and now; leave out enqueue")
+    for name in WRITTEN:
+        if asked and name in settings.model_fields_set:
+            raise SettingsError(f"{name} is the training worker's to say; leave out one of the two")
 
 
 def _run(settings: TrainingSettings, journal: Journal, api_url: ApiUrl | None) -> int:

@@ -25,6 +25,13 @@ DEFAULT_LEARNING_RATE = 0.01
 DEFAULT_BATCH_SIZE = 100
 
 
+WRITTEN = (
+    *("bottleneck_dir", "output_graph", "output_labels", "saved_model_dir"),
+    *("summaries_dir", "runs_dir"),
+)
+"""Fields that say where a run writes. Only who runs it says that: no message may."""
+
+
 class TrainingPlaces(BaseSettings):
     """Where this machine keeps what training leaves."""
 
@@ -279,6 +286,17 @@ def settings_of(values: Mapping[str, Any]) -> TrainingSettings:
         return TrainingSettings(**values)
     except ValidationError as exc:
         raise SettingsError(_sentence(exc)) from exc
+
+
+def settings_from_afar(values: Mapping[str, Any]) -> TrainingSettings:
+    """Return the same for values that came in a message, whose sender may say no place to write.
+
+    Raises:
+        SettingsError: as above, or it says one.
+    """
+    if said := [name for name in WRITTEN if name in values]:
+        raise SettingsError(f"{said[0]} is the training worker's to say; leave it out")
+    return settings_of(values)
 
 
 def name_of(settings: TrainingSettings) -> str:

@@ -19,7 +19,7 @@ from model_store.settings import ModelSettings
 from training import time_left
 from training.errors import GateError, TrainingError
 from training.journal import Journal
-from training.settings import TrainingSettings, settings_of
+from training.settings import TrainingSettings, settings_from_afar
 
 if TYPE_CHECKING:
     from training.run import Outcome
@@ -84,7 +84,7 @@ def train(self: Any, settings: dict[str, Any]) -> dict[str, Any]:
         GateError: the model is not good enough; the message has the reason and the report.
         TrainingError, ModelStoreError: as for the command.
     """
-    wanted = settings_of(settings)
+    wanted = settings_from_afar(settings)
     try:
         outcome = _run(wanted, Journal(_Teller(self)))
     except SoftTimeLimitExceeded as exc:

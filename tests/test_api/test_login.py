@@ -44,6 +44,7 @@ def test_a_wrong_key_is_told_so_on_the_page(guarded: Flask) -> None:
     assert answer.status_code == 401
     assert "This key was never made here" in answer.text
     assert "Set-Cookie" not in answer.headers
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,14 @@ VENDOR = assets.FOLDER / "vendor"
 STATIC = sorted(p.relative_to(assets.FOLDER).as_posix() for p in assets.FOLDER.rglob("*.*"))
 
 
+def routes(client: FlaskClient) -> list[str]:
+    """Return a path for every route that answers a GET, and one that there is not."""
+    values = {"<name>": "colours", "<version>": "1", "<path:name>": "page.css"}
+    rules = [r.rule for r in client.application.url_map.iter_rules() if "GET" in (r.methods or ())]
+    filled = [re.sub(r"<[^>]+>", lambda found: values.get(found[0], "x"), rule) for rule in rules]
+    return [*filled, "/docs", "/nowhere"]
+
+
 def drawn() -> BytesIO:
     """Return one picture as a file."""
     stream = BytesIO()
@@ -72,6 +80,30 @@ def test_a_program_reads_json(client: FlaskClient, path: str, accept: str | None
 
     assert answer.is_json
     assert "Accept" in answer.headers["Vary"]
+
+
+def test_whatever_is_html_is_guarded(client: FlaskClient) -> None:
+    """Every route that there is, redirects and errors too: policy, no frames, no sniffing."""
+    answers = {path: client.get(path, headers=BROWSER) for path in routes(client)}
+    pages = {path: page for path, page in answers.items() if page.mimetype == "text/html"}
+
+    assert {"/", "/admin", "/docs", "/docs/", "/login", "/models/colours/1", "/problems"} < set(
+        pages
+    )
+    for path, page in pages.items():
+        policy = page.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy, path
+        assert "frame-ancestors 'none'" in policy, path
+        assert "script-src 'unsafe-inline'" not in policy, path
+        assert "https:" not in policy, path
+        assert page.headers["X-Frame-Options"] == "DENY", path
+        assert page.headers["Referrer-Policy"] == "same-origin", path
+    assert {"nosniff"} == {page.headers["X-Content-Type-Options"] for page in answers.values()}
+
+
+def test_the_documents_ask_nobody_elsewhere(client: FlaskClient) -> None:
+    """Swagger UI shows the badge of a public validator, unless it is told of none."""
+    assert '"validatorUrl": null' in client.get("/docs/").text
 
 
 def test_a_page_has_no_script_and_no_style_of_its_own(client: FlaskClient) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import requests
+from flower import urls
 from pytest_httpserver import HTTPServer
+from tornado.web import URLSpec
 
 from tests.test_end_to_end.conftest import (
     FLOWER_AUTH,
@@ -15,6 +17,10 @@ from tests.test_end_to_end.conftest import (
 )
 
 pytestmark = pytest.mark.end_to_end
+
+OPEN = {"/healthcheck", "/static/x", "/login/?", "/logout", ".*"}
+"""What shows nothing: it lives, scripts and styles of its pages, no page."""
+READS = {"/tasks/datatable"}
 
 
 def shown(service: RunningService, task_id: str, *, state: str) -> dict[str, Any]:
@@ -36,7 +42,8 @@ def sent_by_address(service: RunningService, url: str) -> str:
 
 def prefetched(service: RunningService) -> float:
     """Return how many tasks `classify` the download worker has and did not start, by Flower."""
-    series = requests.get(f"{service.flower}/metrics", timeout=HTTP_SECONDS).text
+    url = f"{service.flower}/metrics"
+    series = requests.get(url, auth=FLOWER_AUTH, timeout=HTTP_SECONDS).text
     of_downloader = re.compile(
         r'^flower_worker_prefetched_tasks\{task="classify",worker="downloads@[^"]*"\} (.*)$', re.M
     )
@@ -84,8 +91,48 @@ def test_a_cancelled_download_is_shown_under_the_clients_id(
     assert prefetched(service) == 0
 
 
-def test_flower_asks_for_the_password(service: RunningService) -> None:
-    """Basic auth comes from the environment."""
-    url = f"{service.flower}/api/workers"
+def routes(*, changing: bool) -> list[tuple[str, str]]:
+    """Return method and path of every route that this version of Flower has, but the open ones."""
+    found = []
+    for handler in urls.handlers:
+        regex, kind = (
+            (handler.regex.pattern, handler.handler_class)
+            if isinstance(handler, URLSpec)
+            else handler[:2]
+        )
+        path = regex.removesuffix("$").replace("(.+)", "x").replace("(.*)", "x")
+        methods = [method for method in ("get", "post") if method in vars(kind)]
+        found += [(method, path) for method in methods if path not in OPEN]
+    posts = [(method, path) for method, path in found if method == "post" and path not in READS]
+    return posts if changing else found
 
-    assert requests.get(url, timeout=HTTP_SECONDS).status_code == 401
+
+@pytest.mark.parametrize("auth", [None, ("tester", "wrong"), ("", "")])
+def test_flower_shows_nothing_without_the_password(
+    service: RunningService, auth: tuple[str, str] | None
+) -> None:
+    """Its metrics neither; that it lives is no secret."""
+    asked = routes(changing=False)
+    answers = {
+        (method, path): requests.request(
+            method, f"{service.flower}{path}", auth=auth, timeout=HTTP_SECONDS
+        ).status_code
+        for method, path in asked
+    }
+
+    assert answers == dict.fromkeys(asked, 401)
+    assert {("get", "/metrics"), ("get", "/tasks"), ("post", "/api/task/revoke/x")} < set(asked)
+
+
+def test_flower_changes_nothing(service: RunningService) -> None:
+    """Who has its password looks on, unless `FLOWER_READ_ONLY` is false: also in a later Flower."""
+    asked = routes(changing=True)
+    answers = {
+        (method, path): requests.request(
+            method, f"{service.flower}{path}", auth=FLOWER_AUTH, json={}, timeout=HTTP_SECONDS
+        ).status_code
+        for method, path in asked
+    }
+
+    assert answers == dict.fromkeys(asked, 403)
+    assert len(asked) == 14

@@ -1,5 +1,6 @@
 """The whole service behind a real nginx with TLS and a prefix, by `docs/behind-a-proxy.md`."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
@@ -13,7 +14,12 @@ from tests import nginx
 from tests.conftest import picture
 from tests.nginx import PREFIX, Proxy
 from tests.test_api.test_events import told
-from tests.test_end_to_end.conftest import RunningService, colour_service, frozen_children
+from tests.test_end_to_end.conftest import (
+    FLOWER_AUTH,
+    RunningService,
+    colour_service,
+    frozen_children,
+)
 
 pytestmark = pytest.mark.end_to_end
 
@@ -34,7 +40,11 @@ def service(
     """A service that trusts one proxy."""
     nginx.program()
     state = tmp_path_factory.mktemp("state")
-    trusting = {"PETIOLE_API_TRUSTED_PROXIES": "1", "PETIOLE_API_REQUIRE_KEYS": "false"}
+    trusting = {
+        "PETIOLE_API_TRUSTED_PROXIES": "1",
+        "PETIOLE_API_REQUIRE_KEYS": "false",
+        "FLOWER_URL_PREFIX": "pictures/flower",
+    }
     with colour_service(colour_store, state, original_environment, **trusting) as running:
         yield running
 
@@ -43,7 +53,9 @@ def service(
 def proxy(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     """The proxy before it."""
     port = int(service.environment["PETIOLE_API_PORT"])
-    with nginx.started(tmp_path_factory.mktemp("nginx"), service_port=port) as proxy:
+    flower_port = int(service.environment["FLOWER_PORT"])
+    folder = tmp_path_factory.mktemp("nginx")
+    with nginx.started(folder, service_port=port, flower_port=flower_port) as proxy:
         yield proxy
 
 
@@ -55,6 +67,19 @@ def page(browser: Browser, proxy: Proxy) -> Iterator[Page]:
         page.on("request", lambda request: requested.append(urlsplit(request.url).path))
         yield page
         assert [path for path in requested if path and not path.startswith(f"{PREFIX}/")] == []
+
+
+def test_flower_is_below_the_same_prefix(proxy: Proxy) -> None:
+    """It asks for its password there as well, and what its pages are made of comes through."""
+    url = f"{proxy.plain_url}/flower/"
+    refused = requests.get(url, timeout=20)
+    page = requests.get(url, auth=FLOWER_AUTH, timeout=20)
+    assets = re.findall(r'(?:src|href)="(/[^"]+\.(?:js|css))', page.text)
+    loaded = [requests.get(urljoin(url, path), timeout=20).status_code for path in assets]
+
+    assert (refused.status_code, page.status_code) == (401, 200)
+    assert all(path.startswith(f"{PREFIX}/flower/") for path in assets)
+    assert loaded == [200] * len(assets) != []
 
 
 def test_the_page_classifies(page: Page, proxy: Proxy) -> None:

@@ -44,12 +44,12 @@ def test_handing_a_training_over_imports_nothing_heavy() -> None:
 
 def test_the_worker_is_told_what_was_said_and_no_more() -> None:
     """Places are absolute; what was left out is the worker's own default."""
-    settings = TrainingSettings(image_dir=Path("photos"), output_graph=Path("o.pb"), seed=7)
+    settings = TrainingSettings(image_dir=Path("photos"), foreign=Path("others"), seed=7)
 
     assert enqueue_command.document(settings, name="roses") == {
         "image_dir": str(Path("photos").absolute()),
+        "foreign": str(Path("others").absolute()),
         "name": "roses",
-        "output_graph": str(Path("o.pb").absolute()),
         "seed": 7,
     }
 
@@ -59,6 +59,7 @@ def test_the_worker_is_told_what_was_said_and_no_more() -> None:
     [
         (("--check",), "check is answered here and now; leave out enqueue"),
         (("--cross_validate", "5"), "cross_validate is answered here and now"),
+        (("--output_graph", "o.pb"), "output_graph is the training worker's to say"),
         (("--name", "No Name"), "name is 'No Name'; give --name"),
     ],
 )

@@ -10,6 +10,12 @@ from petiole.training_worker import app
 from tasks import cancellation, jobs, publisher, training_jobs, views
 from tests.conftest import free_port
 from training import tasks as training_tasks
+from training.settings import TrainingSettings
+
+PLACES = {
+    *("bottleneck_dir", "output_graph", "output_labels", "saved_model_dir"),
+    *("summaries_dir", "runs_dir"),
+}
 
 
 def ended(task_id: str, **flags: object) -> dict[str, str]:
@@ -44,6 +50,23 @@ def test_a_wrong_flag_is_the_senders_fault() -> None:
 
     assert (document["model"], document["filename"]) == ("roses", "Roses")
     assert "testing_percentage is 0" in document["error"]["detail"]
+
+
+@pytest.mark.parametrize("flag", sorted(PLACES))
+def test_a_message_does_not_say_where_a_worker_writes(flag: str, tmp_path: Path) -> None:
+    """Whoever reaches the queue could lay files where they are run; nothing is made there."""
+    place = tmp_path / "place"
+    document = ended("five", image_dir=str(tmp_path), name="roses", **{flag: str(place)})
+
+    assert f"{flag} is the training worker's to say" in document["error"]["detail"]
+    assert not place.exists()
+
+
+def test_every_place_is_looked_at() -> None:
+    """A new field with a path is either read, or one of those that no message may have."""
+    paths = {n for n, f in TrainingSettings.model_fields.items() if "Path" in str(f.annotation)}
+
+    assert paths - {"image_dir", "backbone_weights", "foreign"} == PLACES
 
 
 def test_a_revoked_training_does_not_start() -> None:

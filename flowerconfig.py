@@ -1,0 +1,16 @@
+"""Flower's own settings; Flower reads them where it starts, and nobody imports them.
+
+They are for what the environment cannot say, and for defaults that a variable `FLOWER_*` replaces.
+"""
+
+from os import environ
+
+from flower.utils import strtobool
+from flower.views.monitor import Metrics
+from tornado.web import authenticated
+
+# It may look, and not end workers, send tasks or revoke them.
+read_only = bool(strtobool(environ.get("FLOWER_READ_ONLY") or "true"))
+
+# Flower 2.2 shows them to everybody: names of tasks and workers, and how much they do.
+Metrics.get = authenticated(Metrics.get)
