@@ -14,6 +14,7 @@ _PLACE = "/models/{name}/{version}"
 _PAGE: Spec = {"text/html": {"schema": {"type": "string"}}}
 _JPEG: Spec = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
 _NUMBER = "number"
+_NO_LEADING_ZEROS = "(?!0[0-9]+$)"
 
 
 def complete(paths: Spec) -> None:
@@ -25,6 +26,7 @@ def complete(paths: Spec) -> None:
                 continue
             parameter["schema"] = {"type": "string", "pattern": f"^{NAME_PATTERN}$"}
             if parameter["name"] == "version":
+                parameter["schema"]["pattern"] = f"^{_NO_LEADING_ZEROS}{NAME_PATTERN}$"
                 parameter["description"] = "Its number, or an alias such as `production`."
 
 
