@@ -107,6 +107,9 @@ def _environment(home: Host, directory: Path) -> dict[str, str]:
         "PETIOLE_MODELS_CACHE_DIRECTORY": str(directory / "cache"),
         "PETIOLE_API_HOST": "0.0.0.0",  # noqa: S104 - of this namespace
         "PETIOLE_API_INSECURE": "true",
+        "PETIOLE_API_REQUESTS_PER_SECOND": "0",
+        "PETIOLE_API_OPEN_JOBS": "0",
+        "PETIOLE_API_BYTES_PER_DAY": "0",
         "PETIOLE_API_PORT": str(API_PORT),
         "PROMETHEUS_MULTIPROC_DIR": str(directory / "metrics"),
     }
