@@ -10,7 +10,7 @@ Source: ITU-T I.371, annex A (virtual scheduling).
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from threading import Lock
 from time import monotonic, time
@@ -228,17 +228,26 @@ class Limiter:
 
         While Redis is away rates are counted by each process alone, and the rest not at all.
         """
-        if sent is None and (left := self._leased(subject)) is not None:
+        left = self._leased(subject)
+        if left is not None and sent is None:
             return Verdict(remaining=left)
-        wanted = max(1, round(self._bounds.requests_per_second / LEASES_A_SECOND))
-        try:
-            refused, number = self._ledger.take(subject, self._bounds, n=wanted, sent=sent)
-        except ServiceUnavailableError:
-            rate = Bounds(self._bounds.requests_per_second)
-            refused, number = self._alone.take(subject, rate, n=1, sent=None)
+        # A request that a lease has paid for costs its picture's limits only.
+        rate = 0.0 if left is not None else self._bounds.requests_per_second
+        refused, number = self._taken(
+            subject, replace(self._bounds, requests_per_second=rate), sent
+        )
         if refused:
             return Verdict(refused, retry_after_seconds=max(1, ceil(number)))
+        if left is not None:
+            return Verdict(remaining=left)
         return Verdict(remaining=self._lease(subject, int(number) - 1))
+
+    def _taken(self, subject: str, bounds: Bounds, sent: Sent | None) -> tuple[str, float]:
+        wanted = max(1, round(bounds.requests_per_second / LEASES_A_SECOND))
+        try:
+            return self._ledger.take(subject, bounds, n=wanted, sent=sent)
+        except ServiceUnavailableError:
+            return self._alone.take(subject, Bounds(bounds.requests_per_second), n=1, sent=None)
 
     def _leased(self, subject: str) -> int | None:
         """Take a request from what this process was given; tells how many are left, or nothing."""
