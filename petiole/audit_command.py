@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from petiole.console import is_it_running
+from petiole.console import job_store_errors_as_lines
 
 if TYPE_CHECKING:
     from tasks.audit import Deed
@@ -26,13 +26,9 @@ def audit(
 ) -> None:
     """Show who did what: keys, promotions, rollbacks, quarantine, purges, trainings."""
     from tasks import stores  # noqa: PLC0415 - Redis, which `petiole --help` need not load
-    from tasks.errors import ServiceUnavailableError  # noqa: PLC0415 - as above
 
-    try:
+    with job_store_errors_as_lines("audit"):
         deeds = stores.audit().latest(last)
-    except ServiceUnavailableError as exc:
-        typer.echo(f"petiole audit: {exc}; {is_it_running()}", err=True)
-        raise typer.Exit(1) from exc
     if as_json:
         for deed in deeds:
             typer.echo(deed.line)

@@ -64,6 +64,25 @@ def errors_as_lines() -> Iterator[None]:
         raise typer.Exit(1) from exc
 
 
+@contextmanager
+def job_store_errors_as_lines(group: str) -> Iterator[None]:
+    """Turn what the job store says into one line on stderr and exit code 1.
+
+    `group` is the command's, as in `petiole jobs`.
+    """
+    # Imported here: Celery, which `petiole --help` need not load.
+    from tasks.errors import ServiceUnavailableError, TasksError  # noqa: PLC0415
+
+    try:
+        yield
+    except ServiceUnavailableError as exc:
+        typer.echo(f"petiole {group}: {exc}; {is_it_running()}", err=True)
+        raise typer.Exit(1) from exc
+    except TasksError as exc:
+        typer.echo(f"petiole {group}: {exc}", err=True)
+        raise typer.Exit(1) from exc
+
+
 def is_it_running() -> str:
     """Return what to do when no service answers, as the end of a sentence."""
     return f"`{command_line.command('status')}` says whether the service runs"

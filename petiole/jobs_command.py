@@ -4,8 +4,7 @@ It speaks to the job store of the running service; a picture in quarantine was s
 `PETIOLE_TASKS_MAX_ATTEMPTS` times and took its worker with it each time.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from petiole.console import AsJson, is_it_running, next_step, print_json
+from petiole.console import AsJson, job_store_errors_as_lines, next_step, print_json
 
 if TYPE_CHECKING:
     from tasks.ledger import Listed
@@ -29,7 +28,7 @@ TaskId = Annotated[str, typer.Argument(metavar="TASK_ID", help="The id that the 
 @app.command("list")
 def list_jobs(as_json: AsJson = False) -> None:
     """List the jobs that wait, those in work, and those in quarantine."""
-    with _errors_as_lines():
+    with job_store_errors_as_lines("jobs"):
         from tasks import ledger  # noqa: PLC0415 - Celery, which `petiole --help` need not load
 
         found = ledger.overview()
@@ -43,7 +42,7 @@ def list_jobs(as_json: AsJson = False) -> None:
 @app.command()
 def show(task_id: TaskId, as_json: AsJson = False) -> None:
     """Show one job: where it is, and how often it was started, put off and sent again."""
-    with _errors_as_lines():
+    with job_store_errors_as_lines("jobs"):
         from tasks import ledger  # noqa: PLC0415 - as above
 
         found = ledger.find(task_id)
@@ -57,7 +56,7 @@ def show(task_id: TaskId, as_json: AsJson = False) -> None:
 @app.command()
 def quarantine(as_json: AsJson = False) -> None:
     """List the jobs whose pictures took every worker with them."""
-    with _errors_as_lines():
+    with job_store_errors_as_lines("jobs"):
         from tasks import ledger  # noqa: PLC0415 - as above
 
         found = ledger.overview().quarantined
@@ -71,7 +70,7 @@ def quarantine(as_json: AsJson = False) -> None:
 @app.command()
 def retry(task_id: TaskId, as_json: AsJson = False) -> None:
     """Classify a quarantined picture, or a failed one with an address, once more as a new job."""
-    with _errors_as_lines():
+    with job_store_errors_as_lines("jobs"):
         from tasks import audit, ledger  # noqa: PLC0415 - as above
 
         again = ledger.retry(task_id)
@@ -90,7 +89,7 @@ def purge(
     as_json: AsJson = False,
 ) -> None:
     """Delete quarantined pictures for ever: those that are named, or all."""
-    with _errors_as_lines():
+    with job_store_errors_as_lines("jobs"):
         from tasks import audit, ledger  # noqa: PLC0415 - as above
 
         chosen = task_ids or [each.task_id for each in ledger.overview().quarantined]
@@ -104,21 +103,6 @@ def purge(
     else:
         typer.echo(f"{len(chosen)} pictures are deleted")
         next_step("what is left", "jobs", "quarantine")
-
-
-@contextmanager
-def _errors_as_lines() -> Iterator[None]:
-    """Turn what the job store says into one line on stderr and exit code 1."""
-    from tasks.errors import ServiceUnavailableError, TasksError  # noqa: PLC0415 - as above
-
-    try:
-        yield
-    except ServiceUnavailableError as exc:
-        typer.echo(f"petiole jobs: {exc}; {is_it_running()}", err=True)
-        raise typer.Exit(1) from exc
-    except TasksError as exc:
-        typer.echo(f"petiole jobs: {exc}", err=True)
-        raise typer.Exit(1) from exc
 
 
 def _say_what_follows(quarantined: Sequence["Listed"]) -> None:

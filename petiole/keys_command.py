@@ -4,8 +4,6 @@ A name has two keys at most, so that a new one can take the place of an old one 
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from time import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from petiole.console import AsJson, is_it_running, next_step, print_json
+from petiole.console import AsJson, job_store_errors_as_lines, next_step, print_json
 
 if TYPE_CHECKING:
     from tasks.keys.records import ApiKey
@@ -45,7 +43,7 @@ def create(
 ) -> None:
     """Make a key and print it, this one time; a second one of a name shares what the first made."""
     expires_at = _expiry(expires)
-    with _errors_as_lines():
+    with job_store_errors_as_lines("keys"):
         from tasks import audit, stores  # noqa: PLC0415 - Redis, which `petiole --help` need not load
         from tasks.keys import records  # noqa: PLC0415 - as above
 
@@ -69,7 +67,7 @@ def create(
 @app.command("list")
 def list_keys(as_json: AsJson = False) -> None:
     """List the keys: whose they are, what they may, until when, and when each was used last."""
-    with _errors_as_lines():
+    with job_store_errors_as_lines("keys"):
         from tasks import stores  # noqa: PLC0415 - as above
 
         found = stores.keys().all()
@@ -88,7 +86,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Take keys back; every process of the API refuses them within seconds."""
-    with _errors_as_lines():
+    with job_store_errors_as_lines("keys"):
         from tasks import audit, stores  # noqa: PLC0415 - as above
 
         revoked = [each for each in dict.fromkeys(keys) if stores.keys().revoke(each)]
@@ -121,21 +119,6 @@ def _refuse_memory(*, in_memory: bool) -> None:
     if in_memory:
         typer.echo("petiole keys: the job store is memory://, which keeps no keys", err=True)
         raise typer.Exit(1)
-
-
-@contextmanager
-def _errors_as_lines() -> Iterator[None]:
-    """Turn what the store says into one line on stderr and exit code 1."""
-    from tasks.errors import ServiceUnavailableError, TasksError  # noqa: PLC0415 - as above
-
-    try:
-        yield
-    except ServiceUnavailableError as exc:
-        typer.echo(f"petiole keys: {exc}; {is_it_running()}", err=True)
-        raise typer.Exit(1) from exc
-    except TasksError as exc:
-        typer.echo(f"petiole keys: {exc}", err=True)
-        raise typer.Exit(1) from exc
 
 
 def _members(key: "ApiKey") -> dict[str, Any]:

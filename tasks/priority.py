@@ -32,9 +32,8 @@ def lower_session() -> None:
 def wait_for_a_core(process_id: int = 0) -> None:
     """Let a process, by default this one, take a core when one is free, not out of others' midst.
 
-    A picture wakes the API and Redis five times. Where every core predicts, each time what lay in
-    its caches gives way and comes back, which costs both more than the work itself; where a core
-    is free nothing changes.
+    A picture wakes the API and Redis several times. Where every core predicts, each time what lay
+    in its caches gives way and comes back; where a core is free nothing changes.
     """
     try:
         os.sched_setscheduler(process_id, os.SCHED_BATCH, os.sched_param(0))
