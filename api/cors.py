@@ -12,11 +12,11 @@ from api.settings import settings
 METHODS = "GET, POST, DELETE"
 REQUEST_HEADERS = (
     "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match,"
-    " Last-Event-ID, Prefer"
+    " Last-Event-ID, Prefer, traceparent, X-Request-ID"
 )
 EXPOSED_HEADERS = (
     "Age, Content-Location, ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy,"
-    " Retry-After, X-Cache"
+    " Retry-After, X-Cache, X-Request-ID"
 )
 """What a script of another origin may read besides the few headers that it always may."""
 
