@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
+from time import time
 from typing import Any
 
 from api import pieces, refusals
@@ -20,7 +21,7 @@ from api.intake import Intake
 from api.pieces import PieceStream
 from api.refusals import Answer, Asker
 from api.streams import Streams
-from api.wsgi import announced_bytes, environ_of, path_of
+from api.wsgi import BEGAN_AT, announced_bytes, environ_of, path_of
 from tasks.errors import TasksError
 from tasks.job_stores import notices
 
@@ -72,6 +73,7 @@ class Bridge:
         if scope["type"] != "http":
             await send({"type": "websocket.close"})
             return
+        began_at = time()
         intake = await self._intake_of(scope)
         try:
             body, size = await self._taken_in(scope, receive, intake)
@@ -84,7 +86,8 @@ class Bridge:
         except (OSError, TasksError) as exc:
             await _refuse(receive, send, _no_room(exc, Asker.of(scope["headers"])))
             return
-        answer, stream = await self._answer(environ_of(scope, body, size))
+        environ = {**environ_of(scope, body, size), BEGAN_AT: began_at}
+        answer, stream = await self._answer(environ)
         await self._send(answer, stream, receive, send)
         if size > intake.max_bytes:
             await _discard_rest(receive)

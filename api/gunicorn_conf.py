@@ -13,6 +13,7 @@ from prometheus_client import multiprocess
 
 from api.settings import is_local, settings
 from tasks import log_format, priority, reconciler
+from tasks.tracing import recording
 
 FILES_BESIDES = 1024
 """Connections to Redis, bodies in temporary files, libraries."""
@@ -99,9 +100,15 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Look after lost jobs, and spare the collector the application, which lives as long."""
+    """Look after lost jobs and traces, and spare the collector what lives as long as this."""
     reconciler.watch()
+    recording.begin("api")
     gc.freeze()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Send the last spans."""
+    recording.end()
 
 
 def child_exit(server: Any, worker: Any) -> None:

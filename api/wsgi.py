@@ -8,6 +8,9 @@ from api.asgi import Scope
 
 WITHOUT_PREFIX = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
+BEGAN_AT = "petiole.began_at"
+"""Where an environment has when the head of its request was there, in seconds of the epoch."""
+
 
 def environ_of(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
     """Return the WSGI environment of a request (PEP 3333) whose body is `size` bytes long."""

@@ -29,6 +29,7 @@ from tasks import (
 from tasks.errors import JobMemoryError
 from tasks.job_stores import SUCCESS, Job, Take
 from tasks.told import IGNORED, Told, ToldOfMany
+from tasks.tracing import spans
 
 SECONDS = 0.5
 """After so long the main process hears of a child again, and Flower of what it did."""
@@ -91,7 +92,7 @@ class Along:
         result, error = "", ""
         with structlog.contextvars.bound_contextvars(task_id=job.task_id), correlation.of(job):
             try:
-                with working.putting_off(job.task_id, job):
+                with spans.attempt(job, began_at=began_at), working.putting_off(job.task_id, job):
                     result = summary(self._work(job, self))
             except Ignore:
                 result = IGNORED

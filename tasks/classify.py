@@ -32,6 +32,7 @@ from tasks.explaining.records import ASKED
 from tasks.job_stores import SUCCESS, Job
 from tasks.prepared import prepared
 from tasks.told import ToldOfMany
+from tasks.tracing import spans
 from tasks.trials import CANARY, Trial
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def _work(job: Job, along: Along) -> dict[str, Any]:
         job = same_picture.settled(job, trial)
         upload = b"" if job.answer else read_upload()
         document = same_picture.document_of(job) if job.answer else _answer(job, upload, trial)
+        began = perf_counter()
         finished = jobs.finish(document, job=job, take=None if trial else along.take())
+        spans.stage(job, "finish", began, perf_counter())
         along.follow(finished.following)
     if finished.members["state"] == SUCCESS and upload:
         if trial:
@@ -144,6 +147,8 @@ def _classified(job: Job, upload: bytes, model: ServedModel) -> ClassifiedTask:
     except SoftTimeLimitExceeded as exc:
         raise PictureTimeLimitError("the picture took too long to decode and predict") from exc
     predicted = perf_counter()
+    spans.stage(job, "decode", started, decoded, upload_bytes=len(upload))
+    spans.stage(job, "predict", decoded, predicted, model=model.card.ref, runtime=model.runtime)
     return ClassifiedTask(
         task_id=job.task_id,
         state=SUCCESS,

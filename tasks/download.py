@@ -12,6 +12,7 @@ from tasks.celery import app
 from tasks.errors import DownloadUnreachableError
 from tasks.job_stores import Job
 from tasks.settings import settings
+from tasks.tracing import spans
 
 
 @app.task(
@@ -29,7 +30,9 @@ def download(task_id: str) -> None:
             raise working.ignored(task_id)
         started = perf_counter()
         upload = _fetched(job)
-        download_ms = (perf_counter() - started) * 1000
+        fetched = perf_counter()
+        spans.stage(job, "fetch", started, fetched, upload_bytes=len(upload))
+        download_ms = (fetched - started) * 1000
         jobs.requeue_downloaded(job, upload, download_ms=download_ms)
 
 

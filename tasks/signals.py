@@ -43,8 +43,10 @@ from tasks.explaining import records
 from tasks.once import once
 from tasks.readiness import Announcement
 from tasks.settings import TasksSettings
+from tasks.tracing import recording
 
 LOST = (WorkerLostError, TimeLimitExceeded)
+WORKER = "worker"
 OWN_QUEUES = ("classify", "downloads", "bulk", "explain")
 LOAD_RETRY_SECONDS = 5.0
 SWEEP_INTERVAL_SECONDS = 600.0
@@ -93,13 +95,16 @@ def _remember_children(sender: Any, **_: Any) -> None:
     if _consumes("classify"):
         from model_store import serving  # noqa: F401, PLC0415 - NumPy, for this worker only
     loaded_models.share_cores_among(sender.pool_cls.__module__, children=sender.concurrency or 1)
-    if worker_start.pool_of(sender) == "thread" and _consumes("classify"):
-        _load_models()  # solo sends the children's signal itself
+    if worker_start.pool_of(sender) == "thread":  # solo sends the children's signal itself
+        recording.begin(WORKER)
+        if _consumes("classify"):
+            _load_models()
 
 
 @signals.worker_process_init.connect
 def _begin_child(**_: Any) -> None:
     """Begin what belongs to the queues of this worker, in the process that does their tasks."""
+    recording.begin(WORKER)
     if _consumes("classify"):
         _load_models()
     if _consumes("downloads"):
@@ -213,6 +218,7 @@ def _withdraw_child(**_: Any) -> None:
     if children.is_one(app.amqp.queues):
         children.withdraw()
     _end_downloads()
+    recording.end()
 
 
 @signals.worker_shutdown.connect

@@ -18,6 +18,7 @@ from tasks.job_stores import PENDING, SUCCESS, Accepted, Job, Place, Told
 from tasks.job_stores.kept import EARLIER, HIT, MISS
 from tasks.keys.ownership import NOBODY, Identity
 from tasks.once import once
+from tasks.tracing import spans
 from tasks.urls import filename_of
 from tasks.views import Answer
 
@@ -146,6 +147,7 @@ def _earlier(name: str, digest: str) -> str | None:
 
 def _again(task_id: str, wait_seconds: float) -> Answer:
     """Return what the first request was answered, or would have been if it had waited now."""
+    spans.accepted_before(task_id)
     if wait_seconds <= 0:
         return Answer(task_id, PENDING)
     return views.view(task_id, wait_seconds=wait_seconds)
@@ -164,6 +166,7 @@ def _known(job: Job, told: Told, wait_seconds: float) -> Answer:
     """Return a job that was over when it was accepted: at once, or as one to be asked for."""
     if told.outcome == EARLIER:
         return _again(told.task_id, wait_seconds)
+    spans.accepted(job)
     job_ends.say(job, SUCCESS, model=job.version)
     if job.webhook_url and publisher.runs_here():
         _tell_of_end_here()
@@ -184,7 +187,7 @@ def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answe
         accepted = _record_and_publish(job, task_name, digest)
         try:
             if accepted.task_id != job.task_id:
-                return _again(accepted.task_id, wait_seconds)
+                return views.view(accepted.task_id, wait_seconds=wait_seconds)
             return views.watched(watch, job.task_id, wait_seconds)
         except ServiceUnavailableError as exc:
             # The job is accepted: its client gets the id, and asks for the result later.
@@ -194,8 +197,9 @@ def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answe
 
 def _new_job(filename: str, asked: Asked, key: str, identity: Identity) -> Job:
     now, asked_by = time(), correlation.current()
+    task_id = identity.new_task_id
     return Job(
-        task_id=identity.new_task_id,
+        task_id=task_id,
         model=asked.model,
         version=asked.version,
         top_k=asked.top_k,
@@ -211,7 +215,7 @@ def _new_job(filename: str, asked: Asked, key: str, identity: Identity) -> Job:
         explain=asked.explain,
         neighbours=asked.neighbours,
         request_id=asked_by.request_id,
-        trace=asked_by.trace,
+        trace=spans.of_new(task_id),
     )
 
 
@@ -253,8 +257,10 @@ def record(
         accepted = stores.prompt_job_store().create(job, envelope, digest=digest)
         if accepted.task_id == job.task_id:
             publish()
+            spans.accepted(job)
         else:
             stores.drop_upload(job.task_id)
+            spans.accepted_before(accepted.task_id)
     except ServiceUnavailableError:
         _withdraw(job)
         raise

@@ -26,6 +26,7 @@ from tasks.errors import DownloadRefusedError, ServiceUnavailableError
 from tasks.job_stores.webhooks import NEVER, Webhook
 from tasks.once import once
 from tasks.settings import TasksSettings, settings
+from tasks.tracing import spans
 from tasks.urls import check_url
 
 HANDS = 16
@@ -118,7 +119,7 @@ def _post(session: requests.Session, webhook: Webhook) -> Refusal | None:
 
 def _names(webhook: Webhook) -> dict[str, str]:
     """Return what the receiver is told of the request: its id, and the trace to go on with."""
-    names = {REQUEST_ID_HEADER: webhook.request_id, TRACEPARENT_HEADER: webhook.trace}
+    names = {REQUEST_ID_HEADER: webhook.request_id, TRACEPARENT_HEADER: spans.of_try(webhook)}
     return {name: value for name, value in names.items() if value}
 
 
@@ -138,7 +139,10 @@ def deliver(webhook: Webhook) -> bool:
 
 
 def _delivered(webhook: Webhook) -> bool:
+    began_at = time()
     refusal = send(webhook)
+    error = "" if refusal is None else refusal.reason
+    spans.tried(webhook, urlsplit(webhook.url).hostname or "", began_at, error=error)
     fields = {"task_id": webhook.task_id, "attempt": webhook.attempts}
     if refusal is None:
         stores.webhooks().keep(webhook)

@@ -11,6 +11,7 @@ from tasks import celery_results, correlation, holding, jobs, publisher, stores
 from tasks.errors import CAN_HEAL, ServiceUnavailableError
 from tasks.job_stores import REVOKED, Job
 from tasks.settings import settings
+from tasks.tracing import spans
 
 LONGEST_PAUSE_SECONDS = 15.0
 EAGER_TRIES = 8
@@ -24,12 +25,13 @@ def work_on(task_id: str, *, stage: str, queue: str) -> Iterator[Job | None]:
 
     None when nothing is to be done. While it is worked on, this process says that it holds it.
     """
+    began_at = time()
     with putting_off(task_id):
         job = jobs.claim(task_id, stage=stage, owner=holding.member(queue))
         if job is None:
             yield None
             return
-    with correlation.of(job), putting_off(task_id, job):
+    with correlation.of(job), spans.attempt(job, began_at=began_at), putting_off(task_id, job):
         holding.hold(job)
         _tidy_after_loss(job)
         yield job

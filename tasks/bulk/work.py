@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import perf_counter
 
 from tasks import celery_results, loaded_models, stores, working
 from tasks.base import JobTask
@@ -19,6 +20,7 @@ from tasks.bulk.records import LISTING, PREFIX, Bulk, Ended, Entry, Pack, bulk_o
 from tasks.celery import app
 from tasks.errors import BadBulkError, ServiceUnavailableError, UploadMissingError
 from tasks.job_stores import OVER, SUCCESS, Job
+from tasks.tracing import spans
 
 LONGEST_SECONDS = 86_400
 
@@ -73,7 +75,13 @@ def _list(bulk: Bulk, job: Job) -> None:
 
 
 def _classify(bulk: Bulk, pack: Pack, job: Job) -> None:
-    keep(_lines(bulk, pack, job), bulk, pack, job)
+    began = perf_counter()
+    lines = _lines(bulk, pack, job)
+    predicted, n = perf_counter(), sum(line.has_labels for line in lines)
+    counts = {"pictures": len(lines), "succeeded": n, "failed": len(lines) - n}
+    spans.stage(job, "predict", began, predicted, **counts)
+    keep(lines, bulk, pack, job)
+    spans.stage(job, "finish", predicted, perf_counter())
 
 
 def keep(lines: list[Line], bulk: Bulk, pack: Pack, job: Job) -> None:

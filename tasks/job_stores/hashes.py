@@ -19,7 +19,16 @@ def paired(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-_WHOLE = ("top_k", "attempts", "fence", "postponed", "resent", "upload_bytes", "neighbours")
+_WHOLE = (
+    "top_k",
+    "attempts",
+    "fence",
+    "postponed",
+    "resent",
+    "upload_bytes",
+    "neighbours",
+    "resent_after",
+)
 _BROKEN = (
     "accepted_at",
     "queued_since",
@@ -27,6 +36,8 @@ _BROKEN = (
     "download_ms",
     "deadline_seconds",
     "min_probability",
+    "resent_at",
+    "lost_since",
 )
 _READERS: dict[str, type[Any]] = {
     **dict.fromkeys(_DEFAULTS, str),

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from time import monotonic, time
+from typing import Any
 
 from tasks import lanes
 from tasks.envelopes import Envelope
@@ -211,8 +212,11 @@ class MemoryJobStore(MemoryKept):
             if waits and self._queued.get(job.task_id, 0.0) > now - queued_for_seconds:
                 return False
             state = claimed.state if waits else RETRY
-            again = replace(claimed, state=state, owner="", resent=claimed.resent + 1)
-            self._jobs[job.task_id] = again
+            n, lost_since = claimed.resent + 1, 0.0 if waits else now
+            again: dict[str, Any] = {"resent_at": now, "resent_after": claimed.fence}
+            self._jobs[job.task_id] = replace(
+                claimed, state=state, owner="", resent=n, lost_since=lost_since, **again
+            )
             self._queued[job.task_id] = now
             return True
 

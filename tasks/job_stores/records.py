@@ -51,7 +51,11 @@ class Job:
         min_probability: Labels below it are left out.
         unknown: `ignore` where its client does not want to know how strange the picture is.
         neighbours: How many training pictures that look like it its client wants.
-        request_id: The id of the request that it came with, and `trace` its `traceparent`.
+        request_id: The id of the request that it came with, and `trace` the `traceparent` of what
+            is done for it.
+        resent_at: When its message was last sent again, by the store's clock; 0 for never.
+        resent_after: The fence that it had then.
+        lost_since: When the process began with it that was lost then; 0 for none.
     """
 
     task_id: str
@@ -91,6 +95,9 @@ class Job:
     neighbours: int = 0
     request_id: str = ""
     trace: str = ""
+    resent_at: float = 0.0
+    resent_after: int = 0
+    lost_since: float = 0.0
 
     @property
     def wanted(self) -> Wanted:

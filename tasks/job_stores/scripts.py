@@ -241,9 +241,12 @@ local job = redis.call('HMGET', KEYS[1], 'state', 'fence')
 if not job[1] or over(job[1]) or (job[2] or '0') ~= ARGV[2] then return 0 end
 local since = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if job[1] ~= 'STARTED' and since and tonumber(since) > now - ARGV[4] then return 0 end
+local lost_since = redis.call('ZSCORE', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('HINCRBY', KEYS[1], 'resent', 1)
+redis.call('HSET', KEYS[1], 'resent_at', string.format('%.6f', now), 'resent_after', ARGV[2],
+    'lost_since', lost_since or 0)
 if job[1] == 'STARTED' then redis.call('HSET', KEYS[1], 'state', 'RETRY', 'owner', '') end
 if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[3]) end
 return 1
