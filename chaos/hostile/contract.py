@@ -28,6 +28,7 @@ REPLACED = "use_after_free"
 PHASES = "coverage,fuzzing,stateful"
 # What begins just before the time is over, and the shrinking of what was found.
 LATE_SECONDS = 120.0
+TRACEBACK_LINES = 60
 NO_DOWNLOADS = {
     "PETIOLE_TASKS_DOWNLOAD_ALLOW_HOSTS": "127.0.0.1",
     "PETIOLE_TASKS_DOWNLOAD_DENY_NETWORKS": "0.0.0.0/0,::/0",
@@ -73,7 +74,7 @@ def checked(*, seconds: float, seed: int) -> Contract:
             outlived = stack.stop()
         log = (stack.directory / "log").read_text(encoding="utf-8", errors="replace")
     broken = [f"left running: {command}" for command in outlived]
-    broken += [f"{count} tracebacks in the log" for count in [log.count("Traceback")] if count]
+    broken += [f"in the log: {traceback}" for traceback in _tracebacks(log)]
     return _contract(report, said, tuple(broken))
 
 
@@ -105,6 +106,13 @@ def _reported(stack: Stack, *, seconds: float, seed: int) -> tuple[dict[str, Any
     if not path.exists():
         raise ContractError(f"schemathesis wrote no report:\n{finished.stderr[-2000:]}")
     return json.loads(path.read_text(encoding="utf-8")), finished.stdout
+
+
+def _tracebacks(log: str) -> list[str]:
+    """Return what each traceback in a log is about: its lines, and who wrote it."""
+    lines = log.splitlines()
+    begun = [number for number, line in enumerate(lines) if "Traceback" in line]
+    return ["\n".join(lines[max(0, at - 2) : at + TRACEBACK_LINES]) for at in begun]
 
 
 def _contract(report: dict[str, Any], said: str, broken: tuple[str, ...]) -> Contract:
