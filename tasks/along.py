@@ -120,8 +120,10 @@ def summary(members: dict[str, Any]) -> str:
     """Return a document as Flower shows it: the best label, its probability and the version."""
     if members["state"] != SUCCESS:
         return str(members["state"])
-    best = members["predictions"][0]
     model = f"{members['model']}@{members['model_version']}"
+    if not members["predictions"]:
+        return f"no label probable enough, {model}"
+    best = members["predictions"][0]
     return f"{best['label']} {best['probability']:.3f}, {model}"
 
 

@@ -29,7 +29,9 @@ PHASES = "coverage,fuzzing,stateful"
 # What begins just before the time is over, and the shrinking of what was found.
 LATE_SECONDS = 300.0
 TRACEBACK_LINES = 60
-NO_DOWNLOADS = {
+# No download, and room for every bulk: here is no worker of bulks.
+SURROUNDINGS = {
+    "PETIOLE_TASKS_BULK_MAX_OPEN": "100000",
     "PETIOLE_TASKS_DOWNLOAD_ALLOW_HOSTS": "127.0.0.1",
     "PETIOLE_TASKS_DOWNLOAD_DENY_NETWORKS": "0.0.0.0/0,::/0",
 }
@@ -80,7 +82,7 @@ def checked(extent: Extent, *, seed: int) -> Contract:
         ContractError: schemathesis ended without a report.
     """
     with tempfile.TemporaryDirectory(prefix="petiole-contract-") as directory:
-        stack = Stack(Path(directory), Layout(work_seconds=0.0, environment=NO_DOWNLOADS), OURS)
+        stack = Stack(Path(directory), Layout(work_seconds=0.0, environment=SURROUNDINGS), OURS)
         try:
             stack.start()
             report, said = _reported(stack, extent, seed=seed)
