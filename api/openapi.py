@@ -25,7 +25,15 @@ from api import (
 from api.admin import Administration
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
-from api.openapi_parts import BINARY, JSON, answer, of_problems, one_of, query
+from api.openapi_parts import (
+    BINARY,
+    JSON,
+    answer,
+    of_problems,
+    one_of,
+    query,
+    refuse_odd_paths,
+)
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
 from api.settings import settings
 from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
@@ -150,6 +158,7 @@ def complete(spec: Any) -> Any:
     spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
+    refuse_odd_paths(paths)
     examples.add(paths)
     if settings().are_keys_required:
         openapi_keys.complete(spec)

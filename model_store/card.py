@@ -87,6 +87,10 @@ class Variant:
         return f"{self.runtime}/{self.precision}/{FINGERPRINT}"
 
 
+FOREIGN = frozenset({"hub", "keras", "file"})
+"""Kinds of origins. What came in a package is compared with a digest in `pretrained`."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where the weights came from.
@@ -102,6 +106,11 @@ class Origin:
     source: str
     file: str = ""
     sha256: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was made elsewhere, and nothing here knows its weights by their digest."""
+        return self.kind in FOREIGN
 
 
 @dataclass(frozen=True)

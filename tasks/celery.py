@@ -14,6 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
+from tasks import packed
+
+packed.refuse()
 TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "tasks.broker:Transport")
 
 app = Celery(

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,9 +128,9 @@ def environment_for(state: Path, original: dict[str, str]) -> dict[str, str]:
     }
 
 
-def start(environment: dict[str, str], log: Path) -> RunningService:
-    """Run `petiole up` and return it once it says that it is ready."""
-    command = [sys.executable, "-m", "petiole", "up"]
+def start(environment: dict[str, str], log: Path, *, within: Sequence[str] = ()) -> RunningService:
+    """Run `petiole up`, on a host if that is said, and return it once it says that it is ready."""
+    command = [*within, sys.executable, "-m", "petiole", "up"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
