@@ -23,8 +23,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from tasks import lanes, publisher, readiness, statistics, stores
-from tasks.job_stores import Load
+from api import bodies
+from tasks import publisher, readiness, statistics, stores
+from tasks.job_stores import Load, Work
+from tasks.settings import settings
 
 REQUESTS = Counter("petiole_http_requests", "Answered requests.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
@@ -42,6 +44,14 @@ blueprint = APIBlueprint("metrics", __name__, tag="Health")
 def metrics() -> Response:
     """Return all series in Prometheus' text format."""
     return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+@blueprint.get("/metrics/open-work")
+@blueprint.doc(operation_id="openWork", responses={})
+def open_work() -> Response:
+    """Return for each queue how many jobs wait or are worked on, for who scales workers."""
+    work = stores.prompt_job_store().work()
+    return bodies.of_members({queue: each.open_jobs for queue, each in work.items()})
 
 
 def count_requests(app: APIFlask) -> None:
@@ -94,7 +104,8 @@ class ServiceCollector(Collector):
         yield _refused(counts)
         yield _trials(counts)
         yield _queues(publisher.queue_lengths())
-        yield from _load(store.load())
+        yield from _work(store.work())
+        yield from _admitted(store.load())
         yield from _webhooks(counts)
         yield from _cache(counts)
         children = readiness.classify_children(store)
@@ -189,16 +200,34 @@ def _queues(lengths: dict[str, int]) -> Metric:
     return family
 
 
-def _load(load: Load) -> Iterator[Metric]:
+def _work(work: dict[str, Work]) -> Iterator[Metric]:
+    """Yield what there is to do; waiting and running come from one look, so they add up."""
     waiting = GaugeMetricFamily(
-        "petiole_waiting_jobs", "Pictures that wait.", labels=["queue", "priority"]
+        "petiole_waiting_jobs", "Jobs that wait.", labels=["queue", "priority"]
     )
-    for lane, n in load.waiting.items():
-        waiting.add_metric([lanes.queue_of(lane), lanes.priority_of(lane)], n)
-    yield waiting
-    yield GaugeMetricFamily(
-        "petiole_open_jobs", "Pictures that wait or are worked on.", value=load.open_jobs
-    )
-    yield GaugeMetricFamily(
-        "petiole_open_bytes", "Bytes of these pictures together.", value=load.open_bytes
-    )
+    running = _by_queue("petiole_running_jobs", "Jobs that a worker has begun.")
+    open_jobs = _by_queue("petiole_open_jobs", "Jobs that wait or are worked on.")
+    oldest = _by_queue("petiole_oldest_job_seconds", "How long the oldest waiting job waits.")
+    for queue, each in work.items():
+        for priority, n in each.waiting.items():
+            waiting.add_metric([queue, priority], n)
+        running.add_metric([queue], each.running)
+        open_jobs.add_metric([queue], each.open_jobs)
+        oldest.add_metric([queue], each.oldest_seconds)
+    yield from (waiting, running, open_jobs, oldest)
+
+
+def _by_queue(name: str, description: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, description, labels=["queue"])
+
+
+def _admitted(load: Load) -> Iterator[Metric]:
+    """Yield what admission looks at: single pictures, of any queue."""
+    limits = settings()
+    for name, description, value in (
+        ("pictures", "Pictures that were accepted and are not over.", load.open_jobs),
+        ("pictures_limit", "How many of them may be open.", limits.max_open_jobs),
+        ("bytes", "Bytes of these pictures together.", load.open_bytes),
+        ("bytes_limit", "How many bytes they may have.", limits.max_open_bytes),
+    ):
+        yield GaugeMetricFamily(f"petiole_open_{name}", description, value=value)

@@ -30,6 +30,7 @@ from tasks.job_stores.records import (
     Place,
     Seen,
     Take,
+    Work,
 )
 
 __all__ = (
@@ -57,6 +58,7 @@ __all__ = (
     "Take",
     "Told",
     "Watch",
+    "Work",
 )
 
 
@@ -213,6 +215,9 @@ class JobStore(Protocol):
 
     def load(self) -> Load:
         """Return how much there is to do."""
+
+    def work(self) -> dict[str, Work]:
+        """Return what waits and what is worked on, by queue; trainings are not watched over."""
 
     def first_messages(self, lane: str, *, limit: int) -> list[str]:
         """Return the messages of a lane that are taken next, where the broker is this store."""

@@ -30,6 +30,7 @@ from tasks.job_stores.measuring import (
     OPEN,
     RETRY_UNKNOWN_SECONDS,
     STARTED_JOBS,
+    WORK,
     retry_after,
 )
 from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, Hear, RedisWatch
@@ -62,6 +63,7 @@ class RedisJobStore(RedisKept):
         self._view, self._forget = register(scripts.VIEW), register(scripts.FORGET)
         self._mark_retry = register(scripts.MARK_RETRY)
         self._note_progress = register(scripts.NOTE_PROGRESS)
+        self._work = register(WORK)
         self._register_kept()
 
     @translated

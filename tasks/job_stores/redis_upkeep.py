@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks import lanes
-from tasks.job_stores import Load
+from tasks.job_stores import Load, Work
 from tasks.job_stores.connection import time_of, translated
-from tasks.job_stores.measuring import DEADLINES, OPEN, SIZES, STARTED_JOBS
+from tasks.job_stores.measuring import DEADLINES, OPEN, SIZES, STARTED_JOBS, work_of
 from tasks.settings import TasksSettings
 
 JOB, READY, TURN = "petiole:job:", "petiole:ready:", "petiole:turn:"
@@ -20,6 +20,7 @@ class RedisUpkeep:
 
     _client: Any
     _settings: TasksSettings
+    _work: Any
 
     @translated
     def count(self, counts: Mapping[str, float]) -> None:
@@ -63,6 +64,12 @@ class RedisUpkeep:
             *waiting, sizes, total = pipeline.execute()
         open_jobs = max(0, sizes - 1)  # one is the total
         return Load(dict(zip(lanes.EVERY, waiting, strict=True)), open_jobs, int(total or 0))
+
+    @translated
+    def work(self) -> dict[str, Work]:
+        """Return what waits and what is worked on, by queue, with one script."""
+        rows = zip(lanes.WATCHED, self._work(args=lanes.WATCHED), strict=True)
+        return work_of({lane: (n, float(oldest), begun) for lane, (n, oldest, begun) in rows})
 
     @translated
     def first_messages(self, lane: str, *, limit: int) -> list[str]:
