@@ -32,6 +32,7 @@ from tasks.job_stores.records import (
     Take,
     Work,
 )
+from tasks.statistics import Tally
 
 __all__ = (
     "BULK",
@@ -201,8 +202,14 @@ class JobStore(Protocol):
     def count(self, counts: Mapping[str, float]) -> None:
         """Add to the sums outside of a job's end."""
 
+    def tally(self, tally: Tally) -> None:
+        """Add what a process has added up by itself.
+
+        The first `metrics_labels` labels of a version are counted on their own, the others as one.
+        """
+
     def counts(self) -> dict[str, float]:
-        """Return the sums of all `Outcome.counts`."""
+        """Return all sums by name: see `statistics`."""
 
     def queued_since(self, lane: str, task_ids: Sequence[str]) -> list[float]:
         """Return when those of these jobs that wait in a lane were queued, by the store's clock."""

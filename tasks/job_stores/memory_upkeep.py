@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from time import monotonic, time
 
 from tasks import lanes
-from tasks.job_stores import STARTED, Job, Load, Work
+from tasks.job_stores import STARTED, Job, Load, Work, tallying
 from tasks.job_stores.measuring import work_of
 from tasks.job_stores.memory_waiting import MemoryFollowing
 from tasks.settings import TasksSettings
+from tasks.statistics import Tally
 
 
 class MemoryUpkeep(MemoryFollowing):
@@ -31,6 +32,11 @@ class MemoryUpkeep(MemoryFollowing):
         with self._changed:
             for name, amount in counts.items():
                 self._counts[name] += amount
+
+    def tally(self, tally: Tally) -> None:
+        """Add what a process has added up."""
+        with self._changed:
+            tallying.add(self._counts, tally, most_labels=self._settings.metrics_labels)
 
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""

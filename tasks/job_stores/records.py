@@ -119,7 +119,7 @@ class Outcome:
 
     state: str
     document: str
-    counts: Mapping[str, float]
+    counts: Mapping[str, int]
     celery_result: CeleryResult | None = None
     lives_seconds: int | None = None
     kept: Kept | None = None

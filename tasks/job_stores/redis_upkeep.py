@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks import lanes
-from tasks.job_stores import Load, Work
+from tasks.job_stores import Load, Work, tallying
 from tasks.job_stores.connection import time_of, translated
 from tasks.job_stores.measuring import DEADLINES, OPEN, SIZES, STARTED_JOBS, work_of
 from tasks.settings import TasksSettings
+from tasks.statistics import Tally
 
 JOB, READY, TURN = "petiole:job:", "petiole:ready:", "petiole:turn:"
 DOCUMENT, KEY = "petiole:document:", "petiole:idempotency:"
@@ -21,6 +22,7 @@ class RedisUpkeep:
     _client: Any
     _settings: TasksSettings
     _work: Any
+    _tally: Any
 
     @translated
     def count(self, counts: Mapping[str, float]) -> None:
@@ -29,6 +31,12 @@ class RedisUpkeep:
             for name, amount in counts.items():
                 pipeline.hincrbyfloat(COUNTS, name, amount)
             pipeline.execute()
+
+    @translated
+    def tally(self, tally: Tally) -> None:
+        """Add what a process has added up, with one script."""
+        words = tallying.words_of(tally, most_labels=self._settings.metrics_labels)
+        self._tally(keys=[COUNTS], args=words)
 
     @translated
     def counts(self) -> dict[str, float]:
