@@ -26,7 +26,7 @@ from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, request
+from flask import Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from api import bodies, browsers, links
@@ -184,6 +184,7 @@ def problem_response(document: ProblemDocument, **members: Any) -> Response:
 
     A browser gets a page that says the same, and what to do.
     """
+    g.problem = document
     response = browsers.either(
         page=lambda: _page(document, members),
         data=lambda: bodies.of_members(
@@ -195,6 +196,14 @@ def problem_response(document: ProblemDocument, **members: Any) -> Response:
     if document.status in RETRY_LATER:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def reason() -> str:
+    """Return the last word of the problem's type that the current request is answered with."""
+    if "problem" not in g:
+        return ""
+    document: ProblemDocument = g.problem
+    return document.type.removeprefix(problems.TYPE_PREFIX)
 
 
 def _page(document: ProblemDocument, members: dict[str, Any]) -> Response:

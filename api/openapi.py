@@ -123,6 +123,13 @@ EVENT: Spec = {
     },
 }
 
+OPEN_WORK: Spec = {
+    "description": "How many jobs wait or are worked on, by queue",
+    "content": {
+        JSON: {"schema": {"type": "object", "additionalProperties": {"type": "integer"}}},
+    },
+}
+
 
 blueprint = APIBlueprint("openapi", __name__, enable_openapi=False)
 
@@ -174,6 +181,7 @@ def _plain_responses() -> dict[str, Spec]:
         "/livez": {"200": {"description": "Alive"}},
         "/readyz": {"200": answer("Ready", Ready), **not_ready},
         "/metrics": {"200": {"description": "Prometheus' text format"}, **away},
+        "/metrics/open-work": {"200": OPEN_WORK, **away},
     }
 
 

@@ -22,6 +22,7 @@ from tasks import (
     publisher,
     statistics,
     stores,
+    sums,
 )
 from tasks.documents import (
     ClassifiedTask,
@@ -169,6 +170,8 @@ def finish(document: ClassifiedTask, *, job: Job, take: Take | None = None) -> F
     else:
         is_ours, following = store.finish_and_take(document.task_id, outcome, take)
     following = None if following is None else _started(following)
+    if is_ours and not job.answer:
+        sums.of_this_process().add(statistics.details_of(document))
     if not is_ours:
         earlier = store.document(document.task_id)
         members = members if earlier is None else dict(json.loads(earlier))
@@ -177,7 +180,7 @@ def finish(document: ClassifiedTask, *, job: Job, take: Take | None = None) -> F
 
 def _of_success(
     document: ClassifiedTask, members: dict[str, Any], job: Job
-) -> tuple[dict[str, float], Kept | None]:
+) -> tuple[dict[str, int], Kept | None]:
     if not job.answer:
         return statistics.of_success(document), answer_cache.kept(job, members)
     return statistics.of_known(job.version, statistics.FOLLOWER), None
@@ -218,14 +221,16 @@ def fail(
     outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
     if store.finish(task_id, outcome, fence=fence) and isinstance(exc, TAKES_WORKERS):
         stores.quarantine().put(job, cause=error.detail)
+        store.count({statistics.QUARANTINED: 1})
         audit.note(audit.QUARANTINED, task_id, by=audit.THE_SERVICE, cause=error.detail)
 
 
-def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, float]:
+def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, int]:
     """Return what an end counts for, by the version of the model as far as it is known."""
     if not job_kinds.of(job).is_counted:
         return {}
-    return statistics.of_end(state, model=version or job.version or job.model, error=error)
+    known = version or job.version or statistics.UNKNOWN
+    return statistics.of_end(state, model=known, error=error)
 
 
 def drop_late(task_id: str) -> bool:

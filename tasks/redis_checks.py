@@ -79,6 +79,16 @@ def doubts() -> tuple[str, ...]:
     )
 
 
+def memory() -> dict[str, tuple[float, float]]:
+    """Return used and allowed bytes of each server that says so; 0 allowed is without a limit."""
+    said = {name: _info(url) for url, name in servers().items()}
+    return {
+        name: (float(info["used_memory"]), float(info["maxmemory"]))
+        for name, info in said.items()
+        if "used_memory" in info
+    }
+
+
 @once
 def _said() -> set[str]:
     return set()

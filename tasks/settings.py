@@ -57,6 +57,12 @@ class TasksSettings(BaseSettings):
         ge=1,
         description="Bytes of Redis for such answers together; the oldest ones make room.",
     )
+    metrics_labels: int = Field(
+        default=100,
+        ge=0,
+        description="Labels of a version that `/metrics` counts on their own, the first ones that"
+        " are seen; all others are `other`. 0 counts none on its own.",
+    )
     training_ttl_seconds: int = Field(
         default=604_800, ge=1, description="How long the outcome of a training can be fetched."
     )

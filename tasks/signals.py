@@ -31,6 +31,7 @@ from tasks import (
     revocations,
     stopping,
     stores,
+    sums,
     trials,
     webhooks,
     worker_start,
@@ -213,6 +214,7 @@ def _withdraw_child(**_: Any) -> None:
     if children.is_one(app.amqp.queues):
         children.withdraw()
     _end_downloads()
+    sums.of_this_process().give()
 
 
 @signals.worker_shutdown.connect

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from time import monotonic, time
 
-from tasks import lanes
+from tasks import lanes, statistics
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError
 from tasks.job_stores import (
@@ -56,6 +56,7 @@ class MemoryJobStore(MemoryKept):
                 return Accepted(earlier)
             if job.lane:
                 self._admit(job)
+                self.count({statistics.of_accepted(job.version, lane=job.lane): 1})
             if job.key:
                 self._keys[job.key] = Earlier(job.task_id, digest)
             self._jobs[job.task_id] = job
@@ -94,6 +95,8 @@ class MemoryJobStore(MemoryKept):
                 return False
             if job and job.key:
                 del self._keys[job.key]
+            if task_id in self._sizes:
+                self.count({statistics.WITHDRAWN: 1})
             self._ended(task_id)
             self._jobs.pop(task_id, None)
             self._documents.pop(task_id, None)

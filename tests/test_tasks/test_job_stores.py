@@ -136,11 +136,12 @@ def test_only_the_first_end_counts(store: JobStore, job: Job) -> None:
 
 
 def test_counts_add_up(store: JobStore, job: Job) -> None:
-    """Whole and broken amounts, over several jobs."""
+    """Those of ends are whole, others may be broken."""
     other = replace(job, task_id=str(uuid4()))
     store.create(other)
-    store.finish(job.task_id, outcome(SUCCESS, jobs=1, seconds=0.25))
-    store.finish(other.task_id, outcome(FAILURE, jobs=1, seconds=0.5))
+    store.finish(job.task_id, outcome(SUCCESS, jobs=1))
+    store.finish(other.task_id, outcome(FAILURE, jobs=1))
+    store.count({"seconds": 0.75})
     store.count({"seconds": 1.0, "trials": 1})
 
     assert store.counts() == pytest.approx({"jobs": 2.0, "seconds": 1.75, "trials": 1.0})
