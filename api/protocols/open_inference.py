@@ -1,6 +1,7 @@
 """`/v2`: the Open Inference Protocol of KServe and Triton, tried with `tritonclient`."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -8,10 +9,12 @@ from flask import Response, current_app, request
 
 from api import bodies, catalog, health, options
 from api.protocols import batches, outputs, pictures, requests
+from api.protocols.documents import Server
 from api.protocols.outputs import LABEL, PROBABILITIES, VERDICT
 from api.protocols.pictures import BYTES, FP32, UINT8
 from api.protocols.references import asked, known, reference
 from model_store import ModelCard
+from tasks.documents import ClassifiedTask
 
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 PLATFORM = "petiole_image_classification"
@@ -26,8 +29,8 @@ blueprint.after_request(batches.say)
 def server() -> Response:
     """Say what this server is, and which extensions of the protocol it has."""
     options.refuse_unknown(request.args, known=())
-    named = {"name": "petiole", "version": current_app.version}  # type: ignore[attr-defined] # APIFlask's
-    return bodies.of_members(named | {"extensions": list(EXTENSIONS)})
+    version: str = current_app.version  # type: ignore[attr-defined] # APIFlask's
+    return bodies.of(Server("petiole", version, EXTENSIONS))
 
 
 @blueprint.get("/v2/health/live")
@@ -82,13 +85,8 @@ def infer(name: str, version: str = "") -> Response:
     chosen = asked(reference(name, version), top_k=requests.most_labels(wanted))
     tasks = batches.classified(pictures.of(tensor), chosen)
     values = [outputs.of(output, tasks) for output in wanted]
-    versions = {task.model_version for task in tasks}
-    members: dict[str, Any] = {"model_name": name}
-    if len(versions) == 1:  # While a trial runs two may answer.
-        members["model_version"] = str(*versions)
-    if said.id:
-        members["id"] = said.id
     pairs = list(zip(wanted, values, strict=True))
+    members = named(name, tasks) | ({"id": said.id} if said.id else {})
     members["outputs"] = [outputs.described(*pair) for pair in pairs]
     return _answer(members, [each.to_bytes() for output, each in pairs if output.is_binary])
 
@@ -104,6 +102,13 @@ def index() -> Response:
         for number in model.versions
     ]
     return bodies.of_members(rows)
+
+
+def named(name: str, tasks: Sequence[ClassifiedTask]) -> dict[str, Any]:
+    """Return which model answered, and its version: while a trial runs there may be two."""
+    versions = {task.model_version for task in tasks}
+    members = {"model_name": name}
+    return members | ({"model_version": str(*versions)} if len(versions) == 1 else {})
 
 
 def _answer(members: dict[str, Any], binary: list[bytes]) -> Response:

@@ -10,8 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api.protocols import open_inference, outputs
+from model_store.predictions import Prediction
 from tasks import once, stores
 from tasks.celery import app
+from tasks.documents import ClassifiedTask, Timings
+from tasks.errors import ServiceUnavailableError
 from tasks.keys.records import CLASSIFY
 from tests.conftest import picture, stored_uploads
 from tests.test_api.keyed import MakeKey, guarded, key
@@ -279,7 +283,17 @@ def test_a_header_that_lies_is_refused(client: FlaskClient, length: str) -> None
     """Whatever it says instead of a number that the body has."""
     answer = client.post(f"{MODEL}/infer", data=b"{}", headers={LENGTH: length})
 
+    assert answer.status_code == 400
+    assert answer.json["error"].startswith(f"{LENGTH} is ")
+
+
+@pytest.mark.parametrize("size", [0, 17, 19, 36])
+def test_pixels_need_as_many_bytes_as_their_shape_says(client: FlaskClient, size: int) -> None:
+    """Not one more or less, and not those of another picture."""
+    answer = infer_binary(client, bytes(size), datatype="UINT8", shape=[1, 2, 3, 3])
+
     assert (answer.status_code, answer.json["type"]) == (400, "/problems#malformed-request")
+    assert "expected 18" in answer.json["error"]
 
 
 @pytest.mark.parametrize(
@@ -378,3 +392,20 @@ def test_the_tasks_belong_to_the_key_that_sent_them(guarded: Flask, key: MakeKey
     assert client.post(f"{MODEL}/infer", json=body).json["error"].startswith("send a key")
     assert (answer.status_code, seen) == (200, [[200, 404]] * 2)
     assert client.get("/v2/health/live").status_code == 200
+
+
+def answered(version: int, labels: int) -> ClassifiedTask:
+    """Return what a version with so many labels says of a picture."""
+    ranked = tuple(Prediction(str(i), i, 1 / labels) for i in range(labels))
+    times = Timings(0.0, 0.0, 0.0, 0.0, 0.0)
+    return ClassifiedTask("id", "SUCCESS", "colours", version, "openvino", "image", ranked, times)
+
+
+def test_two_versions_may_answer_while_one_follows_the_other() -> None:
+    """No version is named then; if their labels differ in number there is no tensor of both."""
+    members = open_inference.named("colours", [answered(1, 3), answered(2, 3)])
+
+    assert members == {"model_name": "colours"}
+    assert open_inference.named("colours", [answered(2, 3)])["model_version"] == "2"
+    with pytest.raises(ServiceUnavailableError, match="send them again"):
+        outputs.probabilities([answered(1, 3), answered(2, 4)])
