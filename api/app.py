@@ -31,6 +31,7 @@ from api import (
     uploads,
     versions,
 )
+from api.protocols import open_inference, tensorflow_serving
 from api.settings import ApiSettings
 from model_store import environment
 from model_store.settings import ModelSettings
@@ -65,6 +66,8 @@ def create_app() -> APIFlask:
         explanations,
         events,
         compatible,
+        open_inference,
+        tensorflow_serving,
         models,
         versions,
         openapi,

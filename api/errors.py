@@ -38,6 +38,7 @@ from tasks.errors import QueueFullError, TasksError
 
 RETRY_AFTER_SECONDS = 2
 RETRY_LATER = frozenset({429, 503})
+OTHER_PROTOCOLS = ("/v1/models", "/v2")
 PROBLEM_TYPE = "application/problem+json"
 CHALLENGE = 'Bearer realm="petiole"'
 """What a client is told that has to show a key (RFC 6750, 3)."""
@@ -182,9 +183,12 @@ API_ERRORS = (
 def problem_response(document: ProblemDocument, **members: Any) -> Response:
     """Return a problem document, with further members, as a response with its own status.
 
-    A browser gets a page that says the same, and what to do.
+    A browser gets a page that says the same, and what to do. Clients of other protocols find the
+    sentence where theirs have it.
     """
     g.problem = document
+    if request.path.startswith(OTHER_PROTOCOLS):
+        members["error"] = document.detail
     response = browsers.either(
         page=lambda: _page(document, members),
         data=lambda: bodies.of_members(

@@ -35,6 +35,7 @@ from api.openapi_parts import (
     refuse_odd_paths,
 )
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
+from api.protocols import openapi as openapi_protocols
 from api.settings import settings
 from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
 from tasks import signatures
@@ -61,6 +62,7 @@ SCHEMAS = (
     *openapi_models.SCHEMAS,
     *openapi_bulk.SCHEMAS,
     *openapi_explanations.SCHEMAS,
+    *openapi_protocols.SCHEMAS,
 )
 FINISHED = (ClassifiedTask, ExplainedTask, TrainedTask, FailedTask, RevokedTask)
 ADDRESS: Spec = {"type": "string", "minLength": 1}
@@ -162,6 +164,7 @@ def complete(spec: Any) -> Any:
     openapi_bulk.complete(paths)
     openapi_models.complete(paths)
     openapi_explanations.complete(paths)
+    openapi_protocols.complete(paths)
     spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
