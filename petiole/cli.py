@@ -19,6 +19,7 @@ from petiole import (
     keys_command,
     logs_command,
     models_command,
+    redis_users_command,
     rollout_commands,
     running,
     status_command,
@@ -43,6 +44,7 @@ app.add_typer(keys_command.app, name="keys")
 app.add_typer(chaos_command.app, name="chaos")
 app.add_typer(webhooks_command.app, name="webhooks")
 audit_command.register(app)
+redis_users_command.register(app)
 train_command.register(app)
 classify_command.register(app)
 status_command.register(app)

@@ -16,6 +16,7 @@ from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
+from petiole import kept_secrets
 from petiole.settings import UpSettings
 
 LOCK, DOCUMENT = "service.lock", "service.json"
@@ -101,11 +102,7 @@ def locked(directory: Path, api_url: str) -> Iterator[None]:
 
 def write(directory: Path, note: ServiceNote) -> None:
     """Write `service.json`, whole or not at all; only its owner may read the passwords in it."""
-    unfinished = directory / f".{DOCUMENT}.{os.getpid()}"
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(note), file, indent=2)
-    unfinished.replace(directory / DOCUMENT)
+    kept_secrets.write(directory / DOCUMENT, json.dumps(asdict(note), indent=2))
 
 
 def remove(directory: Path) -> None:

@@ -200,10 +200,9 @@ def _started(plan: Plan, door: socket.socket, up: UpSettings, output: Output) ->
 
 def note_of(plan: Plan, processes: Mapping[str, int]) -> running.ServiceNote:
     """Return the note of the service that this process runs."""
-    environment = plan.environment
-    broker = environment.get("CELERY_BROKER_URL") or environment["REDIS_URL"]
+    environment, broker = plan.environment, plan.broker_url
     redis = broker if addresses.is_redis(broker) else EMBEDDED_REDIS_URL
-    redis = environment.get("REDIS_URL") or redis
+    redis = plan.redis_url or redis
     return running.ServiceNote(
         process=os.getpid(),
         began=running.began(os.getpid()),

@@ -14,7 +14,11 @@ from model_store.settings import ModelSettings
 from petiole.console import without_password
 from petiole.settings import UpSettings
 
-READ_ELSEWHERE = {"PETIOLE_PHOTOGRAPHS", "PETIOLE_URL", "PETIOLE_KEY"}
+READ_ELSEWHERE = {
+    *("PETIOLE_PHOTOGRAPHS", "PETIOLE_URL", "PETIOLE_KEY"),
+    *("PETIOLE_REDIS_WEB_PASSWORD", "PETIOLE_REDIS_WORKER_PASSWORD"),
+    *("PETIOLE_REDIS_FLOWER_PASSWORD", "PETIOLE_REDIS_OPERATOR_PASSWORD"),
+}
 """Read by `docker-compose.yml` alone; by what speaks to a service."""
 
 FOR_TESTS = "PETIOLE_TEST_"

@@ -7,13 +7,15 @@ For redis-py it is `unix:///path?db=1`, for Celery `redis+socket:///path?virtual
 
 import re
 from ipaddress import ip_network
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from tasks.errors import DownloadRefusedError
 from tasks.urls import host_name, listed
 
 HOST = re.compile(r"(\*\.)?[^\s*/@]+")
 MAX_PORT = 65_535
+BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+ESCAPES = "write # as %23, / as %2F, ? as %3F, @ as %40, : as %3A and % as %25"
 SOCKET, CELERYS_SOCKET = "unix", "redis+socket"
 OVER_TCP = ("redis", "rediss")
 EXAMPLES = "redis://127.0.0.1:6379/0, rediss://… or unix:///path/to/socket"
@@ -52,6 +54,21 @@ def _rewritten(url: str, scheme: str, other: str, *, names: dict[str, str]) -> s
     return f"{other}://{parts.netloc}{rest}"
 
 
+def with_login(url: str, user: str, password: str) -> str:
+    """Return an address of Redis with a user and a password, whatever characters are in them."""
+    scheme, _, rest = url.partition("://")
+    place = rest.rpartition("@")[2]
+    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{place}"
+
+
+def with_password(url: str, password: str) -> str:
+    """Return an address of Redis with a password, unless it has one."""
+    login, at, _ = url.partition("://")[2].rpartition("@")
+    if at and ":" in login:
+        return url
+    return with_login(url, unquote(login), password)
+
+
 def checked_redis(url: str) -> str:
     """Return an address of Redis as redis-py writes it, or `memory://`.
 
@@ -60,13 +77,26 @@ def checked_redis(url: str) -> str:
     """
     if url == "memory://" or is_complete(url):
         return for_redis(url)
-    raise ValueError(f"it is no address of Redis, such as {EXAMPLES}")
+    raise ValueError(f"it is no address of Redis, such as {EXAMPLES}{_hint(url)}")
+
+
+def _hint(url: str) -> str:
+    """Return what else is to be said where an odd letter of a password ended the address."""
+    login = url.partition("://")[2].rpartition("@")[0]
+    is_odd = is_redis(url) and any(letter in login for letter in "#?%/[]")
+    return f"; in a password {ESCAPES}, or set REDIS_PASSWORD" if is_odd else ""
 
 
 def is_complete(url: str) -> bool:
-    """Tell whether an address of Redis has a port and a database that are numbers, if any."""
+    """Tell whether an address of Redis has a port and a database that are numbers, if any.
+
+    A password is whole: what begins its fragment or its query would have cut it off.
+    """
     try:
         address = urlsplit(url)
+        login = address.netloc.rpartition("@")[0]
+        if address.fragment or "@" in address.path + address.query or BARE_PERCENT.search(login):
+            return False
         is_whole = address.port != 0 and (address.path.strip("/") or "0").isdecimal()
     except ValueError:
         return False  # What should be its port is no number, or its host no IPv6 address.
@@ -129,7 +159,8 @@ def checked_broker(url: str) -> str:
             raise ValueError(f"Celery writes a socket as {for_celery(each)}")
         is_known = scheme.partition("+")[0] in TRANSPORT_ALIASES and "://" in each
         if not is_known or (is_redis(each) and not is_complete(each)):
-            raise ValueError(f"it is no address of a broker, such as {EXAMPLES_OF_BROKERS}")
+            examples = f"{EXAMPLES_OF_BROKERS}{_hint(each)}"
+            raise ValueError(f"it is no address of a broker, such as {examples}")
     return url
 
 

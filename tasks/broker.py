@@ -118,6 +118,11 @@ class QoS(_QoS):  # type: ignore[misc]
             backlog().write(tag, partial(self._put_back, tag, message, False))
         self._delivered.clear()
 
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """Put back what dead workers have left, where this process may."""
+        if self.channel.keeps_house:
+            super().restore_visible(*args, **options)
+
     def _record(self, message: Any, tag: str) -> None:
         super().append(message, tag)
         self._unrecorded.discard(tag)
@@ -151,6 +156,10 @@ class Channel(_Channel):  # type: ignore[misc]
 
     QoS = QoS
     connection_errors: tuple[type[Exception], ...]
+    keeps_house = True
+    """Whether it looks after messages and queues of others; Flower and the API have no right to."""
+
+    from_transport_options = (*_Channel.from_transport_options, "keeps_house")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Connect; from then on kombu's timers survive every reply, and try again."""
@@ -172,6 +181,10 @@ class Channel(_Channel):  # type: ignore[misc]
         if self._own_client is None or self._own_client.connection_pool is not self.pool:
             self._own_client = super()._create_client()
         return self._own_client
+
+    def sweep_bindings(self, *args: Any, **options: Any) -> int:
+        """Forget who listens no longer, where this process may."""
+        return int(super().sweep_bindings(*args, **options)) if self.keeps_house else 0
 
     def _brpop_read(self, **options: Any) -> Any:
         """Read what a queue gave; what is no JSON is thrown away and counted."""

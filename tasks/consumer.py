@@ -17,7 +17,16 @@ from celery.worker import state
 from celery.worker.consumer import Consumer as _Consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from tasks import broker, forged, permission, redis_checks, stopping, strays, worker_start
+from tasks import (
+    broker,
+    forged,
+    permission,
+    redis_checks,
+    requests_of_web,
+    stopping,
+    strays,
+    worker_start,
+)
 from tasks.consumption import (
     LOOK_SECONDS,
     LoopGuard,
@@ -44,6 +53,11 @@ logger = logging.getLogger(__name__)
 
 class EventBatchingConsumer(Consumer):  # type: ignore[misc]
     """Flushes events four times a second; the dispatcher flushes earlier when 24 wait."""
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc] # as above
+        """Celery's steps, and the mailbox of the API."""
+
+        default_steps = (*Consumer.Blueprint.default_steps, requests_of_web.Requests)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Begin without a flush under way, still since now."""

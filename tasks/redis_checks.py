@@ -1,30 +1,32 @@
 """What a Redis lets this process do, and what it cannot promise: for `/readyz` and the logs."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import redis
 from redis.exceptions import NoPermissionError
 
-from tasks import addresses
+from tasks import addresses, celery_results, redis_rights
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores.connection import connect
-from tasks.job_stores.notices import FINISHED_CHANNEL
-from tasks.job_stores.redis_upkeep import DOCUMENT, JOB
 from tasks.once import once
+from tasks.redis_rights import Need
 from tasks.settings import settings
 
 OLDEST_VERSION = (6, 2)  # kombu looks for messages of dead workers with `ZRANGE … BYSCORE`
 BROKER, JOB_STORE = "broker", "job store"
-CONTROL_EXCHANGE = "celery.pidbox"
 CURES: Final = (
     (redis.OutOfMemoryError, "it is full; free memory or raise its maxmemory"),
     (redis.ReadOnlyError, "it is a read-only replica; name the primary in REDIS_URL"),
-    (redis.AuthenticationError, "it does not know our name and password; correct REDIS_URL"),
+    (
+        redis.AuthenticationError,
+        "it does not know our name and password; correct REDIS_URL, in which % is written %25",
+    ),
     (redis.BusyLoadingError, "it is still reading its file; wait"),
 )
+REFUSED: Final = (redis.ResponseError, redis.BusyLoadingError, redis.AuthenticationError)
 CURES_BY_WORD: Final = (
     ("MISCONF", "it cannot write its file; free space on its disk"),
     ("NOREPLICAS", "it has too few replicas; start them or lower min-replicas-to-write"),
@@ -53,10 +55,50 @@ def refusals(queues: Collection[str], *, answers_clients: bool = False) -> list[
         ServiceUnavailableError: a server does not answer.
     """
     found = [
-        (name, refusal(url, _commands_of(name, url, queues, answers_clients)))
+        (name, _why_not(url, _needs(name, url, queues, answers_clients)))
         for url, name in servers().items()
     ]
-    return [f"{name}: {cure(answer)}" for name, answer in found if answer]
+    return [f"{name}: {why}" for name, why in found if why]
+
+
+def missing_rights(queues: Collection[str]) -> list[str]:
+    """Return what a user that is every part at once lacks, or that a server does not know it.
+
+    Raises:
+        ServiceUnavailableError: a server does not answer.
+    """
+    found = []
+    for url, name in servers().items():
+        needs = [
+            *_needs(name, url, queues, answers_clients=False),
+            *_needs(name, url, queues, answers_clients=True),
+            *(redis_rights.of_flower(_database(url)) if BROKER in name else ()),
+        ]
+        answers = _answers(url, [need.command for need in needs])
+        for_good = (NoPermissionError, redis.AuthenticationError)
+        if any(isinstance(answer, for_good) for answer in answers):
+            found.append(f"{name}: {_what_to_do(url, needs, answers)}")
+    return found
+
+
+def _why_not(url: str, needs: Sequence[Need]) -> str:
+    """Return what is to be done so that a server takes all of it; nothing when it does."""
+    return _what_to_do(url, needs, _answers(url, [need.command for need in needs]))
+
+
+def _what_to_do(url: str, needs: Sequence[Need], answers: Sequence[Exception | None]) -> str:
+    asked = [redis_rights.TO_ASK, *needs]
+    refused = [(need, each) for need, each in zip(asked, answers, strict=True) if each]
+    others = [each for _, each in refused if not isinstance(each, NoPermissionError)]
+    if not refused or others:
+        return cure(others[0]) if others else ""
+    user = _client(url).connection_pool.connection_kwargs.get("username") or "default"
+    rules = redis_rights.rules((need, str(each)) for need, each in refused)
+    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+    return (
+        f"it forbids its user {user!r} what we need ({refused[0][0].said()}{more});"
+        f" allow it with ACL SETUSER {user} {rules}"
+    )
 
 
 def warnings() -> tuple[str, ...]:
@@ -111,32 +153,28 @@ def _client(url: str) -> Any:
     return connect(url, patience_seconds=0.0)
 
 
-def _commands_of(
-    name: str, url: str, queues: Collection[str], answers_clients: bool
-) -> list[tuple[str, ...]]:
+def _needs(name: str, url: str, queues: Collection[str], answers_clients: bool) -> list[Need]:
     """Return the commands, with real keys, without which a server of that name is of no use."""
-    commands: list[tuple[str, ...]] = []
+    needs: list[Need] = []
     if BROKER in name:
-        for queue in queues:
-            commands += [("LPUSH", queue, ""), ("SADD", f"_kombu.binding.{queue}", "")]
-        if answers_clients:
-            database = _client(url).connection_pool.connection_kwargs.get("db", 0)
-            commands += [("PUBLISH", f"/{database}.{CONTROL_EXCHANGE}", "")]
+        needs += redis_rights.of_broker(queues, _database(url), answers_clients=answers_clients)
     if JOB_STORE in name:
-        commands += [
-            ("HSET", f"{JOB}probe", "state", ""),
-            ("SET", f"{DOCUMENT}probe", ""),
-            ("SCRIPT", "LOAD", "return 1"),
-            ("EVALSHA", "0" * 40, "0"),
-            ("PUBLISH", FINISHED_CHANNEL, ""),
-        ]
-        if answers_clients:
-            commands += [("SUBSCRIBE", FINISHED_CHANNEL)]
-    return commands
+        beside = celery_results.are_written_with_the_record()
+        needs += redis_rights.of_job_store(answers_clients=answers_clients, has_results=beside)
+    return needs
 
 
-def refusal(url: str, commands: Iterable[tuple[str, ...]]) -> Exception | None:
-    """Return the answer to the first command that the server would refuse.
+def _database(url: str) -> int:
+    return int(_client(url).connection_pool.connection_kwargs.get("db", 0))
+
+
+def refusal(url: str, commands: Sequence[tuple[str, ...]]) -> Exception | None:
+    """Return the answer to the first command that the server would refuse."""
+    return next(filter(None, _answers(url, commands)), None)
+
+
+def _answers(url: str, commands: Sequence[tuple[str, ...]]) -> list[Exception | None]:
+    """Return what the server answers to `MULTI`, and would answer to each command, if it refuses.
 
     The commands are queued in a transaction that is thrown away: the server judges memory, disk,
     role and rights when it queues, and carries out nothing.
@@ -145,18 +183,29 @@ def refusal(url: str, commands: Iterable[tuple[str, ...]]) -> Exception | None:
     try:
         connection = pool.get_connection()
         try:
-            for command in (("MULTI",), *commands):
-                connection.send_command(*command)
-                connection.read_response()
+            connection.send_command("MULTI")
+            if begun := _answer(connection):
+                # Without a transaction they would be carried out.
+                return [begun, *([None] * len(commands))]
+            connection.send_packed_command(connection.pack_commands(commands))
+            return [None, *(_answer(connection) for _ in commands)]
         finally:
             # With it ends whatever transaction is open.
             connection.disconnect()
             pool.release(connection)
-    except (redis.ResponseError, redis.BusyLoadingError, redis.AuthenticationError) as exc:
-        return exc  # A full disk refuses even the PING of redis-py's own health check.
+    except REFUSED as exc:
+        # A full disk refuses even the PING of redis-py's own health check.
+        return [exc, *([None] * len(commands))]
     except (redis.ConnectionError, redis.TimeoutError) as exc:
         message = f"Redis did not answer ({type(exc).__name__}); try again shortly"
         raise ServiceUnavailableError(message) from exc
+
+
+def _answer(connection: Any) -> Exception | None:
+    try:
+        connection.read_response()
+    except REFUSED as exc:
+        return exc
     return None
 
 

@@ -3,7 +3,9 @@
 Every process of the service (API, workers, Flower) reads the same ones.
 """
 
+from collections.abc import Mapping
 from os import environ
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -15,11 +17,32 @@ from tasks.once import once
 
 EMBEDDED_REDIS_URL = "redis://127.0.0.1:6390/0"
 """Where `make run` puts its own server; not 6379, so that an installed Redis is not disturbed."""
+EMBEDDED_ADDRESS = "redis-url"
+"""File of the state directory with the address and password of that server, for its operator."""
 
 
 def default_redis_url() -> str:
     """Return `REDIS_URL`, else a Redis broker's URL, else the embedded server's."""
-    return environ.get(redis_url_variable()) or EMBEDDED_REDIS_URL
+    return redis_url_of(environ) or environ.get(redis_url_variable()) or _embedded_redis_url()
+
+
+def redis_url_of(environment: Mapping[str, str]) -> str:
+    """Return `REDIS_URL`, with `REDIS_PASSWORD` in it where it has no password; it may be empty.
+
+    In a variable of its own a password may have any characters.
+    """
+    url, password = environment.get("REDIS_URL", ""), environment.get("REDIS_PASSWORD", "")
+    return addresses.with_password(url, password) if url and password else url
+
+
+def _embedded_redis_url() -> str:
+    """Return the address of the server that `petiole up` has started in this folder, if any."""
+    state = Path(environ.get("PETIOLE_UP_STATE_DIRECTORY") or "var")
+    try:
+        return (state / EMBEDDED_ADDRESS).read_text("utf-8").strip() or EMBEDDED_REDIS_URL
+    except OSError:
+        # Nothing was started here, or by another user.
+        return EMBEDDED_REDIS_URL
 
 
 def redis_url_variable() -> str:

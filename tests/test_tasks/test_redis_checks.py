@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 import redis
 
-from tasks import once, redis_checks
+from tasks import once, redis_checks, redis_users
 from tasks.errors import ServiceUnavailableError
 from tests.conftest import free_port
 from tests.test_end_to_end.conftest import wait_until
@@ -104,10 +104,10 @@ def test_a_missing_right_is_named(
 def test_a_worker_needs_no_more_than_it_uses(
     server: redis.Redis, used: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its user may be forbidden other queues, and to speak to other workers."""
-    keys = ("~classify", "~_kombu.binding.classify", "~petiole:*", "&petiole:finished")
-    rights = ("on", ">pw", "resetchannels", *keys, "+@all", "-subscribe")
-    server.execute_command("ACL", "SETUSER", "app", "reset", *rights)
+    """Its user may be forbidden other queues, and what answers clients."""
+    (rules,) = [each.rules for each in redis_users.users() if each.name == redis_users.WORKER]
+    rights = [rule.replace("~training ", "") for rule in rules]
+    server.execute_command("ACL", "SETUSER", "app", "reset", "on", ">pw", *rights)
     use(used.replace("//", "//app:pw@"), monkeypatch)
 
     assert redis_checks.refusals(["classify"]) == []
