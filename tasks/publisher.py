@@ -23,8 +23,10 @@ from tasks.settings import settings
 POOL_LIMIT = 200
 TRY_AGAIN = {"max_retries": 1, "interval_start": 0.1}
 TRAIN = "training.tasks.train"
+PICTURE = "classify_picture"
 QUEUE_OF_TASK = {
     "classify": lanes.CLASSIFY,
+    PICTURE: lanes.CLASSIFY,
     "download": lanes.DOWNLOADS,
     "bulk": lanes.BULK,
     "explain": lanes.EXPLAIN,
@@ -138,6 +140,7 @@ def _send(
             queue=QUEUE_OF_TASK[task_name],
             producer=producer,
             priority=priority,
+            headers=envelopes.OWN,
         )
 
 
