@@ -68,7 +68,9 @@ task_queues = [
 ]
 task_routes = {"training.tasks.train": {"queue": "training"}}
 task_default_queue = "classify"
-task_create_missing_queues = False  # a mistyped queue name fails loudly
+# What a program links to its tasks waits in queues of its own; a worker that is told to take one
+# which is not ours ends (`worker_start.keep_to`).
+task_create_missing_queues = True
 task_acks_late = True
 task_retry_on_worker_lost = False  # the ledger sends such a job anew, and counts (tasks/jobs.py)
 task_reject_on_worker_lost = False
@@ -93,7 +95,6 @@ worker_proc_alive_timeout = 300  # the default 4 s kills every replacement that 
 worker_max_memory_per_child = 2_000_000  # KiB of peak RSS; checked after a task
 worker_soft_shutdown_timeout = 10  # with REMAP_SIGTERM=SIGQUIT in the worker's environment
 worker_cancel_long_running_tasks_on_connection_loss = False
-worker_deduplicate_successful_tasks = True
 worker_eta_task_limit = 1000
 worker_send_task_events = True  # Flower
 worker_consumer = "tasks.consumer:EventBatchingConsumer"

@@ -20,6 +20,7 @@ from celery.exceptions import Ignore
 from model_store import ModelStoreError
 from tasks import (
     celery_results,
+    envelopes,
     holding,
     jobs,
     lanes,
@@ -46,7 +47,7 @@ class Along:
     def __init__(self, work: Callable[[Job, "Along"], dict[str, Any]], *, request: Any) -> None:
         """Begin with the task of `request`; `work` does one job and returns its document."""
         self._work = work
-        self._may_take = _is_of_a_pool() and _is_alone(request)
+        self._may_take = _is_of_a_pool() and envelopes.is_own(request)
         self._began, self._first_seconds = monotonic(), 0.0
         self._following: Job | None = None
         self._told: list[Told] = []
@@ -67,7 +68,7 @@ class Along:
     def answer(self, members: dict[str, Any]) -> "dict[str, Any] | ToldOfMany":
         """Return what the task returns: the document, and for the main process all that was done.
 
-        Only what has links of its own needs the document; such a task takes nothing along.
+        Only another program needs the document; a task that one sent takes nothing along.
         """
         if not self._may_take:
             return members
@@ -135,8 +136,3 @@ def _is_of_a_pool() -> bool:
         and publisher.is_the_job_store()
         and celery_results.are_written_with_the_record()
     )
-
-
-def _is_alone(request: Any) -> bool:
-    """Tell whether nothing is to be called with the task's result."""
-    return not (request.callbacks or request.chain or request.chord)

@@ -24,6 +24,7 @@ app = Celery(
     task_cls="tasks.base:JobTask",
     include=[
         "tasks.classify",
+        "tasks.classify_picture",
         "tasks.download",
         "tasks.bulk.work",
         "tasks.explaining.work",

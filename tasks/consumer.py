@@ -8,7 +8,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
-from threading import Timer
+from threading import Timer, current_thread, main_thread
 from time import monotonic
 from typing import Any
 
@@ -101,7 +101,7 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         hub.call_repeatedly(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        if stopping.is_under_way():
+        if stopping.is_under_way() or current_thread() is not main_thread():
             return  # It takes nothing, as it should; Celery turns the loop in a thread meanwhile.
         self._turned()
         reason = self._why_not_consuming()

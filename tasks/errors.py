@@ -10,6 +10,7 @@ The tree::
     │   ├── PoisonedJobError            it lost its worker too often
     │   ├── UnknownTaskTypeError        its message names a task that no worker has
     │   ├── MalformedMessageError       its message cannot be read
+    │   ├── BadCallError                its program asked for what cannot be done
     │   ├── PictureTooLargeError        it has too many bytes
     │   ├── RevokedPackError            an operator revoked the task that it was part of
     │   ├── MemberError                 it cannot be taken out of its archive
@@ -79,6 +80,10 @@ class UnknownTaskTypeError(JobError):
 
 class MalformedMessageError(JobError):
     """The job's message cannot be read."""
+
+
+class BadCallError(JobError):
+    """A program sent a task with arguments that cannot be; the message says which."""
 
 
 class PictureTooLargeError(JobError):

@@ -19,10 +19,11 @@ SHARED_PROCESSORS = [
 PER_TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
 
 
-def configure(level: int | str = "INFO") -> None:
-    """Send every log record of this process to stderr, as text or as JSON lines.
+def configure(level: int | str = "INFO", file: str | None = None) -> None:
+    """Send every log record of this process to stderr or a file, as text or as JSON lines.
 
-    The level is a name or, as Celery says it, `logging`'s number.
+    The level is a name or, as Celery says it, `logging`'s number. A worker and its children have
+    one file: `celery multi`, whose workers have no stderr, would give each its own (`%I`).
     """
     logging.config.dictConfig(
         {
@@ -38,13 +39,22 @@ def configure(level: int | str = "INFO") -> None:
                     ],
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "petiole"}},
-            "root": {"handlers": ["stderr"], "level": level},
+            "handlers": {"log": {**_place(file), "formatter": "petiole"}},
+            "root": {"handlers": ["log"], "level": level},
             # Two lines for each picture, which cost as much as a Redis command each; the
             # metrics count them, and a failure that was not foreseen is still an error line.
             "loggers": {name: {"level": "WARNING"} for name in PER_TASK_LOGGERS},
         }
     )
+
+
+def _place(file: str | None) -> dict[str, str]:
+    if not file:
+        return {"class": "logging.StreamHandler"}
+    return {
+        "class": "logging.handlers.WatchedFileHandler",
+        "filename": file.replace("%I", "").replace("%i", ""),
+    }
 
 
 def _renderer() -> structlog.typing.Processor:

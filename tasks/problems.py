@@ -87,6 +87,7 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.MalformedMessageError: Problem(
         "malformed-message", "The job's message cannot be read", 500
     ),
+    errors.BadCallError: Problem("bad-call", "The task was sent with wrong arguments", 422),
     errors.PictureTooLargeError: Problem(
         "picture-too-large", "The picture has too many bytes", 422
     ),

@@ -25,8 +25,10 @@ MAILBOX = "petiole"
 """The workers' mailbox for what is asked here; Celery's own one takes every command."""
 TRY_AGAIN = {"max_retries": 1, "interval_start": 0.1}
 TRAIN = "training.tasks.train"
+PICTURE = "classify_picture"
 QUEUE_OF_TASK = {
     "classify": lanes.CLASSIFY,
+    PICTURE: lanes.CLASSIFY,
     "download": lanes.DOWNLOADS,
     "bulk": lanes.BULK,
     "explain": lanes.EXPLAIN,
@@ -142,6 +144,7 @@ def _send(
             queue=QUEUE_OF_TASK[task_name],
             producer=producer,
             priority=priority,
+            headers=envelopes.OWN,
         )
 
 

@@ -76,10 +76,19 @@ class JobStore(Protocol):
     Every method raises `ServiceUnavailableError` when the store cannot be reached.
     """
 
-    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
+    def create(
+        self,
+        job: Job,
+        envelope: Envelope | None = None,
+        *,
+        digest: str = "",
+        unless_open: bool = False,
+    ) -> Accepted:
         """Write the record of a new job, together with its message where one is given.
 
-        A job with a key that an earlier request had is not written: that one's is returned.
+        A job with a key that an earlier request had is not written: that one's is returned. With
+        `unless_open` one that is there and not over stays as it is, as when two copies of a
+        program's message are taken at the same moment.
 
         Raises:
             QueueFullError: there are too many open jobs, or bytes, or the store's memory is short.

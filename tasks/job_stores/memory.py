@@ -49,11 +49,21 @@ class MemoryJobStore(MemoryKept):
         self._drains: dict[str, Drain] = defaultdict(Drain)
         self.webhooks = MemoryWebhooks(settings, count=self.count)
 
-    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
+    def create(
+        self,
+        job: Job,
+        envelope: Envelope | None = None,
+        *,
+        digest: str = "",
+        unless_open: bool = False,
+    ) -> Accepted:
         """Write the record of a new job; there is no broker here that could take its message."""
         with self._changed:
             if job.key and (earlier := self.earlier(job.key, digest=digest)):
                 return Accepted(earlier)
+            there = self._jobs.get(job.task_id)
+            if unless_open and there is not None and there.state not in OVER:
+                return Accepted(job.task_id, self._place(job))
             if job.lane:
                 self._admit(job)
                 self.count({statistics.of_accepted(job.version, lane=job.lane): 1})

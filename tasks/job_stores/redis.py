@@ -68,15 +68,22 @@ class RedisJobStore(RedisKept):
         self._register_kept()
 
     @translated
-    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
+    def create(
+        self,
+        job: Job,
+        envelope: Envelope | None = None,
+        *,
+        digest: str = "",
+        unless_open: bool = False,
+    ) -> Accepted:
         """Write the record of a new job, together with its message where one is given."""
         if job.lane and self._memory.share() > self._settings.max_memory_share:
             detail = "the job store's memory is nearly full; send it again later"
             raise QueueFullError(detail, retry_after_seconds=RETRY_UNKNOWN_SECONDS)
-        said, *more = self._created(job, envelope or NO_MESSAGE, digest)
+        said, *more = self._created(job, envelope or NO_MESSAGE, digest, unless_open)
         if said == "LATE":
             self._clock.set(float(more[0]))
-            said, *more = self._created(job, envelope or NO_MESSAGE, digest)
+            said, *more = self._created(job, envelope or NO_MESSAGE, digest, unless_open)
         if said == "LATE":
             raise ServiceUnavailableError("the job store's clock leaps; try again shortly")
         if said == "FULL":
@@ -85,7 +92,7 @@ class RedisJobStore(RedisKept):
             return Accepted(earlier_id(said, *more))
         return Accepted(job.task_id, _place(*more) if more else None)
 
-    def _created(self, job: Job, message: Envelope, digest: str) -> list[Any]:
+    def _created(self, job: Job, message: Envelope, digest: str, unless_open: bool) -> list[Any]:
         waits, key = OPEN + job.lane if job.lane else "", KEY + job.key if job.key else ""
         said: list[Any] = self._create(
             keys=[JOB + job.task_id, DISCARDED + job.task_id, waits, message.key, key, COUNTS],
@@ -102,6 +109,7 @@ class RedisJobStore(RedisKept):
                 self._settings.longest_record_seconds,
                 self._clock.when_nobody_listens(),
                 statistics.of_accepted(job.version, lane=job.lane),
+                int(unless_open),
                 *hashes.flat(job, whole=False),
             ],
         )

@@ -34,12 +34,17 @@ end
 # client's key (or nothing), counts.
 # ARGV: seconds to live, task id, message, lane, most open jobs, their most bytes, bytes of the
 # picture, seconds until nobody waits for it (or 0), digest of the request, the key's seconds to
-# live, when it is too late, the name of its count, then names and values of the record.
+# live, when it is too late, the name of its count, 1 where a job that is there and not over stays
+# as it is (or 0), then names and values of the record.
 # Returns what was done, and then: the time, or the earlier id, or how many jobs are open and how
 # many leave in a second, or how many are ahead and the seconds left.
 CREATE = f"""
 if redis.call('EXISTS', KEYS[2]) == 1 then return {{'DISCARDED'}} end
-{_TIME} {PLACE} {LIST}
+{_TIME} {_OVER} {PLACE} {LIST}
+if ARGV[13] == '1' then
+    local there = redis.call('HGET', KEYS[1], 'state')
+    if there and not over(there) then return {{'CREATED', place(ARGV[2], ARGV[4], now)}} end
+end
 if now > tonumber(ARGV[11]) then return {{'LATE', tostring(now)}} end
 if KEYS[5] ~= '' then
     local earlier = redis.call('HMGET', KEYS[5], 'digest', 'task_id')
@@ -65,7 +70,7 @@ if KEYS[5] ~= '' then
     redis.call('HSET', KEYS[5], 'digest', ARGV[9], 'task_id', ARGV[2])
     redis.call('EXPIRE', KEYS[5], ARGV[10])
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 13))
+redis.call('HSET', KEYS[1], unpack(ARGV, 14))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 if KEYS[3] == '' and redis.call('HGET', KEYS[1], 'kind') == 'training' then
     list(TRAININGS, ARGV[2], now)
@@ -191,7 +196,8 @@ return start(KEYS[1], ARGV[1], KEYS[2], held[3], held[5], ARGV[2], ARGV[3], now)
 """
 
 # The next message of the first lane that has one, as a worker takes it. One whose job is no new one
-# (started before, over, late, unknown) goes back to where it was, for a worker to look into.
+# (started before, over, late, unknown) goes back to where it was, for a worker to look into; so
+# does one that another program sent (`envelopes.OWN`), with whose end its links are to be called.
 _TAKE = """
 local function take(lanes, started, stage, owner, before, now)
     for lane in string.gmatch(lanes, '[^ ]+') do
@@ -202,7 +208,8 @@ local function take(lanes, started, stage, owner, before, now)
             local held = redis.call('HMGET', job, 'state', 'lane', 'deadline_seconds', 'answer_key')
             local deadline = held[3] and redis.call('ZSCORE', 'petiole:deadlines', task_id)
             local is_late = deadline and tonumber(deadline) < now
-            if held[1] == 'PENDING' and held[2] == lane and not is_late then
+            local is_own = string.find(message, '"petiole": "own"', 1, true)
+            if is_own and held[1] == 'PENDING' and held[2] == lane and not is_late then
                 redis.call('HSET', job, 'before', before)
                 return start(job, task_id, started, lane, held[4], stage, owner, now)
             end
