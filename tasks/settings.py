@@ -107,6 +107,11 @@ class TasksSettings(BaseSettings):
     keep_pictures_most: int = Field(
         default=1000, ge=1, description="Pictures that are kept so; further ones are answered 503."
     )
+    keep_every_picture: bool = Field(
+        default=False,
+        description="Keep all pictures so, those too whose clients did not ask for it: any of them"
+        " can be explained, and none is answered from what is known.",
+    )
     explain_max_open: int = Field(
         default=200,
         ge=1,

@@ -90,7 +90,7 @@ def submit_upload(
             return _known(job, told, wait_seconds)
         job = job if told.outcome == MISS else replace(job, answer_key="")
     _gate().check()
-    _keep(job)
+    job = explanations.kept(job)
     stores.image_store().put(job.task_id, upload)
     return _accept(job, "classify", wait_seconds, digest)
 
@@ -112,7 +112,7 @@ def submit_url(
     if answer_cache.may_serve(job, anew_percent=asked.anew_percent):
         later = answer_cache.until_downloaded(answer_cache.mark_of(identity.owner))
         job = replace(job, answer_key=later)
-    _keep(job)
+    job = explanations.kept(job)
     return _accept(job, "download", wait_seconds, digest)
 
 
@@ -150,12 +150,6 @@ def _queue_download(job: Job) -> None:
     stores.prompt_job_store().create(job, envelope, unless_open=True)
     if envelope is None:
         publisher.publish("download", job.task_id, priority=job.priority)
-
-
-def _keep(job: Job) -> None:
-    """Note that the picture outlives its job, where its client wants that."""
-    if job.explain:
-        explanations.keep(job.task_id)
 
 
 def _digest(asked: Asked, picture: bytes) -> str:
