@@ -104,7 +104,10 @@ class Side:
         self.polls.append(poll)
 
     def drain(self) -> None:
-        """Let the worker do some jobs, and stop it in its tracks again."""
+        """Submit some jobs, let the worker do the first of all, and stop it in its tracks again."""
+        self.connection.close()
+        for _ in range(STEP):
+            _submit(self.connection, self.image)
         for process in self.stack.family("worker"):
             process.resume()
         try:
