@@ -30,7 +30,7 @@ DEPTHS = (0, 1_000, 100_000)
 ROUNDS, STEP = 5, 200
 """Rounds, and the jobs that are submitted and polled in each."""
 
-WARM, DRAINED = 20, 100
+WARM, DRAINED = 60, 100
 """Jobs that a worker does in each round before its time counts, and while it does."""
 
 FILL_SECONDS = 2.0
