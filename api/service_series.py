@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -223,6 +224,12 @@ def _no_workers() -> Counter[tuple[str, str]]:
     return Counter({(queue, state): 0 for queue in QUEUES for state in states})
 
 
+def _existing(directory: Path) -> Path:
+    """Return a directory, or the nearest one above it: the first upload makes it."""
+    place = directory.absolute()
+    return next(each for each in (place, *place.parents) if each.exists())
+
+
 def _parts() -> Iterator[Metric]:
     """Yield what the service stands on; a limit is there where the part has one."""
     memory = redis_checks.memory()
@@ -232,7 +239,7 @@ def _parts() -> Iterator[Metric]:
     yield _gauge("petiole_redis_memory_limit_bytes", "Its maxmemory.", ("server",), limits)
     directory = stores.image_store().spool_directory
     if directory is not None:
-        disk = shutil.disk_usage(directory)
+        disk = shutil.disk_usage(_existing(directory))
         size, free = _one(disk.total), _one(disk.free)
         yield _gauge("petiole_image_store_disk_bytes", "Disk of the image store.", (), size)
         yield _gauge("petiole_image_store_free_bytes", "What is free of it.", (), free)

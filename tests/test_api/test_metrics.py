@@ -2,13 +2,15 @@
 
 import re
 from itertools import pairwise
+from pathlib import Path
+from shutil import disk_usage
 from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from tasks import jobs, stores
+from tasks import jobs, once, stores
 from tasks.errors import PoisonedJobError
 from tasks.job_stores import Job
 from tests.conftest import picture
@@ -81,6 +83,18 @@ def test_refusals_have_their_reason(client: FlaskClient) -> None:
 
     name = "petiole_refused_requests_total"
     assert found[name, "reason=not-an-image", "route=/classify", "status=415"] >= 1.0
+
+
+def test_a_directory_that_is_yet_to_be_made_has_a_disk(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first upload makes it."""
+    monkeypatch.setenv("PETIOLE_TASKS_IMAGE_STORE_URL", str(tmp_path / "not" / "yet"))
+    once.begin_anew()
+    found = series(client)
+
+    free, size = "petiole_image_store_free_bytes", "petiole_image_store_disk_bytes"
+    assert 0 <= found[free,] <= found[size,] == disk_usage(tmp_path).total
 
 
 def test_labels_count_answers(client: FlaskClient) -> None:
