@@ -62,6 +62,7 @@ ADVICE = {
     "task-revoked": "Somebody cancelled this task: send the picture again if it is still wanted.",
     "wait-over": "It is not lost: ask for the result of the task that is named.",
     "upload-missing": "Send the picture again; if it happens again, tell the operator.",
+    "upload-damaged": "Send it again, and tell the operator: somebody wrote to the image store.",
     "worker-lost": "The picture ended its worker each time; the operator finds it in quarantine.",
     "unknown-task-type": "For the operator: workers and API are of different versions.",
     "malformed-message": "For the operator: another program wrote into this service's queue.",

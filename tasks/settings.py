@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks import addresses, signatures
+from tasks.at_rest import keyring
 from tasks.once import once
 
 EMBEDDED_REDIS_URL = "redis://127.0.0.1:6390/0"
@@ -65,6 +66,12 @@ class TasksSettings(BaseSettings):
         default="var/uploads",
         description="Uploads until their job is over: a directory, `s3://bucket/prefix` or"
         " `memory://` for one process.",
+    )
+    image_store_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Encrypts what lies in the image store: the base64 of 32 random bytes, the same"
+        " for all parts; several, separated by spaces, while one takes the place of another: the"
+        " first one encrypts, all decrypt. Without it uploads lie there as they came.",
     )
     result_ttl_seconds: int = Field(
         default=3600, ge=1, description="How long a finished document can be fetched."
@@ -329,19 +336,33 @@ class TasksSettings(BaseSettings):
         return signatures.keys_of(self.webhook_secret.get_secret_value())
 
     @property
+    def image_store_keys(self) -> tuple[bytes, ...]:
+        """What encrypts the image store; none where it is plain.
+
+        Raises:
+            ValueError: one is no key.
+        """
+        return keyring.keys_of(self.image_store_key.get_secret_value())
+
+    @property
     def webhook_ttl_seconds(self) -> int:
         """How long a promise to tell of an end is kept at most."""
         return self.webhook_give_up_seconds + self.webhook_dead_ttl_seconds
+
+
+SECRETS = {"image_store_key": keyring.keys_of, "webhook_secret": signatures.keys_of}
+"""Fields that pydantic itself must not check: its error would show what they are set to."""
 
 
 @once
 def settings() -> TasksSettings:
     """Return the settings of this process, read once."""
     read = TasksSettings()
-    try:
-        signatures.keys_of(read.webhook_secret.get_secret_value())
-    except ValueError as exc:
-        raise _without_its_value("webhook_secret", str(exc)) from None
+    for field, keys_of in SECRETS.items():
+        try:
+            keys_of(getattr(read, field).get_secret_value())
+        except ValueError as exc:
+            raise _without_its_value(field, str(exc)) from None
     return read
 
 

@@ -183,6 +183,7 @@ BY_SLUG: dict[str, type[ProblemError]] = {
     "runtime-unavailable": ServiceFailedError,
     "golden-mismatch": ServiceFailedError,
     "upload-missing": ServiceFailedError,
+    "upload-damaged": ServiceFailedError,
     "unknown-task-type": ServiceFailedError,
     "malformed-message": ServiceFailedError,
 }
