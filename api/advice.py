@@ -61,6 +61,7 @@ ADVICE = {
     "expired-result": "Results are kept for a while only: send the picture again.",
     "task-revoked": "Somebody cancelled this task: send the picture again if it is still wanted.",
     "wait-over": "It is not lost: ask for the result of the task that is named.",
+    "bad-call": "For who wrote the program: its call of the task names no picture, or too many.",
     "upload-missing": "Send the picture again; if it happens again, tell the operator.",
     "upload-damaged": "Send it again, and tell the operator: somebody wrote to the image store.",
     "worker-lost": "The picture ended its worker each time; the operator finds it in quarantine.",
