@@ -38,14 +38,17 @@ def want_more(request: Any, task_id: str) -> bool:
 def come_back_after_loss(request: Any) -> bool:
     """Tell whether the message of a worker's request is to come back that lost its child.
 
-    It does where it has a job and a program that waits for this very message.
+    It does where it has a job and a program that waits for this very message. One whose child was
+    lost before it had made the job comes back once: it might be what the child died of.
     """
     task_id = job_of(request.name, request.id, request.args)
     is_bare = request.name == "classify" and not want_more(request._context, task_id)
     if is_bare or request.name not in {"classify", publisher.PICTURE}:
         return False
     try:
-        return stores.prompt_job_store().get(task_id) is not None
+        if stores.prompt_job_store().get(task_id) is not None:
+            return True
+        return request.name == publisher.PICTURE and not request.delivery_info.get("redelivered")
     except ServiceUnavailableError:
         return True
 

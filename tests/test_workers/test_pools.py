@@ -68,7 +68,7 @@ def test_a_lost_worker_loses_no_picture_in_any_pool(stage: Stage, pool: str) -> 
         wait_until(lambda: "STARTED" in stage.states(accepted))
         process.kill()
     with stage.working(part):
-        stage.answered(accepted, seconds=40)
+        stage.answered(accepted, seconds=120)
 
 
 def test_children_come_and_go(stage: Stage) -> None:
