@@ -18,8 +18,6 @@ from tests.test_petiole.test_up import launch
 
 pytestmark = pytest.mark.end_to_end
 
-"""Less than the soft shutdown, which is for pictures that take so long."""
-
 
 @pytest.fixture
 def service(
