@@ -43,10 +43,11 @@ class Place:
         wait_for_redis(self.redis_url)
 
     def start(self, name: str, code: Path = ROOT) -> None:
-        """Start `api`, `worker` or `bulk` of a checkout; an API answers when this returns."""
+        """Start a part of a checkout; an API answers when this returns."""
         made = {
             "api": lambda: parts.http_api(self.directory / "metrics"),
             "worker": lambda: parts.worker(1),
+            "downloader": lambda: parts.downloader(2),
             "bulk": lambda: parts.bulk_worker(1),
         }
         self._start(made[name](), code)
@@ -100,6 +101,19 @@ class Place:
             timeout=120,
             check=False,
         )
+
+    def run_python(self, code: Path, *words: str) -> str:
+        """Run a program of a checkout against it, and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=code,
+            env=self.environment | {"PYTHONPATH": str(code)},
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        return done.stdout
 
 
 @contextmanager
