@@ -12,7 +12,7 @@ from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores.connection import connect
 from tasks.job_stores.notices import FINISHED_CHANNEL
-from tasks.job_stores.redis_upkeep import DOCUMENT, JOB
+from tasks.job_stores.redis_upkeep import DOCUMENT, FORMAT, FORMAT_KEY, JOB
 from tasks.once import once
 from tasks.settings import settings
 
@@ -47,7 +47,8 @@ def cure(exc: BaseException) -> str:
 def refusals(queues: Collection[str], *, answers_clients: bool = False) -> list[str]:
     """Return why jobs of these queues could not be done, one sentence for each server.
 
-    A process that answers clients also wakes those who wait, and tells workers of revocations.
+    Records of a later release are such a reason, too. A process that answers clients also wakes
+    those who wait, and tells workers of revocations.
 
     Raises:
         ServiceUnavailableError: a server does not answer.
@@ -56,7 +57,23 @@ def refusals(queues: Collection[str], *, answers_clients: bool = False) -> list[
         (name, refusal(url, _commands_of(name, url, queues, answers_clients)))
         for url, name in servers().items()
     ]
-    return [f"{name}: {cure(answer)}" for name, answer in found if answer]
+    formats = [(name, _later_format(url)) for url, name in servers().items() if JOB_STORE in name]
+    refused = [(name, cure(answer)) for name, answer in found if answer]
+    return [f"{name}: {why}" for name, why in (*refused, *formats) if why]
+
+
+def _later_format(url: str) -> str:
+    """Return what to do about records of a later release, which this one would misread."""
+    try:
+        number = _client(url).get(FORMAT_KEY)
+    except redis.RedisError:
+        return ""  # it is refused above, or away
+    if number is None or int(number) <= FORMAT:
+        return ""
+    return (
+        f"its records have format {number} ({FORMAT_KEY}) and this release reads up to {FORMAT}; "
+        "start workers of the release that wrote them, or restore a backup made before it"
+    )
 
 
 def warnings() -> tuple[str, ...]:
