@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,3 +149,23 @@ def test_it_is_its_owners_alone_and_tells_no_secret(taken: Taken) -> None:
     assert taken.digests[0] not in taken.said
     assert [each.name for each in taken.file.parent.iterdir()] == ["it.tar"]
     assert "1 versions, 1 keys, 3 open jobs, 1 open bulks" in taken.said
+
+
+def test_it_is_made_while_pictures_come_and_go(
+    taken: Taken, restored: Place, tmp_path: Path
+) -> None:
+    """Nobody is refused, and each open picture in it has its bytes."""
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.submit(restored.run, "backup", str(tmp_path / "it.tar"))
+        sent: list[int] = []
+        while not made.done():
+            sent.append(restored.post("/classify", picture(), headers=taken.headers).status_code)
+    with tarfile.open(tmp_path / "it.tar") as tar:
+        names = set(tar.getnames())
+        stream = tar.extractfile("records.json")
+        assert stream is not None
+        jobs = json.loads(stream.read())["jobs"]
+
+    assert made.result().returncode == 0, made.result().stderr
+    assert set(sent) == {202}
+    assert {f"uploads/{each['record']['task_id']}" for each in jobs} <= names

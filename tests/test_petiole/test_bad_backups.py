@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from model_store import ModelStore
 from petiole.cli import app
 from tasks import once, stores
-from tasks.job_stores import Job
+from tasks.job_stores import Job, Outcome
 from tests.conftest import picture
 
 TASK_IDS = ("first", "second")
@@ -50,21 +50,65 @@ def empty(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         yield Empty(tmp_path, client)
 
 
+def accept(task_id: str) -> None:
+    """Let a picture wait, whose message nobody has."""
+    now = time()
+    job = Job(task_id, "colours", 3, "red.jpg", accepted_at=now, queued_since=now)
+    stores.image_store().put(task_id, picture())
+    stores.job_store().create(replace(job, lane="classify", upload_bytes=len(picture())))
+
+
 @pytest.fixture
 def archive(empty: Empty, colour_store: str, tmp_path: Path) -> Path:
     """A backup of two open pictures and a model, whose place is empty again."""
     shutil.copytree(colour_store, tmp_path / "models")
     for task_id in TASK_IDS:
-        now = time()
-        job = Job(task_id, "colours", 3, "red.jpg", accepted_at=now, queued_since=now)
-        stores.image_store().put(task_id, picture())
-        stores.job_store().create(replace(job, lane="classify", upload_bytes=len(picture())))
+        accept(task_id)
     done = empty.run("backup", str(tmp_path / "it.tar"))
     assert done.exit_code == 0, done.output
     shutil.rmtree(tmp_path / "models")
     shutil.rmtree(tmp_path / "uploads")
     empty.redis.flushdb()
     return tmp_path / "it.tar"
+
+
+def test_what_ended_is_not_in_it(empty: Empty, tmp_path: Path) -> None:
+    """Neither what was over before, nor what ended between the look at its record and its bytes."""
+    for task_id in ("open", "over", "ending"):
+        accept(task_id)
+    stores.job_store().finish("over", Outcome("SUCCESS", "{}", counts={}))
+    stores.image_store().delete("ending")
+    done = empty.run("backup", str(tmp_path / "it.tar"))
+
+    with tarfile.open(tmp_path / "it.tar") as tar:
+        names = set(tar.getnames())
+        (job,) = json.loads(_content(tar, "records.json"))["jobs"]
+    assert done.exit_code == 0, done.output
+    assert names == {"uploads/open", "records.json", "manifest.json"}
+    assert job["record"]["task_id"] == "open"
+
+
+def test_a_version_that_is_not_published_yet_is_not_in_it(
+    empty: Empty, colour_store: str, tmp_path: Path
+) -> None:
+    """Its number is, which nobody else may use."""
+    unfinished = tmp_path / "models" / "colours" / "2"
+    shutil.copytree(colour_store, tmp_path / "models")
+    unfinished.mkdir()
+    (unfinished / "claim").write_text("claimed")
+    (unfinished / "saved_model.pb").write_text("half")
+    empty.run("backup", str(tmp_path / "it.tar"))
+
+    with tarfile.open(tmp_path / "it.tar") as tar:
+        found = [name for name in tar.getnames() if name.startswith("models/colours/2/")]
+        assert "models/colours/1/card.json" in tar.getnames()
+    assert found == ["models/colours/2/claim"]
+
+
+def _content(tar: tarfile.TarFile, name: str) -> bytes:
+    stream = tar.extractfile(name)
+    assert stream is not None
+    return stream.read()
 
 
 Members = dict[str, bytes]
@@ -110,7 +154,7 @@ def test_a_bad_archive_changes_nothing(
 ) -> None:
     """One line says what is wrong with it."""
     with tarfile.open(archive) as tar:
-        members = {info.name: tar.extractfile(info).read() for info in tar}  # type: ignore[union-attr]
+        members = {name: _content(tar, name) for name in tar.getnames()}
     harm(members)
     bad = tmp_path / "bad.tar"
     with tarfile.open(bad, "w") as tar:
