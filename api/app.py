@@ -37,7 +37,7 @@ from model_store import environment
 from model_store.settings import ModelSettings
 from tasks.settings import TasksSettings
 
-TITLE, VERSION = "Petiole", "0.1.0"
+TITLE, VERSION = "Petiole", "0.2.0"
 
 
 def create_app() -> APIFlask:

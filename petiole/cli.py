@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from petiole import (
     audit_command,
+    backup_command,
     chaos_command,
     classify_command,
     doctor_command,
@@ -45,6 +46,7 @@ app.add_typer(chaos_command.app, name="chaos")
 app.add_typer(webhooks_command.app, name="webhooks")
 audit_command.register(app)
 redis_users_command.register(app)
+backup_command.register(app)
 train_command.register(app)
 classify_command.register(app)
 status_command.register(app)

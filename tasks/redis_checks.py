@@ -11,6 +11,7 @@ from tasks import addresses, celery_results, redis_rights
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores.connection import connect
+from tasks.job_stores.redis_upkeep import FORMAT, FORMAT_KEY
 from tasks.once import once
 from tasks.redis_rights import Need
 from tasks.settings import settings
@@ -49,7 +50,8 @@ def cure(exc: BaseException) -> str:
 def refusals(queues: Collection[str], *, answers_clients: bool = False) -> list[str]:
     """Return why jobs of these queues could not be done, one sentence for each server.
 
-    A process that answers clients also wakes those who wait, and tells workers of revocations.
+    Records of a later release are such a reason, too. A process that answers clients also wakes
+    those who wait, and tells workers of revocations.
 
     Raises:
         ServiceUnavailableError: a server does not answer.
@@ -58,7 +60,8 @@ def refusals(queues: Collection[str], *, answers_clients: bool = False) -> list[
         (name, _why_not(url, _needs(name, url, queues, answers_clients)))
         for url, name in servers().items()
     ]
-    return [f"{name}: {why}" for name, why in found if why]
+    formats = [(name, _later_format(url)) for url, name in servers().items() if JOB_STORE in name]
+    return [f"{name}: {why}" for name, why in (*found, *formats) if why]
 
 
 def missing_rights(queues: Collection[str]) -> list[str]:
@@ -98,6 +101,20 @@ def _what_to_do(url: str, needs: Sequence[Need], answers: Sequence[Exception | N
     return (
         f"it forbids its user {user!r} what we need ({refused[0][0].said()}{more});"
         f" allow it with ACL SETUSER {user} {rules}"
+    )
+
+
+def _later_format(url: str) -> str:
+    """Return what to do about records of a later release, which this one would misread."""
+    try:
+        number = _client(url).get(FORMAT_KEY)
+    except redis.RedisError:
+        return ""  # it is refused above, or away
+    if number is None or int(number) <= FORMAT:
+        return ""
+    return (
+        f"its records have format {number} ({FORMAT_KEY}) and this release reads up to {FORMAT}; "
+        "start workers of the release that wrote them, or restore a backup made before it"
     )
 
 

@@ -28,7 +28,7 @@ _JOB_KEYS = (
     "job:* ready:* ready-members turn:* document:* idempotency:* discarded:* counts quarantine"
     " quarantined:* open:* started open-bytes deadlines drain:* failed trainings answer:*"
     " answering:* answers answer-bytes kept explanations:* bulk:* pack:* bulks webhook:*"
-    " webhooks-due webhooks-dead"
+    " webhooks-due webhooks-dead format"
 )
 READS: Final = tuple(_READS.split())
 WRITES: Final = tuple(_WRITES.split())

@@ -14,6 +14,8 @@ JOB, READY, TURN = "petiole:job:", "petiole:ready:", "petiole:turn:"
 DOCUMENT, KEY = "petiole:document:", "petiole:idempotency:"
 DISCARDED = "petiole:discarded:"
 READY_MEMBERS, COUNTS = "petiole:ready-members", "petiole:counts"
+FORMAT_KEY, FORMAT = "petiole:format", 1
+"""The format of all records; 0.1 noted none, and its records are of format 1."""
 
 
 class RedisUpkeep:
@@ -114,6 +116,7 @@ class RedisUpkeep:
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.set(READY + member, note, ex=self._settings.ready_ttl_seconds)
             pipeline.sadd(READY_MEMBERS, member)
+            pipeline.set(FORMAT_KEY, FORMAT, nx=True)
             pipeline.execute()
 
     @translated

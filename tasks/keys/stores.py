@@ -29,6 +29,14 @@ if owner then redis.call('HSET', KEYS[2], 'owner', owner) end
 return redis.call('HGET', KEYS[2], 'owner')
 """
 
+# KEYS: the set of all keys, the key. ARGV: id, then names and values of the record.
+PUT_BACK = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[2], unpack(ARGV, 2))
+return 1
+"""
+
 # What was revoked does not come back. Beside the keys, so that who notes a use need not be able to
 # make one. KEYS: the key, the uses of all. ARGV: id, when it was used.
 TOUCH = """
@@ -54,6 +62,11 @@ class MemoryKeys:
             kept = replace(key, owner=active[-1].owner) if active else key
             self._keys[key.key_id] = kept
             return kept
+
+    def put_back(self, key: ApiKey) -> bool:
+        """Keep a key of a backup."""
+        with self._lock:
+            return self._keys.setdefault(key.key_id, key) is key
 
     def get(self, key_id: str) -> ApiKey | None:
         """Return a key."""
@@ -83,17 +96,22 @@ class RedisKeys:
         self._client: Any = connect(settings.job_store_url, patience_seconds=0.0)
         self._create = self._client.register_script(CREATE)
         self._touch = self._client.register_script(TOUCH)
+        self._put_back = self._client.register_script(PUT_BACK)
 
     @translated
     def create(self, key: ApiKey) -> ApiKey:
         """Keep a new key."""
-        record = asdict(key) | {"scopes": " ".join(key.scopes)}
-        flat = [part for pair in record.items() for part in pair]
-        args = [key.key_id, key.name, MOST_ACTIVE, KEY, *flat]
+        args = [key.key_id, key.name, MOST_ACTIVE, KEY, *_flat(key)]
         owner = self._create(keys=[EVERY, KEY + key.key_id], args=args)
         if owner is None:
             raise too_many(key.name)
         return replace(key, owner=owner)
+
+    @translated
+    def put_back(self, key: ApiKey) -> bool:
+        """Keep a key of a backup."""
+        args = [key.key_id, *_flat(key)]
+        return bool(self._put_back(keys=[EVERY, KEY + key.key_id], args=args))
 
     @translated
     def get(self, key_id: str) -> ApiKey | None:
@@ -125,6 +143,11 @@ class RedisKeys:
     def touch(self, key_id: str, *, at: float) -> None:
         """Note that a key was used."""
         self._touch(keys=[KEY + key_id, USES], args=[key_id, at])
+
+
+def _flat(key: ApiKey) -> list[Any]:
+    record = asdict(key) | {"scopes": " ".join(key.scopes)}
+    return [part for pair in record.items() for part in pair]
 
 
 def _key_of(record: dict[str, str], used_at: str | None) -> ApiKey | None:

@@ -295,7 +295,7 @@ def test_every_key_in_redis_has_an_end(redis_url: str) -> None:
     lasting = {key for key in client.scan_iter() if client.ttl(key) < 0}
     client.close()
 
-    assert lasting == {"petiole:counts", "petiole:ready-members"}
+    assert lasting == {"petiole:counts", "petiole:format", "petiole:ready-members"}
 
 
 def test_a_server_that_is_not_there_is_said_at_once() -> None:
