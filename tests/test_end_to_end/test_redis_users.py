@@ -99,12 +99,15 @@ def test_a_part_has_the_password_of_its_user_alone(service: RunningService) -> N
         assert known == [user]
 
 
+@pytest.mark.parametrize("options", [(), ("--live",), ("--ready",)])
 @pytest.mark.parametrize(("name", "status"), [("downloads", 0), ("nobody", 1)])
-def test_a_health_check_asks_one_worker(service: RunningService, name: str, status: int) -> None:
+def test_a_health_check_asks_one_worker(
+    service: RunningService, name: str, status: int, options: tuple[str, ...]
+) -> None:
     """As the user that it is there: it may not send Celery's own commands."""
     node = f"{name}@{os.uname().nodename}"
     environment = {**service.environment, "REDIS_URL": address_of(service, WORKER)}
-    command = [sys.executable, "-m", "tasks.ping", node]
+    command = [sys.executable, "-m", "tasks.ping", node, *options]
     ended = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
