@@ -160,6 +160,7 @@ BY_SLUG: dict[str, type[ProblemError]] = {
     "unsupported-media-type": InvalidRequestError,
     "invalid-option": InvalidRequestError,
     "idempotency-key-reused": InvalidRequestError,
+    "bad-call": InvalidRequestError,
     "unknown-task": UnknownTaskError,
     "expired-result": ExpiredResultError,
     "picture-not-kept": ExpiredResultError,
