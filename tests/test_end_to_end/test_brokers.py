@@ -216,4 +216,4 @@ def test_a_broker_that_is_away_loses_no_accepted_picture(service: Told) -> None:
     said = {name: later[name] - at_first[name] for name in later}
     tries = [log.read_text().count("Cannot connect to ") for log in service.logs]
     assert service.broker.is_replaced or max(said.values()) <= LINES_AFTERWARDS, said
-    assert service.broker.is_replaced or max(tries) == 1
+    assert service.broker.is_replaced or max(tries) <= 2
