@@ -7,8 +7,14 @@ from os import environ
 
 from kombu import Exchange, Queue
 
+from tasks import bad_settings
 from tasks.addresses import CELERYS_SOCKET, for_celery, scheme_of
-from tasks.settings import TasksSettings, default_redis_url
+from tasks.celery_settings import CelerySettings
+from tasks.settings import TasksSettings, default_redis_url, master_name
+
+with bad_settings.in_one_line():
+    CelerySettings()
+    result_expires = TasksSettings().result_ttl_seconds  # as long as the API gives it
 
 TIME_LIMIT_SECONDS = 60
 VISIBILITY_TIMEOUT_SECONDS = 150  # > the time limit + the longest countdown + the shutdown's grace
@@ -21,7 +27,7 @@ broker_channel_error_retry = True  # OOM and MISCONF replies reconnect; else the
 broker_connection_timeout = 2
 broker_pool_limit = 10
 broker_pool_acquire_timeout = 2
-broker_transport_options = {
+_options_of_redis = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
     # A worker whose main process was killed is noticed by the visibility timeout only; these two
     # say how soon after it its tasks come back: 5 s instead of up to 100 s.
@@ -33,19 +39,24 @@ broker_transport_options = {
     "socket_keepalive": True,
     "health_check_interval": 10,  # a half-open connection is found within 21 s
     "client_name": "petiole",
+    "master_name": master_name() or None,  # Sentinels are asked for it
 }
+# The broker tells once it has a message on disk; else a message to a dying node is lost unnoticed.
+_options_of_rabbitmq = {"confirm_publish": True}
+_is_rabbitmq = scheme_of(broker_url) in ("amqp", "amqps", "pyamqp")
+broker_transport_options = _options_of_rabbitmq if _is_rabbitmq else _options_of_redis
 
 # --- results ---
 result_backend = environ.get("CELERY_RESULT_BACKEND") or for_celery(default_redis_url())
 result_backend_transport_options = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
     "retry_policy": {"timeout": 5.0},
+    "master_name": master_name() or None,
 }
 result_backend_always_retry = True  # else a restart of Redis makes finished work a FAILURE
 result_backend_max_retries = 30
 result_backend_base_sleep_between_retries_ms = 100
 result_backend_max_sleep_between_retries_ms = 1000
-result_expires = TasksSettings().result_ttl_seconds  # as long as the API gives it
 result_extended = False
 result_serializer = "json"
 result_accept_content = ["json"]
@@ -59,12 +70,12 @@ redis_max_connections = 20
 task_serializer = "json"
 accept_content = ["json"]
 event_serializer = "json"
+# RabbitMQ keeps a message of such a queue on several nodes, and one that is restarted.
+_kept = {"x-queue-type": "quorum"} if _is_rabbitmq else {}
+_exchange = "topic" if _is_rabbitmq else "direct"  # Celery holds what is due later at such a one
 task_queues = [
-    Queue("classify", Exchange("classify", type="direct"), routing_key="classify"),
-    Queue("downloads", Exchange("downloads", type="direct"), routing_key="downloads"),
-    Queue("bulk", Exchange("bulk", type="direct"), routing_key="bulk"),
-    Queue("explain", Exchange("explain", type="direct"), routing_key="explain"),
-    Queue("training", Exchange("training", type="direct"), routing_key="training"),
+    Queue(name, Exchange(name, type=_exchange), routing_key=name, queue_arguments=_kept)
+    for name in ("classify", "downloads", "bulk", "explain", "training")
 ]
 task_routes = {"training.tasks.train": {"queue": "training"}}
 task_default_queue = "classify"

@@ -3,6 +3,7 @@
 They are for what the environment cannot say, and for defaults that a variable `FLOWER_*` replaces.
 """
 
+from logging import getLogger
 from os import environ
 
 from flower.utils import strtobool
@@ -10,6 +11,7 @@ from flower.views.monitor import Metrics
 from tornado.web import authenticated
 
 from tasks.celery import app
+from tasks.repeated import Unrepeated
 
 # It may look, and not end workers, send tasks or revoke them.
 read_only = bool(strtobool(environ.get("FLOWER_READ_ONLY") or "true"))
@@ -19,3 +21,7 @@ Metrics.get = authenticated(Metrics.get)
 
 # Its user of Redis may not touch what workers have in hand.
 app.conf.broker_transport_options = {**app.conf.broker_transport_options, "keeps_house": False}
+
+# It asks every few seconds.
+for _name in ("flower.events", "flower.inspector"):
+    getLogger(_name).addFilter(Unrepeated())

@@ -141,5 +141,8 @@ def main() -> None:
     try:
         sys.exit(usage.run(app))
     except ValidationError as exc:
-        typer.echo(f"petiole: {variables.refused(exc)}", err=True)
-        sys.exit(2)
+        # Imported here: with it comes Celery, for which most commands need not wait.
+        from tasks import bad_settings  # noqa: PLC0415
+
+        typer.echo(f"petiole: {bad_settings.refused(exc)}", err=True)
+        sys.exit(bad_settings.WRONG_USAGE)

@@ -7,6 +7,7 @@ from petiole.output import Output
 from petiole.parts import Plan
 from petiole.probes import Readiness
 from tasks import addresses
+from tasks.settings import master_name
 
 REDIS = "redis"
 
@@ -89,6 +90,7 @@ def _no_trainer(plan: Plan, found: Readiness) -> str:
 
     broker = addresses.for_celery(plan.broker_url)
     app = Celery("petiole-start", broker=broker, set_as_current=False)
+    app.conf.broker_transport_options = {"master_name": master_name() or None}
     try:
         answers = app.control.inspect(timeout=1.0).active_queues() or {}
     except (KombuError, OSError) as exc:

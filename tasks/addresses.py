@@ -9,6 +9,7 @@ import re
 from ipaddress import ip_network
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+from tasks import redis_tls, sentinels
 from tasks.errors import DownloadRefusedError
 from tasks.urls import host_name, listed
 
@@ -26,7 +27,7 @@ EXAMPLES_OF_BROKERS = (
 
 def is_redis(url: str) -> bool:
     """Tell whether an address is one of Redis, in either way of writing."""
-    return scheme_of(url) in (*OVER_TCP, SOCKET, CELERYS_SOCKET)
+    return scheme_of(url) in (*OVER_TCP, SOCKET, CELERYS_SOCKET, sentinels.SCHEME)
 
 
 def scheme_of(url: str) -> str:
@@ -36,12 +37,19 @@ def scheme_of(url: str) -> str:
 
 def for_celery(url: str) -> str:
     """Return an address as Celery and kombu write it."""
-    return _rewritten(url, SOCKET, CELERYS_SOCKET, names={"db": "virtual_host"})
+    if scheme_of(url) == sentinels.SCHEME and "?" in url:
+        return sentinels.read(url).for_celery
+    return _rewritten(redis_tls.explicit(url), SOCKET, CELERYS_SOCKET, names={"db": "virtual_host"})
 
 
 def for_redis(url: str) -> str:
     """Return an address as redis-py writes it."""
-    return _rewritten(url, CELERYS_SOCKET, SOCKET, names={"virtual_host": "db"})
+    return _rewritten(redis_tls.explicit(url), CELERYS_SOCKET, SOCKET, names={"virtual_host": "db"})
+
+
+def are_one(url: str, other: str) -> bool:
+    """Tell whether two addresses, in whichever way of writing, are of one place."""
+    return for_celery(for_redis(url)) == for_celery(for_redis(other))
 
 
 def _rewritten(url: str, scheme: str, other: str, *, names: dict[str, str]) -> str:
@@ -75,7 +83,11 @@ def checked_redis(url: str) -> str:
     Raises:
         ValueError: it is neither.
     """
+    if scheme_of(url) == sentinels.SCHEME:
+        sentinels.read(url)
+        return url
     if url == "memory://" or is_complete(url):
+        redis_tls.check(url)
         return for_redis(url)
     raise ValueError(f"it is no address of Redis, such as {EXAMPLES}{_hint(url)}")
 
@@ -83,7 +95,7 @@ def checked_redis(url: str) -> str:
 def _hint(url: str) -> str:
     """Return what else is to be said where an odd letter of a password ended the address."""
     login = url.partition("://")[2].rpartition("@")[0]
-    is_odd = is_redis(url) and any(letter in login for letter in "#?%/[]")
+    is_odd = any(letter in login for letter in "#?%/[]")
     return f"; in a password {ESCAPES}, or set REDIS_PASSWORD" if is_odd else ""
 
 
@@ -158,10 +170,23 @@ def checked_broker(url: str) -> str:
         if scheme == SOCKET:
             raise ValueError(f"Celery writes a socket as {for_celery(each)}")
         is_known = scheme.partition("+")[0] in TRANSPORT_ALIASES and "://" in each
-        if not is_known or (is_redis(each) and not is_complete(each)):
+        if not is_known or not _could_be_reached(each):
             examples = f"{EXAMPLES_OF_BROKERS}{_hint(each)}"
             raise ValueError(f"it is no address of a broker, such as {examples}")
+        redis_tls.check(each)
     return url
+
+
+def _could_be_reached(url: str) -> bool:
+    """Tell whether an address that kombu knows the kind of is whole."""
+    if scheme_of(url) in (*OVER_TCP, CELERYS_SOCKET):
+        return is_complete(url)
+    try:
+        address = urlsplit(url)
+        has_port = address.port != 0
+    except ValueError:
+        return False
+    return has_port and not address.fragment
 
 
 def checked_backend(url: str) -> str:
@@ -173,6 +198,11 @@ def checked_backend(url: str) -> str:
     from celery.app.backends import BACKEND_ALIASES  # noqa: PLC0415 - as above
 
     kind = scheme_of(url).partition("+")[0]
+    if kind in OVER_TCP and not is_complete(url):
+        raise ValueError(f"it is no address of Redis, such as {EXAMPLES}{_hint(url)}")
+    redis_tls.check(url)
+    if kind == redis_tls.SCHEME and redis_tls.CHECK not in url:
+        raise ValueError(f"Celery wants to be told how to check it: {redis_tls.explicit(url)}")
     if scheme_of(url) == SOCKET:
         raise ValueError(f"Celery writes a socket as {for_celery(url)}")
     if url and kind not in BACKEND_ALIASES and "." not in kind:

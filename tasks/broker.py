@@ -14,12 +14,13 @@ from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from redis.exceptions import RedisError
 
-from tasks import forged
+from tasks import forged, sentinels
 from tasks.once import once
 
 # kombu has no annotations, and the stubs of its Redis transport lack most of it.
 _QoS: Any = kombu_redis.QoS
 _Channel: Any = kombu_redis.Channel
+_SentinelChannel: Any = kombu_redis.SentinelChannel
 _Transport: Any = kombu_redis.Transport
 
 RETRY_SECONDS = 1.0
@@ -195,6 +196,15 @@ class Channel(_Channel):  # type: ignore[misc]
             return True
 
 
+class SentinelChannel(Channel, _SentinelChannel):  # type: ignore[misc]
+    """The same, with whichever server the Sentinels call the master."""
+
+    from_transport_options = (
+        *_SentinelChannel.from_transport_options,
+        *Channel.from_transport_options,
+    )
+
+
 class Transport(_Transport):  # type: ignore[misc]
     """kombu's, with a timer for what was refused, and an eye on what is no message."""
 
@@ -211,3 +221,10 @@ class Transport(_Transport):  # type: ignore[misc]
         """Register with the event loop of a worker's main process."""
         super().register_with_event_loop(connection, loop)
         loop.call_repeatedly(RETRY_SECONDS, backlog().catch_up)
+
+
+class SentinelTransport(Transport):
+    """The same behind Sentinels."""
+
+    default_port = sentinels.PORT
+    Channel = SentinelChannel

@@ -18,6 +18,7 @@ from tasks import packed
 
 packed.refuse()
 TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "tasks.broker:Transport")
+TRANSPORT_ALIASES["sentinel"] = "tasks.broker:SentinelTransport"
 
 app = Celery(
     "petiole",

@@ -118,7 +118,7 @@ def envelope(task_name: str, task_id: str, *, priority: str = lanes.NORMAL) -> E
 @once
 def is_the_job_store() -> bool:
     """Tell whether messages and job records live in one Redis."""
-    return addresses.for_redis(str(worker_app.conf.broker_url)) == settings().job_store_url
+    return addresses.are_one(str(worker_app.conf.broker_url), settings().job_store_url)
 
 
 def publish_training(task_id: str, settings: Mapping[str, Any]) -> None:

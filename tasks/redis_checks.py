@@ -18,6 +18,7 @@ from tasks.settings import settings
 
 OLDEST_VERSION = (6, 2)  # kombu looks for messages of dead workers with `ZRANGE … BYSCORE`
 BROKER, JOB_STORE = "broker", "job store"
+BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 CURES: Final = (
     (redis.OutOfMemoryError, "it is full; free memory or raise its maxmemory"),
     (redis.ReadOnlyError, "it is a read-only replica; name the primary in REDIS_URL"),
@@ -30,6 +31,10 @@ CURES: Final = (
 REFUSED: Final = (redis.ResponseError, redis.BusyLoadingError, redis.AuthenticationError)
 CURES_BY_WORD: Final = (
     ("MISCONF", "it cannot write its file; free space on its disk"),
+    (
+        BAD_CERTIFICATE,
+        "its certificate is not of the CA that ssl_ca_certs in REDIS_URL names; name the right one",
+    ),
     ("NOREPLICAS", "it has too few replicas; start them or lower min-replicas-to-write"),
 )
 
@@ -78,10 +83,14 @@ def missing_rights(queues: Collection[str]) -> list[str]:
             *(redis_rights.of_flower(_database(url)) if BROKER in name else ()),
         ]
         answers = _answers(url, [need.command for need in needs])
-        for_good = (NoPermissionError, redis.AuthenticationError)
-        if any(isinstance(answer, for_good) for answer in answers):
+        if any(map(_is_for_good, answers)):
             found.append(f"{name}: {_what_to_do(url, needs, answers)}")
     return found
+
+
+def _is_for_good(answer: Exception | None) -> bool:
+    is_refused = isinstance(answer, (NoPermissionError, redis.AuthenticationError))
+    return is_refused or BAD_CERTIFICATE in str(answer)
 
 
 def _why_not(url: str, needs: Sequence[Need]) -> str:
@@ -155,10 +164,10 @@ def _said() -> set[str]:
 
 def servers() -> dict[str, str]:
     """Return what each server is, by URL, as far as broker and job store are Redis."""
+    store_url = settings().job_store_url
     first = str(app.conf.broker_url).split(";", maxsplit=1)[0]  # the rest are for failures
     broker_url = addresses.for_redis(first)
-    store_url = settings().job_store_url
-    if broker_url == store_url:
+    if addresses.are_one(str(app.conf.broker_url), store_url):
         names = {store_url: f"{BROKER} and {JOB_STORE}"}
     else:
         names = {broker_url: BROKER, store_url: JOB_STORE}
@@ -214,6 +223,8 @@ def _answers(url: str, commands: Sequence[tuple[str, ...]]) -> list[Exception | 
         # A full disk refuses even the PING of redis-py's own health check.
         return [exc, *([None] * len(commands))]
     except (redis.ConnectionError, redis.TimeoutError) as exc:
+        if BAD_CERTIFICATE in str(exc):
+            return [exc, *([None] * len(commands))]
         message = f"Redis did not answer ({type(exc).__name__}); try again shortly"
         raise ServiceUnavailableError(message) from exc
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tasks import addresses, signatures
+from tasks import addresses, sentinels, signatures
 from tasks.at_rest import keyring
 from tasks.once import once
 
@@ -36,6 +36,13 @@ def redis_url_of(environment: Mapping[str, str]) -> str:
     return addresses.with_password(url, password) if url and password else url
 
 
+def master_name() -> str:
+    """Return which master Sentinels are asked for, where an address of ours names some."""
+    named = (redis_url_of(environ), environ.get("PETIOLE_TASKS_JOB_STORE_URL", ""))
+    watched = [url for url in named if addresses.scheme_of(url) == sentinels.SCHEME]
+    return sentinels.read(watched[0]).master_name if watched else ""
+
+
 def _embedded_redis_url() -> str:
     """Return the address of the server that `petiole up` has started in this folder, if any."""
     state = Path(environ.get("PETIOLE_UP_STATE_DIRECTORY") or "var")
@@ -48,8 +55,10 @@ def _embedded_redis_url() -> str:
 
 def redis_url_variable() -> str:
     """Return the variable that says where Redis is, as far as one does."""
-    broker_is_redis = addresses.is_redis(environ.get("CELERY_BROKER_URL", ""))
-    return "CELERY_BROKER_URL" if broker_is_redis and not environ.get("REDIS_URL") else "REDIS_URL"
+    broker_url = environ.get("CELERY_BROKER_URL", "")
+    # Celery's address of Sentinels does not say which master they are asked for.
+    says_where = addresses.is_redis(broker_url) and not broker_url.startswith(sentinels.SCHEME)
+    return "CELERY_BROKER_URL" if says_where and not environ.get("REDIS_URL") else "REDIS_URL"
 
 
 class TasksSettings(BaseSettings):

@@ -13,11 +13,13 @@ from threading import Event, Lock, Thread
 from tasks import stores
 from tasks.errors import ServiceUnavailableError
 from tasks.once import once
+from tasks.repeated import Unrepeated
 from tasks.statistics import Tally
 
 INTERVAL_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
+logger.addFilter(Unrepeated())
 
 
 class Sums:
