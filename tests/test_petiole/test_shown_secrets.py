@@ -35,7 +35,6 @@ STORES = [
     f"http://127.0.0.1:{{port}}/container?sig={MARK}",
     f"az://container/path?sig={MARK}",
     f"nonsense://u:{MARK}@host/path",
-    f"s3://{MARK}:{MARK}@bucket/path?token={MARK}#{MARK}",
 ]
 
 
@@ -123,9 +122,7 @@ def test_no_error_of_a_store_has_the_secrets_of_its_address(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
     """In no message, in no traceback, in no line of the log."""
-    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "nobody")
-    monkeypatch.setenv("AZURE_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     address = url.format(port=free_port())
     with pytest.raises(StoreUnavailableError) as of_models:
         ModelStore.open(address).names()
