@@ -3,7 +3,7 @@
 The figures behind the choices were measured with Celery 5.7, kombu 5.7 and redis-py 8.1.
 """
 
-from os import environ
+import os  # not `environ`: Celery takes every public name for a setting, and shows all to Flower
 
 from kombu import Exchange, Queue
 
@@ -20,7 +20,7 @@ TIME_LIMIT_SECONDS = 60
 VISIBILITY_TIMEOUT_SECONDS = 150  # > the time limit + the longest countdown + the shutdown's grace
 
 # --- broker ---
-broker_url = environ.get("CELERY_BROKER_URL") or for_celery(default_redis_url())
+broker_url = os.environ.get("CELERY_BROKER_URL") or for_celery(default_redis_url())
 broker_connection_retry_on_startup = True  # the order of starting must not matter
 broker_connection_max_retries = None  # the default gives up after 100 tries
 broker_channel_error_retry = True  # OOM and MISCONF replies reconnect; else they end the worker
@@ -47,7 +47,7 @@ _is_rabbitmq = scheme_of(broker_url) in ("amqp", "amqps", "pyamqp")
 broker_transport_options = _options_of_rabbitmq if _is_rabbitmq else _options_of_redis
 
 # --- results ---
-result_backend = environ.get("CELERY_RESULT_BACKEND") or for_celery(default_redis_url())
+result_backend = os.environ.get("CELERY_RESULT_BACKEND") or for_celery(default_redis_url())
 result_backend_transport_options = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
     "retry_policy": {"timeout": 5.0},
@@ -97,7 +97,7 @@ task_publish_retry_policy = {
     "interval_step": 0.2,
     "interval_max": 0.5,
 }
-task_always_eager = environ.get("CELERY_TASK_ALWAYS_EAGER", "").lower() in {"1", "true", "yes"}
+task_always_eager = os.environ.get("CELERY_TASK_ALWAYS_EAGER", "").lower() in {"1", "true", "yes"}
 task_store_eager_result = task_always_eager
 
 # --- worker ---

@@ -65,12 +65,12 @@ class Plan:
     """What to start, on which ports, with which common environment."""
 
     parts: tuple[Part, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     api_url: str
     flower_url: str
     ports: Mapping[str, tuple[str, int]]
     """The `(setting, port)` of each part that will listen."""
-    redis_url: str = ""
+    redis_url: str = field(default="", repr=False)
     """The address of `REDIS_URL`, or of the embedded server as its operator reaches it."""
 
     @property

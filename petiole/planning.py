@@ -9,6 +9,7 @@ from pathlib import Path
 
 from model_store import ModelStore, ModelStoreError, command_line
 from model_store.errors import StoreUnavailableError
+from model_store.objects import without_secrets
 from model_store.settings import ModelSettings
 from petiole import parts, probes, variables
 from petiole.parts import Plan
@@ -80,7 +81,8 @@ def check_model() -> None:
     except StoreUnavailableError:
         return
     except ModelStoreError as exc:
-        message = f"PETIOLE_MODELS_DEFAULT_MODEL is not in {url}: {exc}; {remedy(name)}"
+        where = without_secrets(url)
+        message = f"PETIOLE_MODELS_DEFAULT_MODEL is not in {where}: {exc}; {remedy(name)}"
         raise StartError(message) from exc
 
 

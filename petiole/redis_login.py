@@ -5,7 +5,7 @@ ever in a command line or a log.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from petiole import kept_secrets
@@ -18,7 +18,7 @@ class Logins:
     """The file with the users for the server, and the password of each."""
 
     users_file: Path
-    passwords: Mapping[str, str]
+    passwords: Mapping[str, str] = field(repr=False)
 
     def at(self, url: str, user: str) -> str:
         """Return the address of a server as one of the users reaches it."""

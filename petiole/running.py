@@ -48,11 +48,11 @@ class ServiceNote:
     started_at: str
     api_url: str
     flower_url: str
-    broker_url: str
-    result_backend: str
-    job_store_url: str
-    image_store_url: str
-    model_store_url: str
+    broker_url: str = field(repr=False)
+    result_backend: str = field(repr=False)
+    job_store_url: str = field(repr=False)
+    image_store_url: str = field(repr=False)
+    model_store_url: str = field(repr=False)
     processes: Mapping[str, int]
     rolls: int = 0
     last_roll: str = ""

@@ -3,7 +3,7 @@
 from os import environ
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks import addresses, sentinels
@@ -37,9 +37,13 @@ def _others_are_named() -> bool:
 class CelerySettings(BaseSettings):
     """The variables of Celery's own that say where it works; Celery reads them itself."""
 
-    model_config = SettingsConfigDict(env_prefix="CELERY_", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CELERY_", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     broker_url: Annotated[
         str, AfterValidator(addresses.checked_broker), AfterValidator(checked_beside)
-    ] = ""
-    result_backend: Annotated[str, AfterValidator(addresses.checked_backend)] = ""
+    ] = Field(default="", repr=False)
+    result_backend: Annotated[str, AfterValidator(addresses.checked_backend)] = Field(
+        default="", repr=False
+    )

@@ -64,15 +64,19 @@ def redis_url_variable() -> str:
 class TasksSettings(BaseSettings):
     """Where jobs and uploads live, and the limits of a download."""
 
-    model_config = SettingsConfigDict(env_prefix="PETIOLE_TASKS_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PETIOLE_TASKS_", frozen=True, hide_input_in_errors=True
+    )
 
     job_store_url: Annotated[str, AfterValidator(addresses.checked_redis)] = Field(
         default_factory=default_redis_url,
+        repr=False,
         description="Job records: `redis://…`, `rediss://…`, `unix://…`, or `memory://` for one"
         " process.",
     )
     image_store_url: str = Field(
         default="var/uploads",
+        repr=False,
         description="Uploads until their job is over: a directory, `s3://bucket/prefix` or"
         " `memory://` for one process.",
     )

@@ -70,7 +70,7 @@ def test_every_name_in_celeryconfig_is_a_setting_of_celery() -> None:
     """Celery ignores a mistyped setting silently, so the names are compared here."""
     known = {name for name, _ in flatten(NAMESPACES)} | READ_OUTSIDE_THE_NAMESPACES
     config = vars(importlib.import_module("celeryconfig"))
-    imported = {"environ", "default_redis_url", "for_celery", "scheme_of"}
+    imported = {"os", "default_redis_url", "for_celery", "scheme_of"}
     imported |= {"bad_settings", "master_name"}
     names = {name for name in config if name.islower() and not name.startswith("_")}
 
