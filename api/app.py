@@ -12,6 +12,7 @@ from api import (
     bulk,
     classify,
     compatible,
+    correlated,
     cors,
     errors,
     events,
@@ -86,6 +87,7 @@ def create_app() -> APIFlask:
     docs = get_swaggerui_blueprint(".", "../openapi.json", config=config)
     app.register_blueprint(docs, url_prefix="/docs")
     app.context_processor(_seen_by_pages)
+    correlated.correlate(app)
     app.before_request(access.check)
     app.spec_processor(openapi.complete)
     app.after_request(page_guards.guard)

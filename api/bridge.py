@@ -6,22 +6,21 @@ no thread; a thread that waits for a job gives its turn to another request.
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
-from typing import IO, Any
-from urllib.parse import unquote_to_bytes
+from typing import Any
 
 from api import pieces, refusals
 from api.asgi import Receive, Scope, Send, send_whole
 from api.events import HAND_OVER, EventStream
 from api.intake import Intake
 from api.pieces import PieceStream
-from api.refusals import Answer
+from api.refusals import Answer, Asker
 from api.streams import Streams
+from api.wsgi import announced_bytes, environ_of, path_of
 from tasks.errors import TasksError
 from tasks.job_stores import notices
 
@@ -32,9 +31,6 @@ logger = logging.getLogger(__name__)
 LINGER_SECONDS = 2.0
 """How long the rest of a refused body is read and thrown away: a connection that is closed over
 unread bytes is reset, and the client would never see why it was refused (RFC 9112, 9.6)."""
-
-WITHOUT_PREFIX = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
-
 
 Answered = tuple[Answer, EventStream | PieceStream | None]
 """What a thread made of a request: a whole answer, or the head of one and what streams the rest."""
@@ -82,11 +78,11 @@ class Bridge:
         except DisconnectedError:
             return
         except TimeoutError:
-            slow = refusals.too_slow(intake.seconds, origin=_origin_of(scope))
+            slow = refusals.too_slow(intake.seconds, Asker.of(scope["headers"]))
             await _refuse(receive, send, slow)
             return
         except (OSError, TasksError) as exc:
-            await _refuse(receive, send, _no_room(exc, _origin_of(scope)))
+            await _refuse(receive, send, _no_room(exc, Asker.of(scope["headers"])))
             return
         answer, stream = await self._answer(environ_of(scope, body, size))
         await self._send(answer, stream, receive, send)
@@ -108,7 +104,7 @@ class Bridge:
             await send_whole(send, answer)
 
     async def _intake_of(self, scope: Scope) -> Intake:
-        route = f"/{_path_of(scope).rpartition('/')[2]}"
+        route = f"/{path_of(scope).rpartition('/')[2]}"
         intake = self._intakes.get(route) if scope["method"] == "POST" else None
         if intake is None or not await asyncio.to_thread(self.admits, scope):
             return self._intake
@@ -135,7 +131,7 @@ class Bridge:
         body = intake.open()
         try:
             async with asyncio.timeout(intake.seconds):
-                size = await self._read(receive, body, intake, announced=_announced(scope))
+                size = await self._read(receive, body, intake, announced=announced_bytes(scope))
         except BaseException:
             body.close()
             raise
@@ -230,58 +226,10 @@ class Turn:
         yield
 
 
-def environ_of(scope: Scope, body: IO[bytes], size: int) -> dict[str, Any]:
-    """Return the WSGI environment of a request (PEP 3333) whose body is `size` bytes long."""
-    host, port = scope["server"] or ("localhost", 0)
-    environ = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": scope["root_path"],
-        "PATH_INFO": _path_of(scope),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": host,
-        "SERVER_PORT": str(port),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": (scope["client"] or ("",))[0],
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": body,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope["headers"]:
-        key = WITHOUT_PREFIX.get(name) or _variable(name)
-        text = value.decode("latin-1")
-        joint = "; " if name == b"cookie" else ","
-        environ[key] = f"{environ[key]}{joint}{text}" if key in environ else text
-    if size or "CONTENT_LENGTH" in environ:
-        environ["CONTENT_LENGTH"] = str(size)
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    return environ
-
-
-def _path_of(scope: Scope) -> str:
-    """Return the path below the root path, whether or not a proxy has taken that away."""
-    path, root = unquote_to_bytes(scope["raw_path"]).decode("latin-1"), scope["root_path"]
-    return path.removeprefix(root) if path.startswith(f"{root}/") else path
-
-
-def _variable(name: bytes) -> str:
-    return f"HTTP_{name.decode('latin-1').upper().replace('-', '_')}"
-
-
-def _announced(scope: Scope) -> int:
-    return int(next((v for name, v in scope["headers"] if name == b"content-length"), b"0"))
-
-
-def _origin_of(scope: Scope) -> str:
-    return next((v.decode("latin-1") for name, v in scope["headers"] if name == b"origin"), "")
-
-
-def _no_room(exc: Exception, origin: str) -> Answer:
-    logger.warning("body not taken in", extra={"reason": str(exc)})
-    return refusals.of(503, "there is no room for the body now; try again later", origin=origin)
+def _no_room(exc: Exception, asker: Asker) -> Answer:
+    fields = {"request_id": asker.request_id, "reason": str(exc)}
+    logger.warning("body not taken in", extra=fields)
+    return refusals.of(503, "there is no room for the body now; try again later", asker)
 
 
 async def _refuse(receive: Receive, send: Send, answer: Answer) -> None:

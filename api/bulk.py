@@ -12,7 +12,7 @@ from api.answers import moment
 from api.events import HAND_OVER
 from api.options import ClassifyOptions
 from api.pieces import PieceStream
-from tasks import stores
+from tasks import correlation, stores
 from tasks.bulk import documents, life
 from tasks.bulk.documents import BulkStatus
 from tasks.bulk.records import Bulk
@@ -66,6 +66,8 @@ def bulk() -> Response:
             size_bytes=body.size_bytes,
             place=body.place,
             boundary=body.boundary,
+            request_id=correlation.current().request_id,
+            trace=correlation.current().trace,
         )
         life.accept(accepted, body.path)
     response = bodies.of(_status(life.get(accepted.bulk_id)), status=202)

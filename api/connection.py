@@ -1,7 +1,7 @@
 """One client's connection, as gunicorn reads it: counted, not for ever, refused in JSON.
 
 What is refused here never reaches the application, so whatever a refusal needs to know of its
-request, such as the page's origin, is read here.
+request, its id and the page's origin, is read here.
 """
 
 import re
@@ -13,6 +13,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 
 from api import heads, refusals
 from api.bridge import LINGER_SECONDS
+from api.refusals import Asker
 from api.settings import settings
 
 UNHEARD_MS = 60_000
@@ -26,7 +27,7 @@ MOST_HEARD = 100
 """So many connections too many, and so long, are waited for until their request's head is there:
 a browser shows a page no answer that came before it asked."""
 
-ORIGIN = re.compile(rb"\r?\norigin:[ \t]*([^\r\n]*?)[ \t]*\r?\n", re.IGNORECASE)
+HEADER = re.compile(rb"\n(origin|x-request-id):[ \t]*([^\r\n]*?)[ \t]*(?=\r?\n)", re.IGNORECASE)
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotations
@@ -95,21 +96,19 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotati
         skips_body: bool = super()._on_headers_complete()
         return skips_body
 
-    def _origin(self) -> str:
-        """Return the origin of the page that sent the request, as far as it has come."""
+    def _asker(self) -> Asker:
+        """Return what is known of who sent the request, as far as it has come."""
         if self._current_request is None:
-            found = ORIGIN.search(self._head)
-            return found[1].decode("latin-1") if found else ""
-        headers = self._current_request.headers_bytes
-        return next((value.decode("latin-1") for name, value in headers if name == b"origin"), "")
+            return Asker.of((name.lower(), value) for name, value in HEADER.findall(self._head))
+        return Asker.of(self._current_request.headers_bytes)
 
     def _end_silent(self, seconds: float) -> None:
         if self.req_count <= 1 and self.is_idle:
-            self._refuse(refusals.too_slow(seconds, origin=self._origin()))
+            self._refuse(refusals.too_slow(seconds, self._asker()))
 
     def _refuse_for_room(self) -> None:
         if not self._closed:
-            self._refuse(refusals.of(503, refusals.FULL, origin=self._origin()))
+            self._refuse(refusals.of(503, refusals.FULL, self._asker()))
 
     def _refuse(self, answer: refusals.Answer) -> None:
         """Send an answer and give the place back, reading on for a while.
@@ -131,7 +130,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotati
     ) -> None:
         """Send what gunicorn refuses as a problem document."""
         detail = f"{refusals.UNREADABLE}: {message}" if message else refusals.UNREADABLE
-        answer = refusals.of(status, detail, origin=self._origin())
+        answer = refusals.of(status, detail, self._asker())
         if self._current_request is None:
             self._refuse(answer)
         else:

@@ -12,11 +12,11 @@ from api.settings import settings
 METHODS = "GET, POST, DELETE"
 REQUEST_HEADERS = (
     "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match,"
-    " Last-Event-ID, Prefer"
+    " Last-Event-ID, Prefer, traceparent, X-Request-ID"
 )
 EXPOSED_HEADERS = (
     "Age, Content-Location, ETag, Inference-Header-Content-Length, Location, Preference-Applied,"
-    " RateLimit, RateLimit-Policy, Retry-After, X-Cache, X-Task-Ids"
+    " RateLimit, RateLimit-Policy, Retry-After, X-Cache, X-Request-ID, X-Task-Ids"
 )
 """What a script of another origin may read besides the few headers that it always may."""
 

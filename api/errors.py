@@ -32,7 +32,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from api import bodies, browsers, links
 from api.advice import ADVICE
 from model_store import ModelStoreError
-from tasks import documents, problems
+from tasks import correlation, documents, problems
 from tasks.documents import ProblemDocument
 from tasks.errors import QueueFullError, TasksError
 
@@ -262,9 +262,11 @@ def _of_too_large(_: RequestEntityTooLarge) -> Response:
 
 
 def _of_unforeseen(exc: Exception) -> Response:
+    request_id = correlation.current().request_id
     logger.exception("request failed", exc_info=exc, extra={"path": request.path})
     document = problems.INTERNAL.document(
-        "an unforeseen error; the service's log has it", instance=request.path
+        f"an unforeseen error; the service's log has it as request {request_id}",
+        instance=request.path,
     )
     return problem_response(document)
 

@@ -7,7 +7,6 @@ the same step that writes the end of the one before. The main process hears of a
 end of the first.
 """
 
-import logging
 from collections.abc import Callable
 from time import monotonic, time
 from types import TracebackType
@@ -17,9 +16,9 @@ import structlog
 from billiard.process import current_process
 from celery.exceptions import Ignore
 
-from model_store import ModelStoreError
 from tasks import (
     celery_results,
+    correlation,
     envelopes,
     holding,
     jobs,
@@ -28,7 +27,7 @@ from tasks import (
     publisher,
     working,
 )
-from tasks.errors import JobError, JobMemoryError
+from tasks.errors import JobMemoryError
 from tasks.job_stores import SUCCESS, Job, Take
 from tasks.told import IGNORED, Told, ToldOfMany
 
@@ -36,9 +35,6 @@ SECONDS = 0.5
 """After so long the main process hears of a child again, and Flower of what it did."""
 
 LANES = tuple(lanes.lane(lanes.CLASSIFY, priority) for priority in (lanes.NORMAL, lanes.LOW))
-EXPECTED = (JobError, ModelStoreError)
-
-logger = logging.getLogger(__name__)
 
 
 class Along:
@@ -94,7 +90,7 @@ class Along:
         """Do one job; whatever goes wrong is its own, and says so in its record."""
         began, began_at = monotonic(), time()
         result, error = "", ""
-        with structlog.contextvars.bound_contextvars(task_id=job.task_id):
+        with structlog.contextvars.bound_contextvars(task_id=job.task_id), correlation.of(job):
             try:
                 with working.putting_off(job.task_id, job):
                     result = summary(self._work(job, self))
@@ -102,9 +98,8 @@ class Along:
                 result = IGNORED
             except (MemoryError, RecursionError) as exc:
                 error = _failed(job, JobMemoryError.of(exc))
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - the line of the job's end has it
                 # Whatever it is, it ends this job alone, as Celery's signal does for a task's own.
-                logger.error("task failed", exc_info=not isinstance(exc, EXPECTED))
                 error = _failed(job, exc)
             finally:
                 holding.release(job.task_id)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from tasks import celery_results, job_kinds, jobs, ledger, stores, views
+from tasks import celery_results, job_ends, job_kinds, jobs, ledger, stores, views
 from tasks.errors import ServiceUnavailableError, UnknownJobError
 from tasks.explaining import ends as explanations
 from tasks.job_stores import BULK, OVER, REVOKED, Job, JobStore
@@ -33,6 +33,7 @@ def cancel(task_id: str) -> Answer | None:
     if before in OVER:
         _forget(store, job)
         return None
+    job_ends.say(job, REVOKED)
     _tidy_up_after(job, job_kinds.of(job).tidy)
     return Answer(task_id, REVOKED, outcome.document)
 

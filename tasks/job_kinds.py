@@ -21,14 +21,14 @@ class JobKind:
         is_counted: Whether its end counts in the statistics, which are those of pictures.
         tidy: What is done for a revoked task id once the record says so.
         fail: Ends a job of this kind that failed, where that is more than its document; it is given
-            the fence of the claim that failed, if there was one.
+            the fence of the claim that failed, if there was one, and tells whether it ended it.
     """
 
     ttl_setting: str
     has_its_result_written: bool
     is_counted: bool
     tidy: tuple[Callable[[str], None], ...]
-    fail: Callable[[Job, ProblemDocument, int | None], None] | None = None
+    fail: Callable[[Job, ProblemDocument, int | None], bool] | None = None
 
     @property
     def lives_seconds(self) -> int:

@@ -16,6 +16,7 @@ from tasks import (
     audit,
     celery_results,
     documents,
+    job_ends,
     job_kinds,
     lanes,
     problems,
@@ -81,8 +82,10 @@ def claim(task_id: str, *, stage: str, owner: str = "", explained: int = 0) -> J
     store = stores.job_store()
     job = store.claim(task_id, stage=stage, owner=owner)
     if job is None:
-        logger.info("job not claimed", extra={"task_id": task_id, "stage": stage})
-        if store.get(task_id) is None:
+        known = store.get(task_id)
+        fields = {"request_id": known.request_id} if known else {}
+        logger.info("job not claimed", extra={"task_id": task_id, "stage": stage, **fields})
+        if known is None:
             raise UnknownJobError(f"there is no task {task_id!r}")
         return None
     if job.state != STARTED:
@@ -120,6 +123,8 @@ def try_again(
     envelope = publisher.envelope(task_name, task_id, priority=job.priority)
     again = store.send_again(job, envelope, queued_for_seconds=queued_for_seconds)
     if again:
+        fields = {"task_id": task_id, "request_id": job.request_id, "reason": str(exc)}
+        logger.warning("job sent again", extra=fields)
         store.count({statistics.RESENT: 1})
         if envelope is None:
             publisher.publish(task_name, task_id, priority=job.priority)
@@ -172,7 +177,9 @@ def finish(document: ClassifiedTask, *, job: Job, take: Take | None = None) -> F
     following = None if following is None else _started(following)
     if is_ours and not job.answer:
         sums.of_this_process().add(statistics.details_of(document))
-    if not is_ours:
+    if is_ours:
+        job_ends.say(job, SUCCESS, model=f"{document.model}@{document.model_version}")
+    else:
         earlier = store.document(document.task_id)
         members = members if earlier is None else dict(json.loads(earlier))
     return Finished(members, following)
@@ -210,8 +217,10 @@ def fail(
         logger.warning("failure of an unknown job", extra={"task_id": task_id})
         return
     problem, kind = problems.of(exc), job_kinds.of(job)
+    model = version or job.version or job.model
     if kind.fail is not None:
-        kind.fail(job, problem.document(problems.detail_of(exc)), fence)
+        if kind.fail(job, problem.document(problems.detail_of(exc)), fence):
+            job_ends.say_failed(job, exc, model=model)
         return
     error = problem.document(problems.detail_of(exc), instance=documents.result_url(task_id))
     document = FailedTask(task_id, FAILURE, job.model, job.filename, error)
@@ -219,7 +228,10 @@ def fail(
     result = celery_results.of_failure(task_id, exc) if kind.has_its_result_written else None
     text = documents.to_json(document)
     outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
-    if store.finish(task_id, outcome, fence=fence) and isinstance(exc, TAKES_WORKERS):
+    if not store.finish(task_id, outcome, fence=fence):
+        return
+    job_ends.say_failed(job, exc, model=model)
+    if isinstance(exc, TAKES_WORKERS):
         stores.quarantine().put(job, cause=error.detail)
         store.count({statistics.QUARANTINED: 1})
         audit.note(audit.QUARANTINED, task_id, by=audit.THE_SERVICE, cause=error.detail)
@@ -242,7 +254,7 @@ def drop_late(task_id: str) -> bool:
         return False
     dropped = store.revoke(task_id, revoked(job, reason=DEADLINE)) in {PENDING, RETRY}
     if dropped:
-        logger.info("late job dropped", extra={"task_id": task_id})
+        job_ends.say(job, REVOKED, error=DEADLINE)
         stores.drop_upload(task_id)
     return dropped
 
@@ -253,16 +265,16 @@ def end_revoked(task_id: str) -> None:
     job = store.get(task_id)
     if job is not None and job_kinds.of(job).fail is not None:
         fail(task_id, RevokedPackError("an operator revoked the task of these pictures"))
-    elif job is not None:
-        store.finish(task_id, revoked(job))
+    elif job is not None and store.finish(task_id, revoked(job)):
+        job_ends.say(job, REVOKED)
 
 
 def revoke_waiting(task_id: str) -> None:
     """End a job that Celery was asked to revoke before it begins."""
     store = stores.prompt_job_store()
     job = store.get(task_id)
-    if job is not None and job.state not in OVER:
-        store.revoke(task_id, revoked(job))
+    if job is not None and store.revoke(task_id, revoked(job)) in {PENDING, RETRY}:
+        job_ends.say(job, REVOKED)
 
 
 def revoked(job: Job, *, reason: RevocationReason | None = None) -> Outcome:

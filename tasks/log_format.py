@@ -1,22 +1,47 @@
-"""One log format for every process: an event, its fields, and the task id when there is one."""
+"""One log format for every process: an event, its fields, and the ids of task and request."""
 
 import logging
 import logging.config
 
 import structlog
 
+from tasks import correlation
 from tasks.settings import settings
+
+PER_TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
+
+
+class NotEnds(logging.Filter):
+    """Drops what Celery says of the end of a task: the end of its job is logged, with its ids."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is none of these; their fields are in `data`."""
+        told = getattr(record, "data", None)
+        return told is None or bool(told.get("internal"))
+
+
+def _add_correlation(
+    _: logging.Logger, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Add the ids of the request at hand, unless the line is about another one."""
+    if "request_id" not in event:
+        found = correlation.current()
+        event["request_id"], event["trace_id"] = found.request_id, found.trace_id
+    for name in ("request_id", "trace_id"):
+        if not event.get(name):
+            event.pop(name, None)
+    return event
+
 
 SHARED_PROCESSORS = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
+    _add_correlation,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
-
-PER_TASK_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
 
 
 def configure(level: int | str = "INFO", file: str | None = None) -> None:
@@ -39,11 +64,14 @@ def configure(level: int | str = "INFO", file: str | None = None) -> None:
                     ],
                 }
             },
+            "filters": {"not_ends": {"()": NotEnds}},
             "handlers": {"log": {**_place(file), "formatter": "petiole"}},
             "root": {"handlers": ["log"], "level": level},
-            # Two lines for each picture, which cost as much as a Redis command each; the
-            # metrics count them, and a failure that was not foreseen is still an error line.
-            "loggers": {name: {"level": "WARNING"} for name in PER_TASK_LOGGERS},
+            # Two lines for each picture, which cost as much as a Redis command each, beside the
+            # one of its job.
+            "loggers": {
+                name: {"level": "WARNING", "filters": ["not_ends"]} for name in PER_TASK_LOGGERS
+            },
         }
     )
 

@@ -75,10 +75,7 @@ class Reconciler:
     def _try_again(self, task_id: str) -> bool:
         reason = PoisonedJobError(f"the job lost its worker {settings().max_attempts} times")
         after = settings().lost_after_seconds
-        again = jobs.try_again(task_id, reason, queued_for_seconds=after)
-        if again:
-            logger.warning("lost job found", extra={"task_id": task_id})
-        return again
+        return jobs.try_again(task_id, reason, queued_for_seconds=after)
 
     def _without_message(self, store: JobStore) -> list[str]:
         before = store.now() - settings().lost_after_seconds

@@ -328,6 +328,11 @@ class TasksSettings(BaseSettings):
     log_format: Literal["console", "json"] = Field(
         default="console", description="`console` for people, `json` for machines; one line each."
     )
+    log_ends: Literal["all", "failures", "none"] | None = Field(
+        default=None,
+        description="Which ends of jobs are a line of the log; left out, `all` of them for `json`,"
+        " `failures` for `console`. An unforeseen error is one always.",
+    )
     ready_ttl_seconds: int = Field(
         default=4,
         ge=3,

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from time import monotonic, time
 
-from tasks import answer_cache, lanes, publisher, stores, views
+from tasks import answer_cache, correlation, job_ends, lanes, publisher, stores, views
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError, ServiceUnavailableError, TasksError
 from tasks.explaining import life as explanations
@@ -194,6 +194,7 @@ def _known(job: Job, told: Told, wait_seconds: float) -> Answer:
     """Return a job that was over when it was accepted: at once, or as one to be asked for."""
     if told.outcome == EARLIER:
         return _again(told.task_id, wait_seconds)
+    job_ends.say(job, SUCCESS, model=job.version)
     if job.webhook_url and publisher.runs_here():
         _tell_of_end_here()
     known = Answer(job.task_id, SUCCESS, told.document, age_seconds=told.age_seconds)
@@ -222,7 +223,7 @@ def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answe
 
 
 def _new_job(filename: str, asked: Asked, key: str, identity: Identity) -> Job:
-    now = time()
+    now, asked_by = time(), correlation.current()
     return Job(
         task_id=identity.new_task_id,
         model=asked.model,
@@ -239,6 +240,8 @@ def _new_job(filename: str, asked: Asked, key: str, identity: Identity) -> Job:
         unknown=asked.unknown,
         explain=asked.explain,
         neighbours=asked.neighbours,
+        request_id=asked_by.request_id,
+        trace=asked_by.trace,
     )
 
 

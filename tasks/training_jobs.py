@@ -10,7 +10,7 @@ from time import time
 from typing import Any
 from uuid import uuid4
 
-from tasks import documents, job_kinds, jobs, publisher, stores, submission
+from tasks import documents, job_ends, job_kinds, jobs, publisher, stores, submission
 from tasks.documents import Progress, TrainedTask
 from tasks.job_stores import SUCCESS, TRAINING, Job, Outcome
 
@@ -54,7 +54,9 @@ def finish(document: TrainedTask) -> None:
     """End a training as SUCCESS with what it made; an earlier end wins."""
     lives_seconds = job_kinds.named(TRAINING).lives_seconds
     outcome = Outcome(SUCCESS, documents.to_json(document), {}, lives_seconds=lives_seconds)
-    stores.job_store().finish(document.task_id, outcome)
+    store = stores.job_store()
+    if store.finish(document.task_id, outcome) and (job := store.get(document.task_id)):
+        job_ends.say(job, SUCCESS, model=f"{document.model}@{document.model_version}")
 
 
 def _new_job(task_id: str, *, model: str, pictures: str) -> Job:

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from tasks import guarded, signatures, stores
+from tasks import correlation, guarded, signatures, stores
+from tasks.correlation import REQUEST_ID_HEADER, TRACEPARENT_HEADER
 from tasks.deadline import Deadline
 from tasks.documents import EVENT_TYPES
 from tasks.errors import DownloadRefusedError, ServiceUnavailableError
@@ -103,7 +104,7 @@ def _post(session: requests.Session, webhook: Webhook) -> Refusal | None:
     response = session.post(
         webhook.url,
         data=body,
-        headers={"Content-Type": "application/json", **signed},
+        headers={"Content-Type": "application/json", **signed, **_names(webhook)},
         timeout=(limits.download_connect_seconds, limits.webhook_total_seconds),
         stream=True,  # what it says beyond its status is not read
         allow_redirects=False,
@@ -113,6 +114,12 @@ def _post(session: requests.Session, webhook: Webhook) -> Refusal | None:
             return None
         seconds = NEVER if response.status_code == GONE else _retry_after(response)
         return Refusal(f"it answered {response.status_code}", seconds)
+
+
+def _names(webhook: Webhook) -> dict[str, str]:
+    """Return what the receiver is told of the request: its id, and the trace to go on with."""
+    names = {REQUEST_ID_HEADER: webhook.request_id, TRACEPARENT_HEADER: webhook.trace}
+    return {name: value for name, value in names.items() if value}
 
 
 def _retry_after(response: requests.Response) -> float:
@@ -126,6 +133,11 @@ def deliver(webhook: Webhook) -> bool:
     Raises:
         ServiceUnavailableError: that could not be noted; it will be sent once more.
     """
+    with correlation.of(webhook):
+        return _delivered(webhook)
+
+
+def _delivered(webhook: Webhook) -> bool:
     refusal = send(webhook)
     fields = {"task_id": webhook.task_id, "attempt": webhook.attempts}
     if refusal is None:

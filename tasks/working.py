@@ -7,7 +7,7 @@ from time import time
 
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
-from tasks import celery_results, holding, jobs, publisher, stores
+from tasks import celery_results, correlation, holding, jobs, publisher, stores
 from tasks.errors import CAN_HEAL, ServiceUnavailableError
 from tasks.job_stores import REVOKED, Job
 from tasks.settings import settings
@@ -29,7 +29,7 @@ def work_on(task_id: str, *, stage: str, queue: str) -> Iterator[Job | None]:
         if job is None:
             yield None
             return
-    with putting_off(task_id, job):
+    with correlation.of(job), putting_off(task_id, job):
         holding.hold(job)
         _tidy_after_loss(job)
         yield job

@@ -10,11 +10,11 @@ from pathlib import Path
 from time import time
 from uuid import UUID
 
-from tasks import publisher, stores
+from tasks import job_ends, publisher, stores
 from tasks.bulk.records import LISTING, PREFIX, Bulk, Ended, Entry, Pack, bulk_of
 from tasks.documents import ProblemDocument
 from tasks.errors import BulkOverError, ServiceUnavailableError, TasksError, UnknownBulkError
-from tasks.job_stores import BULK, FAILURE, OVER, REVOKED, Job
+from tasks.job_stores import BULK, FAILURE, OVER, REVOKED, SUCCESS, Job
 
 TASK = "bulk"
 
@@ -112,6 +112,8 @@ def job_of(bulk: Bulk, pack: Pack) -> Job:
         queued_since=now,
         kind=BULK,
         lane=publisher.lane(TASK),
+        request_id=bulk.request_id,
+        trace=bulk.trace,
     )
 
 
@@ -119,6 +121,8 @@ def end_pack(job: Job, ended: Ended) -> bool:
     """End a pack with its entry, and release what comes next; False when it does not count."""
     if not stores.bulks().end_pack(job, ended, fence=job.fence):
         return False
+    counts = {"succeeded": ended.succeeded, "failed": ended.failed}
+    job_ends.say(job, SUCCESS, counts=counts)
     go_on(bulk_of(job.task_id))
     return True
 
@@ -132,23 +136,27 @@ def go_on(bulk_id: str) -> None:
         _drop(bulk)
 
 
-def fail_pack(job: Job, problem: ProblemDocument, fence: int | None) -> None:
+def fail_pack(job: Job, problem: ProblemDocument, fence: int | None) -> bool:
     """End a pack whose task failed: its pictures all have this problem, or its listing has it.
 
-    Called wherever a job is failed, also in a worker's main process: it touches Redis alone.
+    Tells whether this call did. Called wherever a job is failed, also in a worker's main process:
+    it touches Redis alone.
     """
     store, bulk_id = stores.prompt_bulks(), bulk_of(job.task_id)
     pack = store.pack_of(job.task_id)
     text = dumps(asdict(problem))
     if pack is None:
-        return  # It is over: whatever failed after its end takes nothing back.
+        return False  # It is over: whatever failed after its end takes nothing back.
     if pack.number == LISTING:
-        if store.drop_pack(job, fence=fence):
+        is_ours = store.drop_pack(job, fence=fence)
+        if is_ours:
             store.end(bulk_id, FAILURE, error=text)
-        return
+        return is_ours
     ended = Ended(Entry(pack, problem=text), succeeded=0, failed=pack.pictures)
-    if store.end_pack(job, ended, fence=fence):
+    is_ours = store.end_pack(job, ended, fence=fence)
+    if is_ours:
         release(bulk_id)
+    return is_ours
 
 
 def pause(bulk_id: str, *, is_paused: bool) -> Bulk:

@@ -39,6 +39,7 @@ class Bulk:
         min_probability: Labels below it are left out.
         unknown: `ignore` where nobody wants to know how strange the pictures are.
         neighbours: How many training pictures that look like each one.
+        request_id: The id of the request that it came with, and `trace` its `traceparent`.
     """
 
     bulk_id: str
@@ -63,6 +64,8 @@ class Bulk:
     min_probability: float = 0.0
     unknown: str = ""
     neighbours: int = 0
+    request_id: str = ""
+    trace: str = ""
 
     @property
     def problem(self) -> ProblemDocument | None:

@@ -18,12 +18,15 @@ MOST_AT_ONCE = 100
 logger = logging.getLogger(__name__)
 
 
-def fail(job: Job, problem: ProblemDocument, fence: int | None) -> None:
-    """End an explanation that failed; called wherever a job is failed, also in a main process."""
+def fail(job: Job, problem: ProblemDocument, fence: int | None) -> bool:
+    """End an explanation that failed; tells whether this call did.
+
+    Called wherever a job is failed, also in a main process.
+    """
     document = FailedTask(job.task_id, FAILURE, job.model, job.filename, problem)
     seconds = settings().explanation_ttl_seconds
     outcome = Outcome(FAILURE, documents.to_json(document), {}, None, seconds)
-    stores.job_store().finish(job.task_id, outcome, fence=fence)
+    return stores.job_store().finish(job.task_id, outcome, fence=fence)
 
 
 def forget(task_id: str) -> None:

@@ -7,7 +7,7 @@ reconciler call what is here.
 from dataclasses import replace
 from time import time
 
-from tasks import documents, lanes, publisher, stores, views
+from tasks import correlation, documents, lanes, publisher, stores, views
 from tasks.errors import (
     ExplanationsOffError,
     NotAskedError,
@@ -126,7 +126,7 @@ def check_room() -> None:
 
 
 def _job_of(picture: Job, explanation_id: str, label: str) -> Job:
-    now = time()
+    now, asked_by = time(), correlation.current()
     return Job(
         task_id=explanation_id,
         model=picture.model,
@@ -139,6 +139,8 @@ def _job_of(picture: Job, explanation_id: str, label: str) -> Job:
         lane=publisher.lane(TASK),
         explains=picture.task_id,
         label=label,
+        request_id=asked_by.request_id,
+        trace=asked_by.trace,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from celery.exceptions import Ignore
 
-from tasks import celery_results, documents, loaded_models, stores, working
+from tasks import celery_results, documents, job_ends, loaded_models, stores, working
 from tasks.bulk import watchdog
 from tasks.celery import app
 from tasks.documents import ClassifiedTask, ExplainedTask
@@ -129,7 +129,8 @@ def _finish(job: Job, answer: ClassifiedTask, found: Explanation, runtime: str) 
         images.put(key_of(job.explains, job.task_id, kind), content)
     text = documents.to_json(_document(job, answer, found, runtime))
     outcome = Outcome(SUCCESS, text, {}, None, settings().explanation_ttl_seconds)
-    stores.job_store().finish(job.task_id, outcome, fence=job.fence)
+    if stores.job_store().finish(job.task_id, outcome, fence=job.fence):
+        job_ends.say(job, SUCCESS, model=f"{answer.model}@{answer.model_version}")
     picture = stores.job_store().get(job.explains)
     if picture is None or not picture.filename:
         # Its client deleted the result meanwhile, when there was no map that could go with it.

@@ -285,7 +285,7 @@ class MemoryJobStore(MemoryKept):
             if outcome.kept is not None:
                 self._keep(outcome.kept, task_id)
             if job.webhook_url:
-                self.webhooks.promise(task_id, job.webhook_url, outcome.document)
+                self.webhooks.promise(job, outcome.document)
             self._tell(task_id, outcome.document)
             self._changed.notify_all()
             return job.state

@@ -5,6 +5,7 @@ from dataclasses import replace
 from threading import Lock
 from time import time
 
+from tasks.job_stores.records import Job
 from tasks.job_stores.webhooks import (
     DELIVERED,
     GIVEN_UP,
@@ -29,10 +30,19 @@ class MemoryWebhooks:
         self._dead: dict[str, Webhook] = {}
         self._lock = Lock()
 
-    def promise(self, task_id: str, url: str, document: str) -> None:
+    def promise(self, job: Job, document: str) -> None:
         """Make a promise, in the step that ends its job."""
         now = time()
-        self._due[task_id] = Webhook(task_id, url, document, now, now, at=now)
+        self._due[job.task_id] = Webhook(
+            job.task_id,
+            job.webhook_url,
+            document,
+            now,
+            now,
+            at=now,
+            request_id=job.request_id,
+            trace=job.trace,
+        )
 
     def forget(self, task_id: str) -> None:
         """Drop a promise whose document its client had deleted."""

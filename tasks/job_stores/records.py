@@ -51,6 +51,7 @@ class Job:
         min_probability: Labels below it are left out.
         unknown: `ignore` where its client does not want to know how strange the picture is.
         neighbours: How many training pictures that look like it its client wants.
+        request_id: The id of the request that it came with, and `trace` its `traceparent`.
     """
 
     task_id: str
@@ -88,6 +89,8 @@ class Job:
     min_probability: float = 0.0
     unknown: str = ""
     neighbours: int = 0
+    request_id: str = ""
+    trace: str = ""
 
     @property
     def wanted(self) -> Wanted:

@@ -14,11 +14,13 @@ local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 """
 
-# Of the script that ends a job.
+# Of the scripts that end a job. What its request was called goes along.
 PROMISED = f"""
 local function promised(task_id, url, document, now, seconds)
     local key = '{WEBHOOK}' .. task_id
-    redis.call('HSET', key, 'url', url, 'document', document, 'ended_at', now, 'since', now)
+    local job = redis.call('HMGET', 'petiole:job:' .. task_id, 'request_id', 'trace')
+    redis.call('HSET', key, 'url', url, 'document', document, 'ended_at', now, 'since', now,
+        'request_id', job[1] or '', 'trace', job[2] or '')
     redis.call('EXPIRE', key, seconds)
     redis.call('ZADD', '{DUE}', now, task_id)
     redis.call('EXPIRE', '{DUE}', seconds)

@@ -32,6 +32,7 @@ class Webhook:
         attempts: How often it was tried since, this time included.
         reason: Why the last try failed.
         at: When it is due, or when it was given up; only where it is listed.
+        request_id: The id of the request that the job came with, and `trace` its `traceparent`.
     """
 
     task_id: str
@@ -42,6 +43,8 @@ class Webhook:
     attempts: int = 0
     reason: str = ""
     at: float = 0.0
+    request_id: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,4 +183,6 @@ def _webhook(task_id: str, flat: list[str]) -> Webhook:
         float(record["since"]),
         int(record.get("attempts", 0)),
         record.get("reason", ""),
+        request_id=record.get("request_id", ""),
+        trace=record.get("trace", ""),
     )

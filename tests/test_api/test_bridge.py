@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Any
 
-from api.bridge import environ_of
+from api.wsgi import environ_of
 
 SCOPE: dict[str, Any] = {
     "method": "POST",

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from api.bridge import environ_of
+from api.wsgi import environ_of
 from tasks import once
 from tests.conftest import picture
 from tests.test_api.test_events import told

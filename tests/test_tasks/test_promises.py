@@ -177,7 +177,7 @@ def calls(client: redis.Redis) -> Counter[str]:
     return Counter({name: each["calls"] for name, each in client.info("commandstats").items()})
 
 
-@pytest.mark.parametrize(("url", "more"), [("", 0), (URL, 4)])
+@pytest.mark.parametrize(("url", "more"), [("", 0), (URL, 5)])
 def test_a_job_without_a_webhook_costs_nothing_more(redis_url: str, url: str, more: int) -> None:
     """Accepting, claiming, ending, asking and forgetting take what they took before."""
     store = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)

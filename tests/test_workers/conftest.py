@@ -111,10 +111,18 @@ def stage(
     original_environment: dict[str, str],
 ) -> Iterator[Stage]:
     """A server and an API; no worker yet."""
-    directory = tmp_path_factory.mktemp("stage")
+    with staged(tmp_path_factory.mktemp("stage"), colour_store, original_environment) as made:
+        yield made
+
+
+@contextmanager
+def staged(
+    directory: Path, colour_store: str, original: dict[str, str], **further: str
+) -> Iterator[Stage]:
+    """Run a server and an API with further settings."""
     port = free_port()
     redis_url = f"redis://127.0.0.1:{port}/0"
-    environment = environment_for(directory, original_environment) | {
+    environment = environment_for(directory, original) | {
         "PYTHONPATH": str(ROOT),
         "REDIS_URL": redis_url,
         "PETIOLE_MODELS_STORE_URL": colour_store,
@@ -125,6 +133,7 @@ def stage(
         "PETIOLE_TASKS_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "PETIOLE_TASKS_WEBHOOK_ALLOW_NETWORKS": "127.0.0.1/32",
         "PETIOLE_API_PROCESSES": "1",
+        **further,
     }
     api_url = f"http://127.0.0.1:{environment['PETIOLE_API_PORT']}"
     made = Stage(redis_url, api_url, environment, directory)

@@ -8,6 +8,7 @@ from typing import Any
 from celery.worker.control import control_command
 
 from tasks import app, broker, consumption
+from tasks import classify as single
 from tasks.bulk import packs
 from tasks.explaining import work
 
@@ -15,21 +16,24 @@ __all__ = ["app"]
 
 consumption.HUNG_SECONDS = 5
 DEADLY = b"this picture takes its process with it"
+FAULTY = b"this picture finds a fault of ours"
 SLOW, SLOW_SECONDS = b"this picture takes its time", 0.05
 
 decoded = packs.prepared
 
 
 def crash_or_decode(model: Any, upload: bytes) -> Any:
-    """End this process, as a fault in a decoder does, or wait: at a picture that says so."""
+    """End this process, as a fault in a decoder does, fail or wait: at a picture that says so."""
     if DEADLY in upload:
         os.kill(os.getpid(), signal.SIGKILL)
+    if FAULTY in upload:
+        raise ZeroDivisionError("a fault of ours")
     if SLOW in upload:
         time.sleep(SLOW_SECONDS)
     return decoded(model, upload)
 
 
-packs.prepared = work.prepared = crash_or_decode
+packs.prepared = work.prepared = single.prepared = crash_or_decode
 
 
 @control_command(args=[("for_good", bool)])  # type: ignore[untyped-decorator]
