@@ -140,11 +140,11 @@ def test_the_page_names_units_that_there_are() -> None:
 
 
 def test_every_folder_of_deploy_has_its_tests() -> None:
-    """These, those of Redis' start, and those of Kubernetes, which know each file of theirs."""
+    """These, and those of Redis' start, Kubernetes and Prometheus, which know their own files."""
     folders = {path.name for path in UNITS.parent.iterdir()}
     of_redis = {path.name for path in (UNITS.parent / "redis").iterdir()}
 
-    assert folders == {"systemd", "redis", "kubernetes"}
+    assert folders == {"systemd", "redis", "kubernetes", "prometheus", "grafana"}
     assert of_redis == {"start.sh", "users.acl", "kustomization.yaml"}
 
 
