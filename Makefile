@@ -4,6 +4,7 @@
 PYTHON ?= python3
 IMAGE ?=
 BASE ?= HEAD~1
+AUDIT ?=
 FUZZ_SECONDS ?= 600
 
 BIN := .venv/bin
@@ -14,7 +15,7 @@ MODEL := $(if $(or $(findstring ://,$(STORE)),$(word 2,$(STORE))),,$(STORE)/imag
 CACHES := .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 PEER := var/peers/relier
 BENCH_PEERS := $(patsubst benchmarks/peers/%/requirements.lock,var/peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.lock))
-ROOMS := api tasks model_store training petiole tests benchmarks chaos
+ROOMS := api tasks model_store training petiole tests benchmarks chaos supply
 
 # Prints "ok" under a usable interpreter; Debian ships venv without ensurepip.
 TRY_PYTHON := import ensurepip, sys; print("ok" if 0x30B <= sys.hexversion >> 16 <= 0x30D else "")
@@ -23,7 +24,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench bench-peers bench-against swap-bench bulk-bench train-bench pictures screenshots chaos fuzz chaos-peers lock clean
+.PHONY: help setup run demo test check format bench bench-peers bench-against swap-bench bulk-bench train-bench pictures screenshots chaos fuzz chaos-peers sbom licences audit lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +84,15 @@ fuzz: setup ## try hostile pictures and requests and count what became of them: 
 chaos-peers: setup $(PEER)/.installed ## the same for the services that ours is compared with, and what each costs
 	@$(BIN)/python -m chaos --settings relier --document docs/reliability.md
 	@$(BIN)/python -m chaos.costs --document docs/reliability.md
+
+sbom: $(INSTALLED) ## write a bill of materials for each image into var/sbom
+	@$(BIN)/python -m supply sbom var/sbom
+
+licences: $(INSTALLED) ## write the tables of docs/licences.md anew
+	@$(BIN)/python -m supply licences
+
+audit: $(INSTALLED) ## look for known weaknesses of what is shipped: make audit [AUDIT="--vulnerability-service osv"]
+	@$(BIN)/python -m supply audit $(AUDIT)
 
 lock: $(INSTALLED) ## write requirements/*.lock anew from pyproject.toml
 	@UV=$(BIN)/uv requirements/compile.sh

@@ -40,6 +40,8 @@ OPEN: Final = frozenset(
         "login.form",
         "login.log_in",
         "login.log_out",
+        "open_inference.live",
+        "open_inference.ready",
         "pages.favicon",
         "pages.problem_table",
     }
@@ -57,10 +59,12 @@ NEEDED: Final = {
     "jobs": frozenset({ADMIN}),
     "metrics": frozenset({MODELS, ADMIN}),
     "models": ANY,
+    "open_inference": frozenset({CLASSIFY}),
     "openapi": ANY,
     "pages": ANY,
     "results": frozenset({CLASSIFY, TRAIN, ADMIN}),
     "swagger_ui": ANY,
+    "tensorflow_serving": frozenset({CLASSIFY}),
     "versions": ANY,
 }
 """For each blueprint the scopes of which a key must have one."""

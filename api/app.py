@@ -32,12 +32,13 @@ from api import (
     uploads,
     versions,
 )
+from api.protocols import open_inference, tensorflow_serving
 from api.settings import ApiSettings
 from model_store import environment
 from model_store.settings import ModelSettings
 from tasks.settings import TasksSettings
 
-TITLE, VERSION = "Petiole", "0.1.0"
+TITLE, VERSION = "Petiole", "0.2.0"
 
 
 def create_app() -> APIFlask:
@@ -66,6 +67,8 @@ def create_app() -> APIFlask:
         explanations,
         events,
         compatible,
+        open_inference,
+        tensorflow_serving,
         models,
         versions,
         openapi,

@@ -10,14 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import access, bodies, bulk_bodies, bulk_results, catalog, links, options
 from api.answers import moment
 from api.events import HAND_OVER
-from api.options import (
-    AskUnknown,
-    ClassifyOptions,
-    MinProbability,
-    Neighbours,
-    Unknown,
-    default_model,
-)
+from api.options import ClassifyOptions
 from api.pieces import PieceStream
 from tasks import correlation, stores
 from tasks.bulk import documents, life
@@ -26,6 +19,7 @@ from tasks.bulk.records import Bulk
 from tasks.documents import ProblemDocument
 from tasks.job_stores import OVER, STARTED
 from tasks.keys import ownership
+from tasks.options import AskUnknown, MinProbability, Neighbours, Unknown, default_model
 
 POLL_AFTER_SECONDS = 2
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from flask import request
 
-from api import uploads
+from api import spool, uploads
 from api.errors import (
     BulkTooLargeError,
     MalformedRequestError,
     NoImageError,
     UnsupportedMediaError,
 )
-from api.spool import Spool
+from tasks.at_rest.spool import Spool
 from tasks.bulk.records import BUCKET, CSV, FORM, JSON, TAR, ZIP
 from tasks.bulk.sources import buckets, tars, zips
 from tasks.settings import settings
@@ -52,11 +52,10 @@ def read() -> Iterator[BulkBody]:
         ApiError: there is none, or it is of no kind that is taken.
         BadBulkError: it names a place that is not allowed.
     """
-    with _spooled() as spool:
-        size_bytes = spool.path.stat().st_size
-        if not size_bytes:
+    with _spooled() as body:
+        if not body.size_bytes:
             raise NoImageError("the body has 0 bytes; send a form, an archive or a list")
-        yield _body(spool, size_bytes)
+        yield _body(body, body.size_bytes)
 
 
 @contextmanager
@@ -74,11 +73,11 @@ def _spooled() -> Iterator[Spool]:
         yield given
         return
     request.max_content_length = limit
-    with Spool() as spool:
+    with spool.opened() as written:
         while piece := request.stream.read(PIECE_BYTES):
-            spool.write(piece)
-        spool.seek(0)
-        yield spool
+            written.write(piece)
+        written.seek(0)
+        yield written
 
 
 def _body(spool: Spool, size_bytes: int) -> BulkBody:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
 
-from api import refusals
+from api import heads, refusals
 from api.bridge import LINGER_SECONDS
 from api.refusals import Asker
 from api.settings import settings
@@ -90,6 +90,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no annotati
         if self in self.worker.refused:
             self._refuse_for_room()
             return True
+        parser = self._callback_parser
+        heads.check(parser.http_version, parser.path, parser.headers)
         self._head.clear()
         skips_body: bool = super()._on_headers_complete()
         return skips_body

@@ -15,8 +15,8 @@ REQUEST_HEADERS = (
     " Last-Event-ID, Prefer, traceparent, X-Request-ID"
 )
 EXPOSED_HEADERS = (
-    "Age, Content-Location, ETag, Location, Preference-Applied, RateLimit, RateLimit-Policy,"
-    " Retry-After, X-Cache, X-Request-ID"
+    "Age, Content-Location, ETag, Inference-Header-Content-Length, Location, Preference-Applied,"
+    " RateLimit, RateLimit-Policy, Retry-After, X-Cache, X-Request-ID, X-Task-Ids"
 )
 """What a script of another origin may read besides the few headers that it always may."""
 

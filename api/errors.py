@@ -26,7 +26,7 @@ from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, request
+from flask import Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from api import bodies, browsers, links
@@ -38,6 +38,7 @@ from tasks.errors import QueueFullError, TasksError
 
 RETRY_AFTER_SECONDS = 2
 RETRY_LATER = frozenset({429, 503})
+OTHER_PROTOCOLS = ("/v1/models", "/v2")
 PROBLEM_TYPE = "application/problem+json"
 CHALLENGE = 'Bearer realm="petiole"'
 """What a client is told that has to show a key (RFC 6750, 3)."""
@@ -182,8 +183,12 @@ API_ERRORS = (
 def problem_response(document: ProblemDocument, **members: Any) -> Response:
     """Return a problem document, with further members, as a response with its own status.
 
-    A browser gets a page that says the same, and what to do.
+    A browser gets a page that says the same, and what to do. Clients of other protocols find the
+    sentence where theirs have it.
     """
+    g.problem = document
+    if request.path.startswith(OTHER_PROTOCOLS):
+        members["error"] = document.detail
     response = browsers.either(
         page=lambda: _page(document, members),
         data=lambda: bodies.of_members(
@@ -195,6 +200,14 @@ def problem_response(document: ProblemDocument, **members: Any) -> Response:
     if document.status in RETRY_LATER:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def reason() -> str:
+    """Return the last word of the problem's type that the current request is answered with."""
+    if "problem" not in g:
+        return ""
+    document: ProblemDocument = g.problem
+    return document.type.removeprefix(problems.TYPE_PREFIX)
 
 
 def _page(document: ProblemDocument, members: dict[str, Any]) -> Response:

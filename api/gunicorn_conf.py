@@ -12,11 +12,18 @@ from typing import Any
 from prometheus_client import multiprocess
 
 from api.settings import is_local, settings
-from tasks import log_format, priority, reconciler
+from tasks import bad_settings, log_format, priority, reconciler
+from tasks import settings as settings_of_tasks
+from tasks.celery_settings import CelerySettings
 from tasks.tracing import recording
 
 FILES_BESIDES = 1024
 """Connections to Redis, bodies in temporary files, libraries."""
+
+with bad_settings.in_one_line():
+    settings()
+    settings_of_tasks.settings()
+    CelerySettings()
 
 _descriptor = settings().listening_descriptor
 bind = f"{settings().host}:{settings().port}" if _descriptor is None else f"fd://{_descriptor}"

@@ -12,6 +12,8 @@ from flask import Response, jsonify
 from api import access, bodies
 from api.errors import problem_response
 from tasks import documents, publisher, readiness, redis_checks, stores, unfit, untold
+from tasks.at_rest import lacking
+from tasks.at_rest.keyring import SETTING
 from tasks.bulk import untaken
 from tasks.errors import ServiceUnavailableError
 from tasks.problems import Problem
@@ -131,8 +133,11 @@ def _image_store() -> str:
 
 def _worker() -> str:
     children = readiness.classify_children(stores.prompt_job_store())
-    if any(child.is_ready for child in children):
+    ready = [child for child in children if child.is_ready]
+    if any(child.reads(stores.keyring().first) for child in ready):
         return _consuming()
+    if ready:
+        return f"no child can read pictures: {SETTING} is another one there than here"
     reasons = sorted({child.reason for child in children if child.reason})
     return "no child has a warm model" + (f": {'; '.join(reasons)}" if reasons else "")
 
@@ -158,4 +163,5 @@ DOUBTS: tuple[Callable[[], tuple[str, ...]], ...] = (
     untold.warnings,
     untaken.warnings,
     unfit.warnings,
+    lacking.warnings,
 )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import Any, Self
 
+from api import spool
 from api.settings import settings
-from api.spool import Spool
+from tasks import stores
+from tasks.at_rest.streams import EncryptedBody
 from tasks.settings import settings as tasks_settings
 
 MEMORY_BYTES = 262_144
@@ -30,13 +32,13 @@ class Intake:
     @classmethod
     def of_pictures(cls, *, max_bytes: int, seconds: float) -> Self:
         """Return how single pictures are taken in."""
-        return cls(max_bytes, seconds, lambda: SpooledTemporaryFile(MEMORY_BYTES))
+        return cls(max_bytes, seconds, _picture_body)
 
     @classmethod
     def of_bulk(cls) -> Self:
         """Return how many pictures at once are taken in."""
         max_bytes, seconds = tasks_settings().bulk_max_bytes, settings().bulk_request_seconds
-        return cls(max_bytes, seconds, Spool, is_large=True)
+        return cls(max_bytes, seconds, spool.opened, is_large=True)
 
     async def write(self, body: Any, pieces: bytearray, *, is_last: bool) -> None:
         """Write what has come, if it is enough to be worth it; `pieces` is then empty."""
@@ -47,3 +49,10 @@ class Intake:
         else:
             return
         pieces.clear()
+
+
+def _picture_body() -> Any:
+    keys = stores.keyring()
+    if keys.ids:
+        return EncryptedBody(keys, memory_bytes=MEMORY_BYTES)
+    return SpooledTemporaryFile(MEMORY_BYTES)

@@ -12,10 +12,29 @@ from api.errors import TooManyRequestsError
 from api.settings import is_loopback, settings
 from tasks import stores
 from tasks.keys import ownership
-from tasks.keys.limits import BYTES, OPEN_JOBS, REQUESTS, Bounds, Limiter, MemoryLedger, Sent
+from tasks.keys.limits import (
+    BYTES,
+    OPEN_JOBS,
+    REQUESTS,
+    Bounds,
+    Limiter,
+    MemoryLedger,
+    Sent,
+    Verdict,
+)
 from tasks.once import once
 
-SINGLE = frozenset({"classify.classify", "compatible.classify_url", "compatible.predict"})
+SINGLE = frozenset(
+    {
+        "classify.classify",
+        "compatible.classify_url",
+        "compatible.predict",
+        "open_inference.infer",
+        "tensorflow_serving.classify",
+        "tensorflow_serving.predict",
+    }
+)
+"""What makes a task of its own of a picture; those of several pictures say so with `further`."""
 IPV6 = 6
 MANY = frozenset({"bulk.bulk"})
 GUESSES = Bounds(requests_per_second=10.0)
@@ -45,6 +64,23 @@ def count_address() -> None:
     """
     if not is_loopback(request.remote_addr or "127.0.0.1"):
         _count(f"address {_network()}", "")
+
+
+def further(n: int) -> tuple[str, ...]:
+    """Count `n` more pictures of the current request; return the ids that their tasks will have.
+
+    They are no requests, and their bytes are counted with it. Empty where nobody is counted.
+
+    Raises:
+        TooManyRequestsError: they are over a limit.
+    """
+    if "counted" not in g:
+        return ("",) * n
+    subject, owner = g.counted
+    ids = tuple(ownership.new_id(owner) for _ in range(n))
+    for task_id in ids:
+        _refuse(_limiter().admit_further(subject, Sent(0, task_id)))
+    return ids
 
 
 def refuse_guessers() -> None:
@@ -82,11 +118,15 @@ def say(response: Response) -> Response:
 def _count(subject: str, owner: str) -> None:
     sent = None
     if request.endpoint in SINGLE:
-        g.task_id = ownership.new_id(owner)
+        g.task_id, g.counted = ownership.new_id(owner), (subject, owner)
         sent = Sent(request.content_length or 0, g.task_id)
     elif request.endpoint in MANY:
         sent = Sent(request.content_length or 0)
-    verdict = g.verdict = _limiter().admit(subject, sent)
+    g.verdict = _limiter().admit(subject, sent)
+    _refuse(g.verdict)
+
+
+def _refuse(verdict: Verdict) -> None:
     if verdict.refused:
         said = WORDS[verdict.refused].format(_bounds())
         seconds = verdict.retry_after_seconds

@@ -18,17 +18,25 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from tasks import lanes, publisher, readiness, statistics, stores
-from tasks.job_stores import Load
+from api import bodies, errors
+from api.service_series import ServiceCollector
+from tasks import stores
 
 REQUESTS = Counter("petiole_http_requests", "Answered requests.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
-    "petiole_http_request_seconds", "Time to answer, waits included.", ["method", "route"]
+    "petiole_http_request_seconds",
+    "Time to answer, waits included.",
+    ["method", "route"],
+    buckets=(*(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5), *(1, 2.5, 5, 10, 30, 60)),
+)
+REFUSED = Counter(
+    "petiole_refused_requests",
+    "Requests that were answered with a problem, by the last word of its type.",
+    ["route", "status", "reason"],
 )
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -42,6 +50,14 @@ blueprint = APIBlueprint("metrics", __name__, tag="Health")
 def metrics() -> Response:
     """Return all series in Prometheus' text format."""
     return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+@blueprint.get("/metrics/open-work")
+@blueprint.doc(operation_id="openWork", responses={})
+def open_work() -> Response:
+    """Return for each queue how many jobs wait or are worked on, for who scales workers."""
+    work = stores.prompt_job_store().work()
+    return bodies.of_members({queue: each.open_jobs for queue, each in work.items()})
 
 
 def count_requests(app: APIFlask) -> None:
@@ -58,6 +74,8 @@ def _count(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "unknown"
     method = request.method if request.method in METHODS else "other"
     REQUESTS.labels(method, route, response.status_code).inc()
+    if reason := errors.reason():
+        REFUSED.labels(route, response.status_code, reason).inc()
     if "started" in g:
         REQUEST_SECONDS.labels(method, route).observe(perf_counter() - g.started)
     return response
@@ -79,126 +97,3 @@ class _OwnProcess(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield what the default registry has of ours."""
         return (m for m in REGISTRY.collect() if m.name.startswith("petiole_"))
-
-
-class ServiceCollector(Collector):
-    """Jobs, queues and children, as the job store and the broker have them."""
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the series; an unreachable store ends the scrape with 503."""
-        store = stores.prompt_job_store()
-        counts = store.counts()
-        totals = statistics.totals(counts)
-        yield _ended(totals)
-        yield _stages(totals)
-        yield _refused(counts)
-        yield _trials(counts)
-        yield _queues(publisher.queue_lengths())
-        yield from _load(store.load())
-        yield from _webhooks(counts)
-        yield from _cache(counts)
-        children = readiness.classify_children(store)
-        warm = sum(child.is_ready for child in children)
-        yield GaugeMetricFamily("petiole_ready_children", "Children with a warm model.", value=warm)
-
-
-def _ended(totals: statistics.Totals) -> Metric:
-    family = CounterMetricFamily(
-        "petiole_jobs", "Jobs that ended.", labels=["state", "model", "error"]
-    )
-    for labels, amount in totals.ended.items():
-        family.add_metric(list(labels), amount)
-    return family
-
-
-def _stages(totals: statistics.Totals) -> Metric:
-    family = HistogramMetricFamily(
-        "petiole_stage_seconds", "Time of a finished job in each stage.", labels=["stage"]
-    )
-    for stage, histogram in totals.stages.items():
-        family.add_metric([stage], _cumulated(histogram), histogram.sum_seconds)
-    return family
-
-
-def _refused(counts: dict[str, float]) -> Metric:
-    family = CounterMetricFamily(
-        "petiole_refused_messages",
-        "Messages in a queue that no worker can do: unreadable, content, malformed, unknown task.",
-        labels=["reason"],
-    )
-    for reason, amount in statistics.refused(counts).items():
-        family.add_metric([reason], amount)
-    return family
-
-
-def _trials(counts: dict[str, float]) -> Metric:
-    family = CounterMetricFamily(
-        "petiole_trial",
-        "Sums of each trial: compared, agreed, errors, unserved, and seconds of predict.",
-        labels=["model", "number", "kind", "version", "measure"],
-    )
-    for labels, amount in statistics.trials(counts):
-        family.add_metric(labels, amount)
-    return family
-
-
-def _webhooks(counts: dict[str, float]) -> Iterator[Metric]:
-    load = stores.webhooks().load()
-    kept = GaugeMetricFamily("petiole_webhooks", "Webhooks that are kept.", labels=["state"])
-    kept.add_metric(["due"], load.due)
-    kept.add_metric(["given up"], load.dead)
-    yield kept
-    tries = CounterMetricFamily(
-        "petiole_webhook_tries", "Tries to deliver a webhook.", labels=["outcome"]
-    )
-    for outcome, amount in statistics.webhook_tries(counts).items():
-        tries.add_metric([outcome], amount)
-    yield tries
-
-
-def _cache(counts: dict[str, float]) -> Iterator[Metric]:
-    asked = CounterMetricFamily(
-        "petiole_cache",
-        "Pictures whose answer might have been known: hit, miss, and of the latter follower.",
-        labels=["outcome"],
-    )
-    for outcome, amount in statistics.cache(counts).items():
-        asked.add_metric([outcome], amount)
-    yield asked
-    n, size = stores.prompt_job_store().kept_answers()
-    yield GaugeMetricFamily("petiole_cache_answers", "Answers that are kept.", value=n)
-    yield GaugeMetricFamily("petiole_cache_bytes", "Bytes of these answers, about.", value=size)
-
-
-def _cumulated(histogram: statistics.StageHistogram) -> list[tuple[str, float]]:
-    """Return Prometheus' buckets: each counts all times up to its limit."""
-    limits = [*map(str, statistics.BUCKETS_SECONDS), statistics.INFINITE]
-    rows, below = [], 0.0
-    for limit in limits:
-        below += histogram.buckets.get(limit, 0.0)
-        rows.append((limit, below))
-    return rows
-
-
-def _queues(lengths: dict[str, int]) -> Metric:
-    family = GaugeMetricFamily(
-        "celery_queue_length", "Messages that wait in each queue.", labels=["queue_name"]
-    )
-    for queue, length in lengths.items():
-        family.add_metric([queue], length)
-    return family
-
-
-def _load(load: Load) -> Iterator[Metric]:
-    waiting = GaugeMetricFamily(
-        "petiole_waiting_jobs", "Pictures that wait.", labels=["queue", "priority"]
-    )
-    for lane, n in load.waiting.items():
-        waiting.add_metric([lanes.queue_of(lane), lanes.priority_of(lane)], n)
-    yield waiting
-    yield GaugeMetricFamily(
-        "petiole_open_jobs", "Pictures that wait or are worked on.", value=load.open_jobs
-    )
-    yield GaugeMetricFamily(
-        "petiole_open_bytes", "Bytes of these pictures together.", value=load.open_bytes
-    )

@@ -25,8 +25,17 @@ from api import (
 from api.admin import Administration
 from api.compatible import PredictAnswer, UrlAnswer
 from api.health import Ready
-from api.openapi_parts import BINARY, JSON, answer, of_problems, one_of, query
+from api.openapi_parts import (
+    BINARY,
+    JSON,
+    answer,
+    of_problems,
+    one_of,
+    query,
+    refuse_odd_paths,
+)
 from api.options import IDEMPOTENCY_KEY, KEY, ClassifyOptions, WaitOptions
+from api.protocols import openapi as openapi_protocols
 from api.settings import settings
 from api.uploads import FIELD, MULTIPART, URL, URL_ENCODED
 from tasks import signatures
@@ -53,6 +62,7 @@ SCHEMAS = (
     *openapi_models.SCHEMAS,
     *openapi_bulk.SCHEMAS,
     *openapi_explanations.SCHEMAS,
+    *openapi_protocols.SCHEMAS,
 )
 FINISHED = (ClassifiedTask, ExplainedTask, TrainedTask, FailedTask, RevokedTask)
 ADDRESS: Spec = {"type": "string", "minLength": 1}
@@ -115,6 +125,13 @@ EVENT: Spec = {
     },
 }
 
+OPEN_WORK: Spec = {
+    "description": "How many jobs wait or are worked on, by queue",
+    "content": {
+        JSON: {"schema": {"type": "object", "additionalProperties": {"type": "integer"}}},
+    },
+}
+
 
 blueprint = APIBlueprint("openapi", __name__, enable_openapi=False)
 
@@ -147,9 +164,11 @@ def complete(spec: Any) -> Any:
     openapi_bulk.complete(paths)
     openapi_models.complete(paths)
     openapi_explanations.complete(paths)
+    openapi_protocols.complete(paths)
     spec["webhooks"] = {"taskEnded": {"post": _webhook()}}
     for path, responses in _plain_responses().items():
         paths[path]["get"]["responses"] = responses
+    refuse_odd_paths(paths)
     examples.add(paths)
     if settings().are_keys_required:
         openapi_keys.complete(spec)
@@ -165,6 +184,7 @@ def _plain_responses() -> dict[str, Spec]:
         "/livez": {"200": {"description": "Alive"}},
         "/readyz": {"200": answer("Ready", Ready), **not_ready},
         "/metrics": {"200": {"description": "Prometheus' text format"}, **away},
+        "/metrics/open-work": {"200": OPEN_WORK, **away},
     }
 
 

@@ -54,3 +54,11 @@ def one_of(kinds: tuple[type, ...]) -> Spec:
     """Return the schema of what is of one of some kinds."""
     references = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
     return references[0] if len(references) == 1 else {"oneOf": references}
+
+
+def refuse_odd_paths(paths: Spec) -> None:
+    """Say of each route that takes something from its path that `heads` may refuse it."""
+    odd = of_problems({400: "A path that can be read in two ways"})
+    for operations in (each for path, each in paths.items() if "{" in path):
+        for operation in filter(lambda each: "responses" in each, operations.values()):
+            operation["responses"] = {**odd, **operation["responses"]}

@@ -7,7 +7,7 @@ refused: an option that is silently ignored is a wrong answer.
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,12 +16,10 @@ from werkzeug.datastructures import MultiDict
 
 from api.errors import InvalidOptionError
 from api.settings import settings
-from model_store.predictions import MOST_NEIGHBOURS
-from model_store.settings import ModelSettings
 from tasks import lanes, publisher
 from tasks.errors import DownloadRefusedError
 from tasks.explaining import life as explanations
-from tasks.once import once
+from tasks.options import PictureOptions
 from tasks.settings import settings as tasks_settings
 from tasks.signatures import WHAT_IT_IS
 from tasks.urls import check_url
@@ -31,51 +29,12 @@ IDEMPOTENCY_KEY, KEY = "Idempotency-Key", re.compile("[ -~]{1,255}")
 Options = TypeVar("Options", bound=BaseModel)
 
 
-@once
-def default_model() -> str:
-    """Return the model that classifies when the client names none; read once."""
-    return ModelSettings().default_model
-
-
-Unknown = Literal["report", "ignore"]
-MinProbability: Any = Field(
-    default=0.0,
-    ge=0,
-    le=1,
-    allow_inf_nan=False,
-    description="Labels with a smaller probability are left out, all of them if need be.",
-)
-AskUnknown: Any = Field(
-    default="report",
-    description="`ignore` leaves out whether the picture is like those that the model was trained"
-    " on: no `novelty`, and no verdict `unknown`.",
-)
-
-Neighbours: Any = Field(
-    default=0,
-    ge=0,
-    le=MOST_NEIGHBOURS,
-    description="How many training pictures that look most like this one to name; not every version"
-    " can.",
-)
-
-
-class ClassifyOptions(BaseModel):
+class ClassifyOptions(PictureOptions):
     """What a client may choose for one picture.
 
     Descriptions are filled in with the settings when the specification is made.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    model: str = Field(
-        default_factory=default_model,
-        description="`name`, `name@version` or `name@alias`; the default model when left out.",
-    )
-    top_k: int = Field(default=5, ge=1, le=1000, description="How many labels to return.")
-    min_probability: float = MinProbability
-    unknown: Unknown = AskUnknown
-    neighbours: int = Neighbours
     wait: float = Field(
         default=0.0,
         ge=0,

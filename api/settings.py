@@ -87,7 +87,15 @@ class ApiSettings(BaseSettings):
     compatible_wait_seconds: float = Field(
         default=30.0,
         ge=0,
-        description="How long `GET /classify` and `POST /predict` wait before they answer 504.",
+        description="How long `GET /classify`, `POST /predict` and the routes of other protocols"
+        " wait before they answer 504.",
+    )
+    max_batch_pictures: int = Field(
+        default=32,
+        ge=1,
+        le=1000,
+        description="Pictures in one request of another protocol; all of it has as many bytes as"
+        " one upload may.",
     )
     trusted_proxies: int = Field(
         default=0,

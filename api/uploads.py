@@ -65,7 +65,7 @@ def read() -> tuple[Upload | ImageUrl, dict[str, Any]]:
         ApiError: there is none, or it cannot be taken; says why.
         ImageError: the bytes are not a picture, or it is too large.
     """
-    with _whole_body():
+    with whole_body():
         kind = request.mimetype
         if kind == MULTIPART:
             return _of_form(forms.read_multipart(long_text=FIELD))
@@ -73,7 +73,7 @@ def read() -> tuple[Upload | ImageUrl, dict[str, Any]]:
         if kind == URL_ENCODED:
             return _of_url_encoded(body)
         if kind in JSON_KINDS or kind.endswith("+json"):
-            return _from_members(_json(body), "the JSON object")
+            return _from_members(json_object(body), "the JSON object")
         return _raw(body, kind), {}
 
 
@@ -83,7 +83,7 @@ def read_form() -> Upload:
     Raises:
         ApiError, ImageError: as for `read`.
     """
-    with _whole_body():
+    with whole_body():
         if request.mimetype != MULTIPART:
             raise NoImageError(f"send a picture in the multipart field {FIELD!r}")
         form = forms.read_multipart(long_text=FIELD)
@@ -93,7 +93,7 @@ def read_form() -> Upload:
 
 
 @contextmanager
-def _whole_body() -> Iterator[None]:
+def whole_body() -> Iterator[None]:
     """Tell a body that cannot be read to its end from an error of ours."""
     try:
         yield
@@ -123,7 +123,7 @@ def _of_url_encoded(body: bytes) -> tuple[Upload | ImageUrl, dict[str, Any]]:
     It may be the fields of a form, or a picture or JSON whose type nobody said.
     """
     if body.lstrip()[:1] == b"{":
-        return _from_members(_json(body), "the JSON object")
+        return _from_members(json_object(body), "the JSON object")
     # What is URL-encoded is ASCII, and no picture is.
     if not body.isascii():
         return _raw(body, ""), {}
@@ -165,7 +165,7 @@ def _ambiguous(detail: str) -> InvalidOptionError:
     return InvalidOptionError(f"{FIELD}: {detail}", errors=errors)
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
     """Return the members of a JSON body.
 
     Raises:

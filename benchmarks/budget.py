@@ -28,6 +28,7 @@ from benchmarks import counted_calls, pictures, processes, report, wrk
 from benchmarks.service import Started, load, loaded, started_service
 from benchmarks.stages import REST, rows, samples, shared
 from petiole.markdown import table
+from tasks.settings import EMBEDDED_ADDRESS
 
 CONNECTIONS = 16
 RATE = 200
@@ -77,14 +78,9 @@ def _silent() -> dict[str, Any]:
 
 def traffic(service: Started) -> Traffic:
     """Return what the service's Redis has counted so far."""
-    (port,) = [
-        connection.laddr.port
-        for child in psutil.Process(service.process.pid).children()
-        if "valkey" in " ".join(child.cmdline())
-        for connection in child.net_connections("tcp4")
-        if connection.status == psutil.CONN_LISTEN
-    ]
-    client: Any = redis.Redis(port=port)
+    state = psutil.Process(service.process.pid).environ()["PETIOLE_UP_STATE_DIRECTORY"]
+    address = (Path(state) / EMBEDDED_ADDRESS).read_text("utf-8").strip()
+    client: Any = redis.Redis.from_url(address, decode_responses=True)
     stats = client.info("commandstats").items()
     commands = Counter({name.removeprefix("cmdstat_"): each["calls"] for name, each in stats})
     return Traffic(commands, client.info("stats")["total_reads_processed"])

@@ -2,7 +2,7 @@
 
 For each depth a service of its own, whose model does no work. Its classify worker is stopped in its
 tracks (SIGSTOP) while the queue is filled over HTTP and while pictures are submitted and polled, in
-turn with the other depths; then it goes on, and the first jobs of the queue are worked off.
+turn with the other depths; then they take turns in working off the first jobs of their queues.
 """
 
 import argparse
@@ -28,9 +28,10 @@ from petiole.markdown import table
 
 DEPTHS = (0, 1_000, 100_000)
 ROUNDS, STEP = 5, 200
-"""Rounds, and the jobs that are submitted and polled in each; as many as all are drained."""
+"""Rounds, and the jobs that are submitted and polled in each."""
 
-DRAINED = ROUNDS * STEP
+WARM, DRAINED = 60, 100
+"""Jobs that a worker does in each round before its time counts, and while it does."""
 
 FILL_SECONDS = 2.0
 PATIENCE_SECONDS = 300.0
@@ -82,6 +83,7 @@ class Side:
         self.waiting = 0
         self.submits: list[Cost] = []
         self.polls: list[Cost] = []
+        self.drains: list[Cost] = []
 
     def fill(self, depth: int) -> None:
         """Warm the service, stop its worker in its tracks, and let so many jobs wait."""
@@ -101,14 +103,24 @@ class Side:
         self.submits.append(submit)
         self.polls.append(poll)
 
+    def drain(self) -> None:
+        """Submit some jobs, let the worker do the first of all, and stop it in its tracks again."""
+        self.connection.close()
+        for _ in range(STEP):
+            _submit(self.connection, self.image)
+        for process in self.stack.family("worker"):
+            process.resume()
+        try:
+            self.drains.append(_drained(self.stack))
+        finally:
+            _freeze(self.stack)
+
     def costs(self) -> Costs:
-        """Return the medians of all steps; the queue's first jobs are worked off now."""
+        """Return the medians of all steps."""
         with self.stack.redis() as client:
             redis_mb = client.info("memory")["used_memory"] / 1e6
-        drain = _drained(self.stack)
-        # What is left of this queue must not be worked off beside the next service.
-        _freeze(self.stack)
-        return Costs(self.waiting, _median(self.submits), _median(self.polls), drain, redis_mb)
+        submit, poll, drain = map(_median, (self.submits, self.polls, self.drains))
+        return Costs(self.waiting, submit, poll, drain, redis_mb)
 
 
 def costs_at(depths: Sequence[int]) -> list[Costs]:
@@ -122,9 +134,10 @@ def costs_at(depths: Sequence[int]) -> list[Costs]:
             stack.start()
             sides.append(Side(directory, stack))
             sides[-1].fill(depth)
-        for number in range(ROUNDS):
-            for side in sides if number % 2 == 0 else sides[::-1]:
-                side.step()
+        for step in (Side.step, Side.drain):
+            for number in range(ROUNDS):
+                for side in sides if number % 2 == 0 else sides[::-1]:
+                    step(side)
         return [side.costs() for side in sides]
 
 
@@ -166,13 +179,11 @@ def _each(stack: Stack, step: Callable[[int], object]) -> Cost:
 
 
 def _drained(stack: Stack) -> Cost:
-    """Let the worker go on; the time of `DRAINED` jobs counts once the first are over."""
-    for process in stack.family("worker"):
-        process.resume()
+    """Return what `DRAINED` jobs cost, once the worker is warm again."""
     first = _executed(stack)
-    _wait_until_executed(stack, first + DRAINED // 5)
+    _wait_until_executed(stack, first + WARM)
     begun, cpu, before = monotonic(), _cpu_seconds(stack), _executed(stack)
-    _wait_until_executed(stack, first + DRAINED)
+    _wait_until_executed(stack, before + DRAINED)
     done = _executed(stack) - before
     used = _cpu_seconds(stack) - cpu
     return Cost(1000 * used / done, 1000 * (monotonic() - begun) / done)
@@ -209,8 +220,8 @@ def markdown(found: Sequence[Costs]) -> str:
     """Return the table: costs at each depth, and in brackets their ratio to the first."""
     what = (
         f"A model without work, 8 x 8 pixels; {ROUNDS} rounds of {STEP} submitted and polled one"
-        f" after the other, interleaved, then {DRAINED} drained;\nmedians, the CPU of all"
-        " processes; in brackets the ratio to the first row."
+        f" after the other, then {ROUNDS} of {DRAINED} drained,\nall interleaved; medians, the CPU"
+        " of all processes; in brackets the ratio to the first row."
     )
     rows = [_row(each, found[0]) for each in found]
     return f"{report.heading(what)}\n\n{table(HEAD, rows)}"

@@ -26,6 +26,7 @@ class Petiole(Service):
     queues: tuple[str, ...] = ("classify", "downloads", "bulk")
     address_variable: str = "REDIS_URL"
     max_attempts: int = 3
+    has_users: bool = True
     tells_readiness: bool = True
 
     @property

@@ -18,9 +18,10 @@ import redis
 from chaos import clock, executions
 from chaos.layout import Layout, clean_environment, worker_name
 from chaos.wire import Wire
-from petiole import parts, probes
+from petiole import parts, probes, redis_login
 from petiole.parts import ROOT, Part
 from petiole.supervisor import POLL_SECONDS, Console, Supervisor
+from tasks import redis_users
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -40,6 +41,7 @@ class Service(ABC):
         queues: Where its messages wait; pictures in the first one.
         address_variable: Its setting that names Redis.
         max_attempts: How often a picture that crashes its process may be tried.
+        has_users: Whether its parts are users of Redis with rights of their own.
         tells_readiness: Whether `/readyz` is a promise of the service, to be held against it.
     """
 
@@ -48,6 +50,7 @@ class Service(ABC):
     queues: tuple[str, ...]
     address_variable: str
     max_attempts: int
+    has_users: bool
     tells_readiness: bool
 
     @property
@@ -97,15 +100,17 @@ class Stack:
         self.api = f"http://127.0.0.1:{self.api_port}"
         self.executions = directory / "executions"
         self.disk = directory / "redis"
+        self.logins = redis_login.made(directory, self.redis_port) if service.has_users else None
         self.wire = Wire(self.redis_port) if layout.wired else None
         self.environment = self._environment()
         self.planned = self._planned()
         self._turn, self._done = Lock(), Event()
         self._keeper = Thread(target=self._keep, name="supervisor", daemon=True)
 
-    def redis_url(self, port: int | None = None) -> str:
+    def redis_url(self, port: int | None = None, *, user: str = redis_users.OPERATOR) -> str:
         """Return the address of the server, or of what stands before it at another port."""
-        return f"redis://127.0.0.1:{port or self.redis_port}/0"
+        url = f"redis://127.0.0.1:{port or self.redis_port}/0"
+        return self.logins.at(url, user) if self.logins else url
 
     def redis(self) -> Any:
         """Return a client of the server; Any because redis-py types every answer as awaitable."""
@@ -219,7 +224,11 @@ class Stack:
         workers = self.worker_names()
         far = self.wire.port if self.wire else None
         return (
-            parts.redis(self.redis_port, self.disk),
+            parts.redis(
+                self.redis_port,
+                self.disk,
+                users_file=self.logins.users_file if self.logins else None,
+            ),
             *(
                 self._reaching(part, far if part.name in workers else None)
                 for part in self.service.parts(self)
@@ -227,7 +236,8 @@ class Stack:
         )
 
     def _reaching(self, part: Part, port: int | None) -> Part:
-        address = {self.service.address_variable: self.redis_url(port)}
+        url = self.redis_url(port, user=parts.user_of(part))
+        address = {self.service.address_variable: url}
         return replace(part, environment={**part.environment, **address})
 
     def _keep(self) -> None:

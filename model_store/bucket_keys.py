@@ -13,7 +13,7 @@ import html
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
 from urllib.parse import quote, unquote_plus, urlsplit
@@ -34,8 +34,8 @@ class Account:
     endpoint: str
     region: str
     key: str = ""
-    secret: str = ""
-    token: str = ""
+    secret: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, variables: Mapping[str, str], *, endpoint: str) -> "Account":

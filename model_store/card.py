@@ -87,6 +87,10 @@ class Variant:
         return f"{self.runtime}/{self.precision}/{FINGERPRINT}"
 
 
+FOREIGN = frozenset({"hub", "keras", "file"})
+"""Kinds of origins. What came in a package is compared with a digest in `pretrained`."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where the weights came from.
@@ -102,6 +106,11 @@ class Origin:
     source: str
     file: str = ""
     sha256: str = ""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was made elsewhere, and nothing here knows its weights by their digest."""
+        return self.kind in FOREIGN
 
 
 @dataclass(frozen=True)
@@ -179,12 +188,24 @@ def _preprocessing(document: dict[str, Any]) -> PreprocessingSpec:
 def _checked(text: str | bytes) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(text)
+        _check_format(document)
         _validator().validate(document)
     except ValueError as exc:
         raise ModelFormatError(f"card.json is not JSON: {exc}") from exc
     except jsonschema.ValidationError as exc:
         raise ModelFormatError(f"card.json is wrong at {exc.json_path}: {exc.message}") from exc
     return document
+
+
+def _check_format(document: Any) -> None:
+    """Refuse a card of a later release with a word about that, not about what is strange in it."""
+    number = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(number, int) and number > SCHEMA_VERSION:
+        raise ModelFormatError(
+            f"card.json of {document.get('name')}@{document.get('version')} has format {number}; "
+            f"this release reads formats up to {SCHEMA_VERSION}: bring in the release that wrote "
+            "it, or name another version"
+        )
 
 
 @cache

@@ -5,6 +5,7 @@ and none of its errors leaves this file.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ PARTS_AT_ONCE = 4
 MEMORY = "memory"
 # What obstore says of a key that it cannot hand on; one refuses the whole listing.
 _NO_PATH = "invalid path"
+_AFTER_A_SCHEME = re.compile(r"(?<=://)[^\s\"'<>]+")
 ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
@@ -66,7 +68,7 @@ class Objects:
     raise `StoreUnavailableError`, which begins with `called`.
 
     Attributes:
-        place: Where they are, for people: a full path, a URL, or `memory`.
+        place: Where they are, for people: a full path, a URL without secrets, or `memory`.
         directory: That path on this machine; None for a bucket and for memory.
     """
 
@@ -80,7 +82,8 @@ class Objects:
         limits: Limits = PATIENT,
     ) -> None:
         """Use an obstore store, or `directory` once it is there; see `open` for URLs."""
-        self.place, self.directory = place, directory
+        self.place, self.directory = without_secrets(place), directory
+        self._url = place
         self._store, self._called, self._limits = store, called, limits
 
     @classmethod
@@ -109,7 +112,7 @@ class Objects:
         """Return the same place for callers with other limits."""
         if self.place == MEMORY or self.directory is not None:
             return self
-        return type(self).open(self.place, called=self._called, limits=limits)
+        return type(self).open(self._url, called=self._called, limits=limits)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of one object.
@@ -267,9 +270,7 @@ class Objects:
                 raise
         seconds = self._limits.silence_seconds
         with self._translated("/"):
-            keys = list(
-                bucket_keys.below(self.place, endpoint=_endpoint(), timeout_seconds=seconds)
-            )
+            keys = list(bucket_keys.below(self._url, endpoint=_endpoint(), timeout_seconds=seconds))
         paths = [key.removesuffix("/") for key in keys if bucket_keys.is_path(key)]
         return paths, [key for key in keys if not bucket_keys.is_path(key)]
 
@@ -316,6 +317,19 @@ def _endpoint() -> str:
     return next(filter(None, map(os.environ.get, ENDPOINT_VARIABLES)), "")
 
 
+def without_secrets(text: str) -> str:
+    """Return a text whose URLs have no login and no query: signatures and tokens are in these."""
+    return _AFTER_A_SCHEME.sub(lambda found: _without_login_and_query(found[0]), text)
+
+
+def _without_login_and_query(address: str) -> str:
+    place, *query = re.split("[?#]", address, maxsplit=1)
+    if any("@" in each for each in query):
+        return "…"  # A password may have ended what looks like the place.
+    _, at, host_and_path = place.rpartition("@")
+    return f"{'…@' if at else ''}{host_and_path}{'?…' if query else ''}"
+
+
 @contextmanager
 def _translated(called: str, what: str) -> Iterator[None]:
     try:
@@ -323,5 +337,7 @@ def _translated(called: str, what: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (BaseError, OSError, ValueError) as exc:
-        reason = str(exc).partition("\n")[0]
-        raise StoreUnavailableError(f"{called} cannot be used at {what}: {reason}") from exc
+        reason = without_secrets(str(exc).partition("\n")[0])
+        what = without_secrets(what)
+        # Not `from exc`: a traceback would show the whole address again, with what is secret in it.
+        raise StoreUnavailableError(f"{called} cannot be used at {what}: {reason}") from None

@@ -17,6 +17,7 @@ class ModelSettings(BaseSettings):
 
     store_url: str = Field(
         default="var/models",
+        repr=False,
         min_length=1,
         description="Where published models are kept: a directory, or a bucket as s3://bucket/path.",
     )

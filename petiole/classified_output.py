@@ -11,12 +11,13 @@ from typing import Any, Protocol
 import typer
 
 from petiole.client import ClassifiedTask, Outcome, PetioleError, Prediction
+from petiole.client.answers import Neighbour
 
 SMALLEST_SHARE = 0.001
 LONGEST_NAME = 60
 COLUMNS = (
     *("path", "rank", "label", "class_index", "probability"),
-    *("model", "model_version", "task_id", "error", "detail", "verdict"),
+    *("model", "model_version", "task_id", "error", "detail", "verdict", "neighbours"),
 )
 
 
@@ -47,6 +48,8 @@ class OnePicture:
         task = outcome.task
         if said := doubts(task.verdict, task.label_set, task.novelty):
             _print(said)
+        if alike := looks_like(task.neighbours or ()):
+            _print(f"looks like {alike}")
         footer = f"{task.model}@{task.model_version}, {task.timings_ms.total:.0f} ms"
         _print(typer.style(footer, dim=True))
         for warning in task.warnings or ():
@@ -120,12 +123,15 @@ class CsvRows:
         """Write the rows of the picture."""
         if outcome.task is None:
             error = outcome.error or PetioleError()
-            self._print((printable(name), *[""] * 7, error.slug, str(error), ""))
+            self._print((printable(name), *[""] * 7, error.slug, str(error), "", ""))
             return
-        for rank, prediction in enumerate(outcome.task.predictions, start=1):
-            columns = _columns(prediction, outcome.task)
-            verdict = outcome.task.verdict or ""
-            self._print((printable(name), rank, *columns, "", "", verdict))
+        task = outcome.task
+        ends = ("", "", task.verdict or "", looks_like(task.neighbours or ()))
+        for rank, prediction in enumerate(task.predictions, start=1):
+            self._print((printable(name), rank, *_columns(prediction, task), *ends))
+        if not task.predictions:
+            model = (task.model, task.model_version, task.task_id)
+            self._print((printable(name), *[""] * 4, *model, *ends))
 
     def end(self) -> None:
         """Write nothing more."""
@@ -142,6 +148,15 @@ def document_of(name: str, outcome: Outcome[Any]) -> dict[str, Any]:
         return {"path": name, **asdict(outcome.task)}
     error = outcome.error or PetioleError()
     return {"path": name, "error": {"slug": error.slug, "detail": str(error)}}
+
+
+def looks_like(neighbours: Sequence[Neighbour]) -> str:
+    """Return training pictures in words: label, name or number, distance."""
+    return ", ".join(
+        f"{printable(each.label)} ({printable(each.name or f'no. {each.number}')},"
+        f" {each.distance:.3f})"
+        for each in neighbours
+    )
 
 
 def printable(text: str) -> str:

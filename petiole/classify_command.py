@@ -42,6 +42,16 @@ Key = Annotated[
 ]
 Model = Annotated[str | None, typer.Option(help="name, name@version or name@alias.")]
 TopK = Annotated[int | None, typer.Option(min=1, max=1000, help="How many labels for each.")]
+MinProbability = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Leave out labels below it.")
+]
+Neighbours = Annotated[
+    int | None,
+    typer.Option(min=0, max=10, help="Name so many training pictures that look like each."),
+]
+IgnoreUnknown = Annotated[
+    bool, typer.Option("--ignore-unknown", help="Say nothing of how strange a picture is.")
+]
 Concurrency = Annotated[int, typer.Option(min=1, max=256, help="How many are under way at once.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Jsonl = Annotated[
@@ -68,6 +78,9 @@ def classify(  # noqa: PLR0913 - one for each option of the command line
     key: Key = "",
     model: Model = None,
     top_k: TopK = None,
+    min_probability: MinProbability = None,
+    neighbours: Neighbours = None,
+    ignore_unknown: IgnoreUnknown = False,
     concurrency: Concurrency = 8,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
@@ -98,6 +111,9 @@ def classify(  # noqa: PLR0913 - one for each option of the command line
             progress=False,
             model=model,
             top_k=top_k,
+            min_probability=min_probability,
+            unknown="ignore" if ignore_unknown else None,
+            neighbours=neighbours,
         )
         failed = _print_all(outcomes, named, to)
     raise typer.Exit(FAILED if failed else 0)

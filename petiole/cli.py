@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from petiole import (
     audit_command,
+    backup_command,
     chaos_command,
     classify_command,
     doctor_command,
@@ -19,6 +20,7 @@ from petiole import (
     keys_command,
     logs_command,
     models_command,
+    redis_users_command,
     rollout_commands,
     running,
     status_command,
@@ -43,6 +45,8 @@ app.add_typer(keys_command.app, name="keys")
 app.add_typer(chaos_command.app, name="chaos")
 app.add_typer(webhooks_command.app, name="webhooks")
 audit_command.register(app)
+redis_users_command.register(app)
+backup_command.register(app)
 train_command.register(app)
 classify_command.register(app)
 status_command.register(app)
@@ -137,5 +141,8 @@ def main() -> None:
     try:
         sys.exit(usage.run(app))
     except ValidationError as exc:
-        typer.echo(f"petiole: {variables.refused(exc)}", err=True)
-        sys.exit(2)
+        # Imported here: with it comes Celery, for which most commands need not wait.
+        from tasks import bad_settings  # noqa: PLC0415
+
+        typer.echo(f"petiole: {bad_settings.refused(exc)}", err=True)
+        sys.exit(bad_settings.WRONG_USAGE)

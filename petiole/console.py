@@ -133,10 +133,3 @@ def why_no_file(picture: str, *, command: str) -> str:
 def print_json(document: dict[str, Any]) -> None:
     """Print one document to stdout."""
     typer.echo(json.dumps(document, indent=2))
-
-
-def without_password(value: Any) -> Any:
-    """Return a setting's value as it may be shown: an address names no user and no password."""
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"(?<=password=)[^&]*", "…", re.sub(r"^([\w+.-]*://)?.*@", r"\1…@", value))

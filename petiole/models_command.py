@@ -12,7 +12,12 @@ import typer
 from rich.console import Console
 
 from model_store import ModelCard, ModelReference, ModelStore, exporting
-from model_store.errors import BadModelReferenceError
+from model_store.errors import (
+    BadModelReferenceError,
+    CorruptVersionError,
+    ModelFormatError,
+    UnknownVersionError,
+)
 from model_store.references import PREVIOUS, PRODUCTION, is_name
 from petiole import (
     calibrate_command,
@@ -167,7 +172,17 @@ def _note(version: str, *, is_rollback: bool = False) -> None:
 
 
 def _summary(store: ModelStore, name: str) -> ModelSummary:
-    return ModelSummary(name, store.versions(name), store.aliases(name))
+    versions = store.versions(name)
+    foreign = tuple(version for version in versions if _is_foreign(store, name, version))
+    return ModelSummary(name, versions, store.aliases(name), foreign)
+
+
+def _is_foreign(store: ModelStore, name: str, version: int) -> bool:
+    """Tell whether a version came from elsewhere; one whose card cannot be read is not ours."""
+    try:
+        return store.card(name, version).origin.is_foreign
+    except (CorruptVersionError, ModelFormatError, UnknownVersionError):
+        return True
 
 
 def _exact(reference: str, command: str) -> tuple[str, int]:

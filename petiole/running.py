@@ -16,6 +16,7 @@ from time import sleep
 from typing import Any
 from urllib.parse import urlsplit
 
+from petiole import kept_secrets
 from petiole.settings import UpSettings
 
 LOCK, DOCUMENT = "service.lock", "service.json"
@@ -47,11 +48,11 @@ class ServiceNote:
     started_at: str
     api_url: str
     flower_url: str
-    broker_url: str
-    result_backend: str
-    job_store_url: str
-    image_store_url: str
-    model_store_url: str
+    broker_url: str = field(repr=False)
+    result_backend: str = field(repr=False)
+    job_store_url: str = field(repr=False)
+    image_store_url: str = field(repr=False)
+    model_store_url: str = field(repr=False)
     processes: Mapping[str, int]
     rolls: int = 0
     last_roll: str = ""
@@ -101,11 +102,7 @@ def locked(directory: Path, api_url: str) -> Iterator[None]:
 
 def write(directory: Path, note: ServiceNote) -> None:
     """Write `service.json`, whole or not at all; only its owner may read the passwords in it."""
-    unfinished = directory / f".{DOCUMENT}.{os.getpid()}"
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(note), file, indent=2)
-    unfinished.replace(directory / DOCUMENT)
+    kept_secrets.write(directory / DOCUMENT, json.dumps(asdict(note), indent=2))
 
 
 def remove(directory: Path) -> None:

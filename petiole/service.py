@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any
 
 from api.settings import ApiSettings
-from petiole import parts, planning, running
+from petiole import parts, planning, running, state_format
 from petiole.output import Output
 from petiole.part_logs import PartLogs, Recorded, directory_of
 from petiole.parts import Plan
@@ -23,6 +23,7 @@ from petiole.planning import StartError, StartInterruptedError
 from petiole.running import AlreadyRunningError
 from petiole.settings import UpSettings
 from petiole.starting import REDIS, RedisStart, Start
+from petiole.state_format import LaterFormatError
 from petiole.supervisor import POLL_SECONDS, Supervisor
 from tasks import addresses
 from tasks.settings import EMBEDDED_REDIS_URL
@@ -166,7 +167,8 @@ def _locked(plan: Plan, up: UpSettings) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(running.locked(up.state_directory, plan.api_url))
-        except AlreadyRunningError as exc:
+            state_format.settle(up.state_directory)
+        except (AlreadyRunningError, LaterFormatError) as exc:
             raise StartError(str(exc)) from exc
         except OSError as exc:
             raise planning.unwritable(up, exc) from exc
@@ -200,10 +202,9 @@ def _started(plan: Plan, door: socket.socket, up: UpSettings, output: Output) ->
 
 def note_of(plan: Plan, processes: Mapping[str, int]) -> running.ServiceNote:
     """Return the note of the service that this process runs."""
-    environment = plan.environment
-    broker = environment.get("CELERY_BROKER_URL") or environment["REDIS_URL"]
+    environment, broker = plan.environment, plan.broker_url
     redis = broker if addresses.is_redis(broker) else EMBEDDED_REDIS_URL
-    redis = environment.get("REDIS_URL") or redis
+    redis = plan.redis_url or redis
     return running.ServiceNote(
         process=os.getpid(),
         began=running.began(os.getpid()),

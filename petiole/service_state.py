@@ -15,7 +15,7 @@ from api.settings import ApiSettings
 from petiole import key_hints, parts, probes, running
 from petiole.probes import HTTP_SECONDS, Readiness
 from petiole.running import ServiceNote
-from tasks import untold
+from tasks import lanes, untold
 
 NO_DOWNLOADER = "no worker takes downloads: pictures sent by address and webhooks wait"
 
@@ -145,9 +145,11 @@ def _jobs(api_url: str) -> JobsState | None:
     if series is None:
         return None
     families = {each.name: each for each in text_string_to_metric_families(series.text)}
-    waiting = sum(int(sample.value) for sample in families["petiole_waiting_jobs"].samples)
-    (open_jobs,) = families["petiole_open_jobs"].samples
-    return JobsState(waiting, max(0, int(open_jobs.value) - waiting))
+    waiting, running = (
+        sum(int(s.value) for s in families[name].samples if s.labels["queue"] in lanes.TASKS)
+        for name in ("petiole_waiting_jobs", "petiole_running_jobs")
+    )
+    return JobsState(waiting, running)
 
 
 def _get(url: str) -> requests.Response | None:

@@ -7,6 +7,7 @@ from petiole.output import Output
 from petiole.parts import Plan
 from petiole.probes import Readiness
 from tasks import addresses
+from tasks.settings import master_name
 
 REDIS = "redis"
 
@@ -19,7 +20,7 @@ class RedisStart:
 
     def __init__(self, plan: Plan, output: Output) -> None:
         """Ask nothing yet."""
-        self._url, self._output = plan.environment["REDIS_URL"], output
+        self._url, self._output = plan.redis_url, output
 
     def missing(self) -> str:
         """Return why it does not answer; empty once it does."""
@@ -87,8 +88,9 @@ def _no_trainer(plan: Plan, found: Readiness) -> str:
     from celery import Celery  # noqa: PLC0415
     from kombu.exceptions import KombuError  # noqa: PLC0415
 
-    broker = plan.environment.get("CELERY_BROKER_URL") or plan.environment["REDIS_URL"]
-    app = Celery("petiole-start", broker=addresses.for_celery(broker), set_as_current=False)
+    broker = addresses.for_celery(plan.broker_url)
+    app = Celery("petiole-start", broker=broker, set_as_current=False)
+    app.conf.broker_transport_options = {"master_name": master_name() or None}
     try:
         answers = app.control.inspect(timeout=1.0).active_queues() or {}
     except (KombuError, OSError) as exc:

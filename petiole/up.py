@@ -7,13 +7,24 @@ from time import monotonic
 from rich.console import Console as Terminal
 
 from model_store import command_line
-from petiole import flower_login, key_hints, part_logs, parts, planning, probes, rolling, service
+from petiole import (
+    flower_login,
+    key_hints,
+    part_logs,
+    parts,
+    planning,
+    probes,
+    redis_login,
+    rolling,
+    service,
+)
 from petiole import running as notes
 from petiole.console import SAMPLE
 from petiole.output import Output, Welcome
 from petiole.screen import Screen
 from petiole.settings import UpSettings
 from petiole.supervisor import Console
+from tasks.settings import EMBEDDED_ADDRESS
 
 
 def run(*, verbose: bool = False) -> None:
@@ -47,7 +58,8 @@ def _output(plan: parts.Plan, up: UpSettings, *, verbose: bool) -> Output:
 
 def _welcome(plan: parts.Plan, up: UpSettings, *, seconds: float) -> Welcome:
     logs = command_line.here(part_logs.directory_of(up.state_directory))
-    redis = plan.environment.get("REDIS_URL", "") if "redis" in plan.ports else ""
+    address = command_line.here(up.state_directory / EMBEDDED_ADDRESS)
+    redis = f"{redis_login.url_of(up.redis_port)}, with its password in {address}"
     return Welcome(
         seconds=seconds,
         example=command_line.command("classify", command_line.here(SAMPLE)),
@@ -56,7 +68,7 @@ def _welcome(plan: parts.Plan, up: UpSettings, *, seconds: float) -> Welcome:
             ("API", f"{plan.api_url}/docs/"),
             ("Flower", plan.flower_url),
             *_login(plan, up),
-            *((("Redis", redis),) if redis else ()),
+            *((("Redis", redis),) if "redis" in plan.ports else ()),
             ("logs", f"{logs}/"),
             ("stop", "Ctrl-C"),
         ),

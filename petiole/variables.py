@@ -6,30 +6,20 @@ A mistyped limit would leave the default in force, and nobody would know.
 import os
 
 import typer
-from pydantic import ValidationError
 
 from model_store import environment
 from model_store.environment import PREFIX, Settings
 from model_store.settings import ModelSettings
-from petiole.console import without_password
 from petiole.settings import UpSettings
 
-READ_ELSEWHERE = {"PETIOLE_PHOTOGRAPHS", "PETIOLE_URL", "PETIOLE_KEY"}
+READ_ELSEWHERE = {
+    *("PETIOLE_PHOTOGRAPHS", "PETIOLE_URL", "PETIOLE_KEY"),
+    *("PETIOLE_REDIS_WEB_PASSWORD", "PETIOLE_REDIS_WORKER_PASSWORD"),
+    *("PETIOLE_REDIS_FLOWER_PASSWORD", "PETIOLE_REDIS_OPERATOR_PASSWORD"),
+}
 """Read by `docker-compose.yml` alone; by what speaks to a service."""
 
 FOR_TESTS = "PETIOLE_TEST_"
-
-PREFIXES = {
-    "ApiSettings": "PETIOLE_API_",
-    "TasksSettings": "PETIOLE_TASKS_",
-    "ModelSettings": "PETIOLE_MODELS_",
-    "TrainingPlaces": "PETIOLE_TRAINING_",
-    "FlowerSettings": "FLOWER_",
-    "CelerySettings": "CELERY_",
-}
-"""How the variables of a settings class begin; all others are those of `petiole up`."""
-
-JOB_STORE_URL = "PETIOLE_TASKS_JOB_STORE_URL"
 
 
 def all_settings() -> tuple[Settings, ...]:
@@ -61,23 +51,3 @@ def are_settings() -> bool:
 
 def _quickly_known() -> list[str]:
     return [*environment.names_of(ModelSettings), *environment.names_of(UpSettings)]
-
-
-def refused(exc: ValidationError) -> str:
-    """Return one line for each bad setting: its name in the environment, value, expectation."""
-    prefix = PREFIXES.get(exc.title, "PETIOLE_UP_")
-    return "; ".join(
-        f"{_variable(prefix, str(error['loc'][0]))} is {without_password(error['input'])!r}: "
-        f"{error['msg'].removeprefix('Value error, ')}"
-        for error in exc.errors()
-    )
-
-
-def _variable(prefix: str, field: str) -> str:
-    """Return the variable that a field's value came from."""
-    name = f"{prefix}{field.upper()}"
-    if name == JOB_STORE_URL and JOB_STORE_URL not in map(str.upper, os.environ):
-        from tasks.settings import redis_url_variable  # noqa: PLC0415 - is imported, as it refused
-
-        return redis_url_variable()
-    return name

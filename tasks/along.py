@@ -19,6 +19,7 @@ from celery.exceptions import Ignore
 from tasks import (
     celery_results,
     correlation,
+    envelopes,
     holding,
     jobs,
     lanes,
@@ -43,7 +44,7 @@ class Along:
     def __init__(self, work: Callable[[Job, "Along"], dict[str, Any]], *, request: Any) -> None:
         """Begin with the task of `request`; `work` does one job and returns its document."""
         self._work = work
-        self._may_take = _is_of_a_pool() and _is_alone(request)
+        self._may_take = _is_of_a_pool() and envelopes.is_own(request)
         self._began, self._first_seconds = monotonic(), 0.0
         self._following: Job | None = None
         self._told: list[Told] = []
@@ -64,7 +65,7 @@ class Along:
     def answer(self, members: dict[str, Any]) -> "dict[str, Any] | ToldOfMany":
         """Return what the task returns: the document, and for the main process all that was done.
 
-        Only what has links of its own needs the document; such a task takes nothing along.
+        Only another program needs the document; a task that one sent takes nothing along.
         """
         if not self._may_take:
             return members
@@ -116,8 +117,10 @@ def summary(members: dict[str, Any]) -> str:
     """Return a document as Flower shows it: the best label, its probability and the version."""
     if members["state"] != SUCCESS:
         return str(members["state"])
-    best = members["predictions"][0]
     model = f"{members['model']}@{members['model_version']}"
+    if not members["predictions"]:
+        return f"no label probable enough, {model}"
+    best = members["predictions"][0]
     return f"{best['label']} {best['probability']:.3f}, {model}"
 
 
@@ -129,8 +132,3 @@ def _is_of_a_pool() -> bool:
         and publisher.is_the_job_store()
         and celery_results.are_written_with_the_record()
     )
-
-
-def _is_alone(request: Any) -> bool:
-    """Tell whether nothing is to be called with the task's result."""
-    return not (request.callbacks or request.chain or request.chord)

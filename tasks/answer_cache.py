@@ -52,7 +52,7 @@ def may_serve(job: Job, *, anew_percent: float) -> bool:
     `anew_percent` of all pictures may not, by their task ids: they are those of a trial, which sees
     as many as it would without.
     """
-    if job.explain or not (is_on() and job.version):
+    if job.explain or settings().keep_every_picture or not (is_on() and job.version):
         return False
     return not anew_percent or share_of(job.task_id) >= anew_percent
 

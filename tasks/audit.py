@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from time import time
 from typing import Any, Final, Protocol
@@ -21,6 +22,7 @@ from tasks.settings import TasksSettings
 KEY_CREATED, KEY_REVOKED = "key-created", "key-revoked"
 PROMOTED, ROLLED_BACK, TAKEN_BACK = "version-promoted", "version-rolled-back", "version-taken-back"
 QUARANTINED, RETRIED, PURGED = "picture-quarantined", "picture-retried", "picture-purged"
+RESTORED: Final = "backup-restored"
 TRAINING_QUEUED, TRAINING_FINISHED = "training-queued", "training-finished"
 THE_SERVICE: Final = "the service"
 
@@ -52,6 +54,9 @@ class Trail(Protocol):
     def append(self, deed: Deed) -> None:
         """Keep a deed; none is ever changed or taken out, only the oldest fall off."""
 
+    def append_all(self, deeds: Sequence[Deed]) -> None:
+        """Keep deeds of a backup, in their order."""
+
     def latest(self, n: int) -> list[Deed]:
         """Return the last `n` deeds, the oldest first."""
 
@@ -66,6 +71,10 @@ class MemoryTrail:
     def append(self, deed: Deed) -> None:
         """Keep a deed."""
         self._deeds.append(deed)
+
+    def append_all(self, deeds: Sequence[Deed]) -> None:
+        """Keep deeds of a backup."""
+        self._deeds.extend(deeds)
 
     def latest(self, n: int) -> list[Deed]:
         """Return the last `n` deeds."""
@@ -83,6 +92,14 @@ class RedisTrail:
     def append(self, deed: Deed) -> None:
         """Keep a deed."""
         self._client.xadd(STREAM, {LINE: deed.line}, maxlen=MOST_KEPT, approximate=True)
+
+    @translated
+    def append_all(self, deeds: Sequence[Deed]) -> None:
+        """Keep deeds of a backup."""
+        with self._client.pipeline(transaction=False) as pipeline:
+            for deed in deeds:
+                pipeline.xadd(STREAM, {LINE: deed.line}, maxlen=MOST_KEPT, approximate=True)
+            pipeline.execute()
 
     @translated
     def latest(self, n: int) -> list[Deed]:

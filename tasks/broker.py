@@ -14,12 +14,13 @@ from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from redis.exceptions import RedisError
 
-from tasks import forged
+from tasks import forged, sentinels
 from tasks.once import once
 
 # kombu has no annotations, and the stubs of its Redis transport lack most of it.
 _QoS: Any = kombu_redis.QoS
 _Channel: Any = kombu_redis.Channel
+_SentinelChannel: Any = kombu_redis.SentinelChannel
 _Transport: Any = kombu_redis.Transport
 
 RETRY_SECONDS = 1.0
@@ -118,6 +119,11 @@ class QoS(_QoS):  # type: ignore[misc]
             backlog().write(tag, partial(self._put_back, tag, message, False))
         self._delivered.clear()
 
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """Put back what dead workers have left, where this process may."""
+        if self.channel.keeps_house:
+            super().restore_visible(*args, **options)
+
     def _record(self, message: Any, tag: str) -> None:
         super().append(message, tag)
         self._unrecorded.discard(tag)
@@ -151,6 +157,10 @@ class Channel(_Channel):  # type: ignore[misc]
 
     QoS = QoS
     connection_errors: tuple[type[Exception], ...]
+    keeps_house = True
+    """Whether it looks after messages and queues of others; Flower and the API have no right to."""
+
+    from_transport_options = (*_Channel.from_transport_options, "keeps_house")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Connect; from then on kombu's timers survive every reply, and try again."""
@@ -173,6 +183,10 @@ class Channel(_Channel):  # type: ignore[misc]
             self._own_client = super()._create_client()
         return self._own_client
 
+    def sweep_bindings(self, *args: Any, **options: Any) -> int:
+        """Forget who listens no longer, where this process may."""
+        return int(super().sweep_bindings(*args, **options)) if self.keeps_house else 0
+
     def _brpop_read(self, **options: Any) -> Any:
         """Read what a queue gave; what is no JSON is thrown away and counted."""
         try:
@@ -180,6 +194,15 @@ class Channel(_Channel):  # type: ignore[misc]
         except (JSONDecodeError, UnicodeDecodeError, RecursionError) as exc:
             forged.refuse(f"it is no JSON: {exc}")
             return True
+
+
+class SentinelChannel(Channel, _SentinelChannel):  # type: ignore[misc]
+    """The same, with whichever server the Sentinels call the master."""
+
+    from_transport_options = (
+        *_SentinelChannel.from_transport_options,
+        *Channel.from_transport_options,
+    )
 
 
 class Transport(_Transport):  # type: ignore[misc]
@@ -198,3 +221,10 @@ class Transport(_Transport):  # type: ignore[misc]
         """Register with the event loop of a worker's main process."""
         super().register_with_event_loop(connection, loop)
         loop.call_repeatedly(RETRY_SECONDS, backlog().catch_up)
+
+
+class SentinelTransport(Transport):
+    """The same behind Sentinels."""
+
+    default_port = sentinels.PORT
+    Channel = SentinelChannel

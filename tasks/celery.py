@@ -14,13 +14,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
+from tasks import packed
+
+packed.refuse()
 TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "tasks.broker:Transport")
+TRANSPORT_ALIASES["sentinel"] = "tasks.broker:SentinelTransport"
 
 app = Celery(
     "petiole",
     task_cls="tasks.base:JobTask",
     include=[
         "tasks.classify",
+        "tasks.classify_picture",
         "tasks.download",
         "tasks.bulk.work",
         "tasks.explaining.work",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from celery.exceptions import TaskRevokedError
 
+from tasks import addresses
 from tasks.celery import app
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import FAILURE, REVOKED, SUCCESS, CeleryResult
@@ -24,7 +25,7 @@ PLACE = "\0"
 @once
 def are_written_with_the_record() -> bool:
     """Tell whether Celery's results and the job records live in the same Redis."""
-    return str(app.conf.result_backend) == settings().job_store_url
+    return addresses.are_one(str(app.conf.result_backend), settings().job_store_url)
 
 
 def of_success(task_id: str, document: str) -> CeleryResult | None:

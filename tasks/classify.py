@@ -14,9 +14,12 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from model_store.errors import ImageError
 from tasks import (
+    callers,
     celery_results,
     collecting,
+    envelopes,
     jobs,
+    lanes,
     loaded_models,
     same_picture,
     stores,
@@ -58,8 +61,21 @@ def classify(self: Task[..., Any], task_id: str) -> dict[str, Any] | ToldOfMany:
     In a pool's child it is what the main process is told: of this job, and of those that the child
     took along.
     """
+    found: dict[str, Any] | ToldOfMany = callers.served(
+        self, task_id, partial(classified, self, task_id)
+    )
+    return found
+
+
+def classified(task: Task[..., Any], task_id: str) -> dict[str, Any] | ToldOfMany:
+    """Do a job, for the task that has it; returns what that returns.
+
+    Raises:
+        Ignore: it is over, or in other hands; its record says so.
+    """
+    _check_place(task, task_id)
     with (
-        Along(_work, request=self.request) as along,
+        Along(_work, request=task.request) as along,
         working.work_on(task_id, stage="classify", queue="classify") as job,
     ):
         if job is None:
@@ -68,6 +84,15 @@ def classify(self: Task[..., Any], task_id: str) -> dict[str, Any] | ToldOfMany:
     if members["state"] != SUCCESS:
         raise working.ignored(task_id)
     return along.answer(members)
+
+
+def _check_place(task: Task[..., Any], task_id: str) -> None:
+    """Leave a picture that is yet to be downloaded to that, whatever another program sends."""
+    if envelopes.is_own(task.request):
+        return
+    job = stores.job_store().get(task_id)
+    if job is not None and lanes.queue_of(job.lane) == lanes.DOWNLOADS:
+        raise Ignore
 
 
 def _work(job: Job, along: Along) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tasks.errors import ServiceUnavailableError
 from tasks.job_stores.collections import ADDED, CLOSED
 from tasks.once import once
 from tasks.prepared import prepared
+from tasks.repeated import Unrepeated
 from tasks.shares import share_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ FOLDER = "collected"
 LOOK_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
+logger.addFilter(Unrepeated())
 
 
 class Collector:

@@ -8,8 +8,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
-from threading import Timer
-from time import monotonic
+from threading import Timer, current_thread, main_thread
 from typing import Any
 
 from celery.exceptions import CPendingDeprecationWarning
@@ -17,7 +16,18 @@ from celery.worker import state
 from celery.worker.consumer import Consumer as _Consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
-from tasks import broker, forged, permission, redis_checks, stopping, strays, worker_start
+from tasks import (
+    broker,
+    delayed,
+    forged,
+    permission,
+    redis_checks,
+    repeated,
+    requests_of_web,
+    stopping,
+    strays,
+    worker_start,
+)
 from tasks.consumption import (
     LOOK_SECONDS,
     LoopGuard,
@@ -36,7 +46,6 @@ FIRST_LOOK_SECONDS = 0.3
 """By then a server that forbids what the loop needs has ended the connection."""
 MOST_UNSENT_EVENTS = 50
 FAREWELL_SECONDS = 20.0
-REPEAT_SECONDS = 60.0
 CHATTY_LOGGERS = ("celery.worker.consumer.consumer", "celery.worker.consumer.connection")
 
 logger = logging.getLogger(__name__)
@@ -44,6 +53,15 @@ logger = logging.getLogger(__name__)
 
 class EventBatchingConsumer(Consumer):  # type: ignore[misc]
     """Flushes events four times a second; the dispatcher flushes earlier when 24 wait."""
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc] # as above
+        """Celery's steps, and the mailbox of the API."""
+
+        default_steps = (
+            *(step for step in Consumer.Blueprint.default_steps if step != delayed.STEP),
+            delayed.DelayedDelivery,
+            requests_of_web.Requests,
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Begin without a flush under way, still since now."""
@@ -87,7 +105,7 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         hub.call_repeatedly(LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        if stopping.is_under_way():
+        if stopping.is_under_way() or current_thread() is not main_thread():
             return  # It takes nothing, as it should; Celery turns the loop in a thread meanwhile.
         self._turned()
         reason = self._why_not_consuming()
@@ -215,23 +233,9 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         super().stop()
 
 
-class Unrepeated(logging.Filter):
-    """Lets the same line through once a minute: a broker that refuses is met each second."""
-
-    def __init__(self) -> None:
-        """Begin with nothing said."""
-        super().__init__()
-        self._said: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether this line was not said within the last minute."""
-        line, now = record.getMessage(), monotonic()
-        self._said = {k: at for k, at in self._said.items() if now - at < REPEAT_SECONDS}
-        return self._said.setdefault(line, now) == now
-
-
 def _say_less() -> None:
     # What it warns of is a setting that ours has; each lost connection says it again.
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     for name in CHATTY_LOGGERS:
-        logging.getLogger(name).addFilter(Unrepeated())
+        logging.getLogger(name).addFilter(repeated.Unrepeated())
+    logging.getLogger("celery.worker.request").addFilter(repeated.WithoutTraceback())

@@ -20,6 +20,9 @@ from tasks import lanes
 ID = "00000000-0000-4000-8000-000000000000"
 TAG = "00000000-0000-4000-8000-000000000001"
 BODY = "the body"
+OWN = {"petiole": "own"}
+"""Header of the service's own messages, with whose end nothing more is to be done than to write the
+record. A child takes no other ones along."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def template(app: Celery, task_name: str, celery_id: str, lane: str) -> Template
             task_id=celery_id,
             queue=queue,
             priority=number,
+            headers=OWN,
             producer=producer,
         )
         key, message = connection.kept
@@ -98,6 +102,11 @@ def template(app: Celery, task_name: str, celery_id: str, lane: str) -> Template
 def job_of(celery_id: str) -> str:
     """Return the job that a Celery id belongs to; that of a download has more behind it."""
     return celery_id.partition(".")[0]
+
+
+def is_own(request: Any) -> bool:
+    """Tell whether the message of a task's request is one of the service's own."""
+    return all(getattr(request, name, None) == value for name, value in OWN.items())
 
 
 def task_id_of(payload: str) -> str | None:

@@ -5,11 +5,13 @@ The tree::
     TasksError
     ├── JobError                        this job ends as FAILURE, the message is for the client
     │   ├── UploadMissingError          its bytes are no longer in the image store
+    │   ├── DamagedUploadError          its bytes there were changed after they were encrypted
     │   ├── JobMemoryError              the picture needed more memory than the worker has
     │   ├── PictureTimeLimitError       decoding and predicting took too long
     │   ├── PoisonedJobError            it lost its worker too often
     │   ├── UnknownTaskTypeError        its message names a task that no worker has
     │   ├── MalformedMessageError       its message cannot be read
+    │   ├── BadCallError                its program asked for what cannot be done
     │   ├── PictureTooLargeError        it has too many bytes
     │   ├── RevokedPackError            an operator revoked the task that it was part of
     │   ├── MemberError                 it cannot be taken out of its archive
@@ -24,6 +26,7 @@ The tree::
     │       ├── DownloadTimeoutError    not finished in time
     │       └── DownloadUnreachableError  no answer; may heal, so it is tried again
     ├── ServiceUnavailableError         Redis, the broker or the image store cannot be reached
+    │   └── ImageKeyError               the image store is encrypted with a key that is not there
     ├── UnknownJobError                 no record of this task id
     ├── ExpiredJobError                 its result was kept for its time to live and is gone
     ├── BadBulkError                    what was sent as many pictures cannot be read
@@ -56,6 +59,10 @@ class UploadMissingError(JobError):
     """The bytes of the job are no longer in the image store."""
 
 
+class DamagedUploadError(JobError):
+    """The bytes of the job in the image store are not what was encrypted there."""
+
+
 class JobMemoryError(JobError):
     """The worker ran out of memory on this picture."""
 
@@ -79,6 +86,10 @@ class UnknownTaskTypeError(JobError):
 
 class MalformedMessageError(JobError):
     """The job's message cannot be read."""
+
+
+class BadCallError(JobError):
+    """A program sent a task with arguments that cannot be; the message says which."""
 
 
 class PictureTooLargeError(JobError):
@@ -135,6 +146,13 @@ class DownloadUnreachableError(DownloadError):
 
 class ServiceUnavailableError(TasksError):
     """Redis, the broker or the image store cannot be reached."""
+
+
+class ImageKeyError(ServiceUnavailableError):
+    """A process has another PETIOLE_TASKS_IMAGE_STORE_KEY than what encrypted the image store.
+
+    Jobs wait for a process that has it. The message is for operators and names ids of keys.
+    """
 
 
 class UnknownJobError(TasksError):

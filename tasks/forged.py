@@ -15,7 +15,7 @@ from tasks.errors import ServiceUnavailableError
 UNREADABLE = "unreadable"
 """No JSON, or none of the shape that kombu gives its messages."""
 CONTENT = "content"
-"""Pickle, YAML or anything else but JSON; it was not looked into."""
+"""Pickle, YAML or anything else but JSON, or what is compressed; it was not looked into."""
 MALFORMED, UNKNOWN_TASK = "malformed", "unknown task"
 
 Seconds = int | float | None

@@ -8,7 +8,7 @@ of special networks is a library's (microsoft-antissrf).
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -18,9 +18,8 @@ import requests
 from AntiSSRF import IPAddressRanges
 from requests.adapters import HTTPAdapter
 
-from tasks.urls import listed
+from tasks.urls import Address, listed, read_address
 
-Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 GLOBAL_UNICAST = ip_network("2000::/3")
@@ -88,16 +87,6 @@ def is_public(address: Address) -> bool:
     """Tell whether an address is one of the public internet's hosts."""
     is_of_a_host = isinstance(address, IPv4Address) or address in GLOBAL_UNICAST
     return is_of_a_host and not _is_in(address, SPECIAL)
-
-
-def read_address(text: str) -> Address:
-    """Return an IP address; one of IPv4 that is written as IPv6 is one of IPv4.
-
-    Raises:
-        ValueError: it is none.
-    """
-    address = ip_address(text.partition("%")[0])
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def is_address(host: str) -> bool:

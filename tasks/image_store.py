@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from model_store.errors import StoreUnavailableError
 from model_store.objects import Limits, Objects
+from tasks.at_rest.keyring import Keyring
+from tasks.at_rest.objects import CHECK, EncryptedObjects
+from tasks.at_rest.streams import EncryptedStream
 from tasks.errors import ServiceUnavailableError, UploadMissingError
 
 CALLED = "the image store"
@@ -37,19 +40,25 @@ class ImageStore:
     uses this store must not fork afterwards (measured: the child hangs in its first call).
     """
 
-    def __init__(self, objects: Objects) -> None:
-        """Keep uploads in `objects`; see `open` for URLs."""
+    def __init__(self, objects: Objects, keys: Keyring) -> None:
+        """Keep uploads in `objects`, encrypted if there is a key; see `open` for URLs."""
         self._objects, self._probed = objects, objects.within(PROBE_LIMITS)
+        self._contents = EncryptedObjects(objects, keys)
+        self._probed_contents = EncryptedObjects(self._probed, keys)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, keys: Keyring | None = None) -> Self:
         """Return the store at `memory://`, at an object store's URL or in a directory.
+
+        Args:
+            url: Where it is.
+            keys: What its contents are encrypted with; left out, they are not.
 
         Raises:
             ServiceUnavailableError: there cannot be one.
         """
         with _translated("open"):
-            return cls(Objects.open(url, called=CALLED, limits=LIMITS))
+            return cls(Objects.open(url, called=CALLED, limits=LIMITS), keys or Keyring())
 
     def put(self, key: str, upload: bytes) -> None:
         """Store one upload, replacing an older one under the same key.
@@ -58,47 +67,50 @@ class ImageStore:
             ServiceUnavailableError: the store cannot be written.
         """
         with _translated("take the upload"):
-            self._objects.write(key, upload)
+            self._contents.write(key, upload)
 
     def get(self, key: str) -> bytes:
         """Return the bytes of one upload.
 
         Raises:
             UploadMissingError: there is nothing under this key.
+            DamagedUploadError: it is not what was stored there.
             ServiceUnavailableError: the store cannot be read.
         """
         with _found():
-            return self._objects.read(key)
+            return self._contents.read(key)
 
     def size_bytes(self, key: str) -> int:
         """Return the size of an upload; raises what `get` does."""
         with _found():
-            return self._objects.size_bytes(key)
+            return self._contents.reader(key)[0]
 
     def reader_of(self, key: str) -> Callable[[int, int], bytes]:
         """Return what gives bytes of an upload: from where, how many; fewer at its end.
 
         It may raise what `get` does.
         """
-        size = self.size_bytes(key)
+        with _found():
+            _, read_at = self._contents.reader(key)
 
         def read(start: int, length: int) -> bytes:
-            length = min(length, size - start)
-            if start < 0 or length <= 0:
-                return b""
             with _found():
-                return self._objects.read_range(key, start, length)
+                return read_at(start, length)
 
         return read
 
     def take(self, key: str, file: Path) -> None:
-        """Store a file under a key; one in `spool_directory` is moved, not copied.
+        """Store a file that `stream` wrote; one in `spool_directory` is moved, not copied.
 
         Raises:
             ServiceUnavailableError: the store cannot be written.
         """
         with _translated("take the upload"):
-            self._objects.take(key, file)
+            self._contents.take(key, file)
+
+    def stream(self, file: IO[bytes]) -> IO[bytes] | EncryptedStream:
+        """Return what writes a file that the store is to take."""
+        return self._contents.stream(file)
 
     @property
     def spool_directory(self) -> Path | None:
@@ -133,12 +145,13 @@ class ImageStore:
             self._objects.make_private(folder)
 
     def probe(self) -> None:
-        """Check that the store can be written, giving up within three seconds.
+        """Check that the store can be written with the keys of this process, within three seconds.
 
         Raises:
-            ServiceUnavailableError: it cannot.
+            ServiceUnavailableError: it cannot; an `ImageKeyError` has another key.
         """
         with _translated("take the upload"):
+            self._probed_contents.check()
             self._probed.write("probe", b"")
             self._probed.delete("probe")
 
@@ -151,7 +164,7 @@ class ImageStore:
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         with _translated("list the uploads"):
             old = self._objects.tree(before=limit)
-        unwanted = [key for key in old if not is_wanted(key)]
+        unwanted = [key for key in old if key != CHECK and not is_wanted(key)]
         for key in unwanted:
             self.delete(key)
         return len(unwanted)

@@ -23,6 +23,7 @@ from tasks import (
     publisher,
     statistics,
     stores,
+    sums,
 )
 from tasks.documents import (
     ClassifiedTask,
@@ -174,6 +175,8 @@ def finish(document: ClassifiedTask, *, job: Job, take: Take | None = None) -> F
     else:
         is_ours, following = store.finish_and_take(document.task_id, outcome, take)
     following = None if following is None else _started(following)
+    if is_ours and not job.answer:
+        sums.of_this_process().add(statistics.details_of(document))
     if is_ours:
         job_ends.say(job, SUCCESS, model=f"{document.model}@{document.model_version}")
     else:
@@ -184,7 +187,7 @@ def finish(document: ClassifiedTask, *, job: Job, take: Take | None = None) -> F
 
 def _of_success(
     document: ClassifiedTask, members: dict[str, Any], job: Job
-) -> tuple[dict[str, float], Kept | None]:
+) -> tuple[dict[str, int], Kept | None]:
     if not job.answer:
         return statistics.of_success(document), answer_cache.kept(job, members)
     return statistics.of_known(job.version, statistics.FOLLOWER), None
@@ -221,7 +224,7 @@ def fail(
         return
     error = problem.document(problems.detail_of(exc), instance=documents.result_url(task_id))
     document = FailedTask(task_id, FAILURE, job.model, job.filename, error)
-    counts = _counts_of_end(job, FAILURE, model=model, error=problem.slug)
+    counts = _counts_of_end(job, FAILURE, version=version, error=problem.slug)
     result = celery_results.of_failure(task_id, exc) if kind.has_its_result_written else None
     text = documents.to_json(document)
     outcome = Outcome(FAILURE, text, counts, result, kind.lives_seconds)
@@ -230,14 +233,16 @@ def fail(
     job_ends.say_failed(job, exc, model=model)
     if isinstance(exc, TAKES_WORKERS):
         stores.quarantine().put(job, cause=error.detail)
+        store.count({statistics.QUARANTINED: 1})
         audit.note(audit.QUARANTINED, task_id, by=audit.THE_SERVICE, cause=error.detail)
 
 
-def _counts_of_end(job: Job, state: str, *, model: str = "", error: str = "") -> dict[str, float]:
+def _counts_of_end(job: Job, state: str, *, version: str = "", error: str = "") -> dict[str, int]:
     """Return what an end counts for, by the version of the model as far as it is known."""
     if not job_kinds.of(job).is_counted:
         return {}
-    return statistics.of_end(state, model=model or job.version or job.model, error=error)
+    known = version or job.version or statistics.UNKNOWN
+    return statistics.of_end(state, model=known, error=error)
 
 
 def drop_late(task_id: str) -> bool:

@@ -44,10 +44,11 @@ SHARED_PROCESSORS = [
 ]
 
 
-def configure(level: int | str = "INFO") -> None:
-    """Send every log record of this process to stderr, as text or as JSON lines.
+def configure(level: int | str = "INFO", file: str | None = None) -> None:
+    """Send every log record of this process to stderr or a file, as text or as JSON lines.
 
-    The level is a name or, as Celery says it, `logging`'s number.
+    The level is a name or, as Celery says it, `logging`'s number. A worker and its children have
+    one file: `celery multi`, whose workers have no stderr, would give each its own (`%I`).
     """
     logging.config.dictConfig(
         {
@@ -64,8 +65,8 @@ def configure(level: int | str = "INFO") -> None:
                 }
             },
             "filters": {"not_ends": {"()": NotEnds}},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "petiole"}},
-            "root": {"handlers": ["stderr"], "level": level},
+            "handlers": {"log": {**_place(file), "formatter": "petiole"}},
+            "root": {"handlers": ["log"], "level": level},
             # Two lines for each picture, which cost as much as a Redis command each, beside the
             # one of its job.
             "loggers": {
@@ -73,6 +74,15 @@ def configure(level: int | str = "INFO") -> None:
             },
         }
     )
+
+
+def _place(file: str | None) -> dict[str, str]:
+    if not file:
+        return {"class": "logging.StreamHandler"}
+    return {
+        "class": "logging.handlers.WatchedFileHandler",
+        "filename": file.replace("%I", "").replace("%i", ""),
+    }
 
 
 def _renderer() -> structlog.typing.Processor:

@@ -78,6 +78,7 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     model_errors.StoreUnavailableError: UNAVAILABLE,
     # Jobs
     errors.UploadMissingError: Problem("upload-missing", "The picture is no longer stored", 500),
+    errors.DamagedUploadError: Problem("upload-damaged", "The stored picture was changed", 500),
     errors.JobMemoryError: Problem("out-of-memory", "The picture needs too much memory", 422),
     errors.PoisonedJobError: LOST,
     errors.PictureTimeLimitError: TIME_LIMIT,
@@ -87,6 +88,7 @@ _PROBLEMS: dict[type[BaseException], Problem] = {
     errors.MalformedMessageError: Problem(
         "malformed-message", "The job's message cannot be read", 500
     ),
+    errors.BadCallError: Problem("bad-call", "The task was sent with wrong arguments", 422),
     errors.PictureTooLargeError: Problem(
         "picture-too-large", "The picture has too many bytes", 422
     ),
@@ -154,4 +156,6 @@ def detail_of(exc: BaseException) -> str:
         return "an unforeseen error; the service's log has it under this task id"
     if isinstance(exc, model_errors.StoreUnavailableError):
         return "the model store cannot be reached; try again shortly"
+    if isinstance(exc, errors.ImageKeyError):
+        return "the image store cannot be used; try again shortly"
     return str(exc) or of(exc).title

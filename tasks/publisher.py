@@ -21,10 +21,14 @@ from tasks.once import once
 from tasks.settings import settings
 
 POOL_LIMIT = 200
+MAILBOX = "petiole"
+"""The workers' mailbox for what is asked here; Celery's own one takes every command."""
 TRY_AGAIN = {"max_retries": 1, "interval_start": 0.1}
 TRAIN = "training.tasks.train"
+PICTURE = "classify_picture"
 QUEUE_OF_TASK = {
     "classify": lanes.CLASSIFY,
+    PICTURE: lanes.CLASSIFY,
     "download": lanes.DOWNLOADS,
     "bulk": lanes.BULK,
     "explain": lanes.EXPLAIN,
@@ -51,13 +55,15 @@ class PromptConnection(Connection):
 def _publishing_app() -> Celery:
     app = Celery("petiole-publisher", set_as_current=False)
     app.config_from_object("celeryconfig")
+    app.conf.control_exchange = MAILBOX
     app.amqp.Connection = PromptConnection
     # Else broadcasts would be sent over a pooled connection, which is of kombu's own class.
     app.control.mailbox.producer_pool = None  # type: ignore[attr-defined] # the stubs lack it
     # CELERY_RESULT_BACKEND in the environment beats every setting, but not this attribute.
     app.backend_cls = "disabled"
     app.conf.task_always_eager = False
-    transport = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "client_name": "publisher"}
+    prompt = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
+    transport = {**prompt, "client_name": "publisher", "keeps_house": False}
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, **transport}
     # Each waiting thread of the API may publish at once; an acquire beyond the limit would wait.
     app.conf.broker_pool_limit = POOL_LIMIT
@@ -112,7 +118,7 @@ def envelope(task_name: str, task_id: str, *, priority: str = lanes.NORMAL) -> E
 @once
 def is_the_job_store() -> bool:
     """Tell whether messages and job records live in one Redis."""
-    return addresses.for_redis(str(worker_app.conf.broker_url)) == settings().job_store_url
+    return addresses.are_one(str(worker_app.conf.broker_url), settings().job_store_url)
 
 
 def publish_training(task_id: str, settings: Mapping[str, Any]) -> None:
@@ -138,6 +144,7 @@ def _send(
             queue=QUEUE_OF_TASK[task_name],
             producer=producer,
             priority=priority,
+            headers=envelopes.OWN,
         )
 
 
@@ -167,6 +174,13 @@ def has_worker(queue: str) -> bool:
         asked = _publishing_app().control.inspect(timeout=1.0, connection=connection)
         answers = asked.active_queues() or {}
     return any(each["name"] == queue for queues in answers.values() for each in queues)
+
+
+def answers(worker: str) -> bool:
+    """Tell whether a worker answers within some seconds, by its name as in `classify@host`."""
+    with _translated("a question to the worker"), _connection() as connection:
+        control = _publishing_app().control
+        return bool(control.inspect([worker], timeout=5.0, connection=connection).ping())
 
 
 def ping() -> None:

@@ -42,6 +42,7 @@ class Note:
         consumes: The queues that a worker's main process takes messages from.
         fit: Variants that answer on its CPU as where they were made, with the figures.
         unfit: Those that do not, or of which nobody knows; `auto` leaves them out.
+        image_keys: The ids of the keys with which it reads the image store.
     """
 
     process: str
@@ -55,6 +56,11 @@ class Note:
     consumes: tuple[str, ...] | None = None
     fit: Mapping[str, str] | None = None
     unfit: Mapping[str, str] | None = None
+    image_keys: tuple[str, ...] | None = None
+
+    def reads(self, key: str) -> bool:
+        """Tell whether it can read what a key of this id encrypted; without one everybody can."""
+        return not key or key in (self.image_keys or ())
 
     @property
     def is_ready(self) -> bool:
@@ -158,7 +164,7 @@ class Announcement:
         self._say(Note(self._place.member, self._queue, NOT_READY, reason))
 
     def _say(self, note: Note) -> None:
-        self._note = note
+        self._note = replace(note, image_keys=stores.keyring().ids or None)
         self._announce()
         if self._thread is None:
             self._thread = Thread(target=self._renew, name="readiness", daemon=True)

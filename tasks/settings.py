@@ -3,45 +3,88 @@
 Every process of the service (API, workers, Flower) reads the same ones.
 """
 
+from collections.abc import Mapping
 from os import environ
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tasks import addresses, signatures
+from tasks import addresses, sentinels, signatures
+from tasks.at_rest import keyring
 from tasks.once import once
 
 EMBEDDED_REDIS_URL = "redis://127.0.0.1:6390/0"
 """Where `make run` puts its own server; not 6379, so that an installed Redis is not disturbed."""
+EMBEDDED_ADDRESS = "redis-url"
+"""File of the state directory with the address and password of that server, for its operator."""
 
 
 def default_redis_url() -> str:
     """Return `REDIS_URL`, else a Redis broker's URL, else the embedded server's."""
-    return environ.get(redis_url_variable()) or EMBEDDED_REDIS_URL
+    return redis_url_of(environ) or environ.get(redis_url_variable()) or _embedded_redis_url()
+
+
+def redis_url_of(environment: Mapping[str, str]) -> str:
+    """Return `REDIS_URL`, with `REDIS_PASSWORD` in it where it has no password; it may be empty.
+
+    In a variable of its own a password may have any characters.
+    """
+    url, password = environment.get("REDIS_URL", ""), environment.get("REDIS_PASSWORD", "")
+    return addresses.with_password(url, password) if url and password else url
+
+
+def master_name() -> str:
+    """Return which master Sentinels are asked for, where an address of ours names some."""
+    named = (redis_url_of(environ), environ.get("PETIOLE_TASKS_JOB_STORE_URL", ""))
+    watched = [url for url in named if addresses.scheme_of(url) == sentinels.SCHEME]
+    return sentinels.read(watched[0]).master_name if watched else ""
+
+
+def _embedded_redis_url() -> str:
+    """Return the address of the server that `petiole up` has started in this folder, if any."""
+    state = Path(environ.get("PETIOLE_UP_STATE_DIRECTORY") or "var")
+    try:
+        return (state / EMBEDDED_ADDRESS).read_text("utf-8").strip() or EMBEDDED_REDIS_URL
+    except OSError:
+        # Nothing was started here, or by another user.
+        return EMBEDDED_REDIS_URL
 
 
 def redis_url_variable() -> str:
     """Return the variable that says where Redis is, as far as one does."""
-    broker_is_redis = addresses.is_redis(environ.get("CELERY_BROKER_URL", ""))
-    return "CELERY_BROKER_URL" if broker_is_redis and not environ.get("REDIS_URL") else "REDIS_URL"
+    broker_url = environ.get("CELERY_BROKER_URL", "")
+    # Celery's address of Sentinels does not say which master they are asked for.
+    says_where = addresses.is_redis(broker_url) and not broker_url.startswith(sentinels.SCHEME)
+    return "CELERY_BROKER_URL" if says_where and not environ.get("REDIS_URL") else "REDIS_URL"
 
 
 class TasksSettings(BaseSettings):
     """Where jobs and uploads live, and the limits of a download."""
 
-    model_config = SettingsConfigDict(env_prefix="PETIOLE_TASKS_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PETIOLE_TASKS_", frozen=True, hide_input_in_errors=True
+    )
 
     job_store_url: Annotated[str, AfterValidator(addresses.checked_redis)] = Field(
         default_factory=default_redis_url,
+        repr=False,
         description="Job records: `redis://…`, `rediss://…`, `unix://…`, or `memory://` for one"
         " process.",
     )
     image_store_url: str = Field(
         default="var/uploads",
+        repr=False,
         description="Uploads until their job is over: a directory, `s3://bucket/prefix` or"
         " `memory://` for one process.",
+    )
+    image_store_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Encrypts what lies in the image store: the base64 of 32 random bytes, the same"
+        " for all parts; several, separated by spaces, while one takes the place of another: the"
+        " first one encrypts, all decrypt. Without it uploads lie there as they came.",
     )
     result_ttl_seconds: int = Field(
         default=3600, ge=1, description="How long a finished document can be fetched."
@@ -56,6 +99,12 @@ class TasksSettings(BaseSettings):
         default=67_108_864,
         ge=1,
         description="Bytes of Redis for such answers together; the oldest ones make room.",
+    )
+    metrics_labels: int = Field(
+        default=100,
+        ge=0,
+        description="Labels of a version that `/metrics` counts on their own, the first ones that"
+        " are seen; all others are `other`. 0 counts none on its own.",
     )
     training_ttl_seconds: int = Field(
         default=604_800, ge=1, description="How long the outcome of a training can be fetched."
@@ -77,6 +126,11 @@ class TasksSettings(BaseSettings):
     )
     keep_pictures_most: int = Field(
         default=1000, ge=1, description="Pictures that are kept so; further ones are answered 503."
+    )
+    keep_every_picture: bool = Field(
+        default=False,
+        description="Keep all pictures so, those too whose clients did not ask for it: any of them"
+        " can be explained, and none is answered from what is known.",
     )
     explain_max_open: int = Field(
         default=200,
@@ -300,19 +354,33 @@ class TasksSettings(BaseSettings):
         return signatures.keys_of(self.webhook_secret.get_secret_value())
 
     @property
+    def image_store_keys(self) -> tuple[bytes, ...]:
+        """What encrypts the image store; none where it is plain.
+
+        Raises:
+            ValueError: one is no key.
+        """
+        return keyring.keys_of(self.image_store_key.get_secret_value())
+
+    @property
     def webhook_ttl_seconds(self) -> int:
         """How long a promise to tell of an end is kept at most."""
         return self.webhook_give_up_seconds + self.webhook_dead_ttl_seconds
+
+
+SECRETS = {"image_store_key": keyring.keys_of, "webhook_secret": signatures.keys_of}
+"""Fields that pydantic itself must not check: its error would show what they are set to."""
 
 
 @once
 def settings() -> TasksSettings:
     """Return the settings of this process, read once."""
     read = TasksSettings()
-    try:
-        signatures.keys_of(read.webhook_secret.get_secret_value())
-    except ValueError as exc:
-        raise _without_its_value("webhook_secret", str(exc)) from None
+    for field, keys_of in SECRETS.items():
+        try:
+            keys_of(getattr(read, field).get_secret_value())
+        except ValueError as exc:
+            raise _without_its_value(field, str(exc)) from None
     return read
 
 

@@ -14,11 +14,12 @@ from typing import Any
 import structlog
 from billiard.process import current_process
 from celery import signals
-from celery.exceptions import TimeLimitExceeded, WorkerLostError
+from celery.exceptions import TaskRevokedError, WorkerLostError
 
 from model_store import ModelStoreError, environment
 from model_store.settings import ModelSettings
 from tasks import (
+    callers,
     celery_results,
     collecting,
     delivery,
@@ -31,6 +32,7 @@ from tasks import (
     revocations,
     stopping,
     stores,
+    sums,
     trials,
     webhooks,
     worker_start,
@@ -40,12 +42,12 @@ from tasks.celery import app
 from tasks.errors import ServiceUnavailableError, UnknownJobError
 from tasks.explaining import ends as explanations
 from tasks.explaining import records
+from tasks.job_stores import REVOKED
 from tasks.once import once
 from tasks.readiness import Announcement
 from tasks.settings import TasksSettings
 from tasks.tracing import recording
 
-LOST = (WorkerLostError, TimeLimitExceeded)
 WORKER = "worker"
 OWN_QUEUES = ("classify", "downloads", "bulk", "explain")
 LOAD_RETRY_SECONDS = 5.0
@@ -77,8 +79,8 @@ def _consumes(queue: str) -> bool:
 
 
 @signals.setup_logging.connect
-def _configure_logging(loglevel: int | str = "INFO", **_: Any) -> None:
-    log_format.configure(loglevel)
+def _configure_logging(loglevel: int | str = "INFO", logfile: str | None = None, **_: Any) -> None:
+    log_format.configure(loglevel, logfile)
     environment.warn(TasksSettings, ModelSettings)
 
 
@@ -218,6 +220,7 @@ def _withdraw_child(**_: Any) -> None:
     if children.is_one(app.amqp.queues):
         children.withdraw()
     _end_downloads()
+    sums.of_this_process().give()
     recording.end()
 
 
@@ -253,13 +256,13 @@ def _is_wanted(key: str) -> bool:
 
 
 @signals.task_prerun.connect
-def _bind_task_id(args: tuple[Any, ...], **_: Any) -> None:
-    structlog.contextvars.bind_contextvars(task_id=_job_id(args))
+def _bind_task_id(sender: Any, task_id: str, args: tuple[Any, ...], **_: Any) -> None:
+    structlog.contextvars.bind_contextvars(task_id=callers.job_of(sender.name, task_id, args))
 
 
 @signals.task_postrun.connect
-def _release(args: tuple[Any, ...], **_: Any) -> None:
-    holding.release(_job_id(args))
+def _release(sender: Any, task_id: str, args: tuple[Any, ...], **_: Any) -> None:
+    holding.release(callers.job_of(sender.name, task_id, args))
     structlog.contextvars.unbind_contextvars("task_id")
 
 
@@ -268,18 +271,26 @@ def _fail_job(
     sender: Any, task_id: str, args: tuple[Any, ...], exception: BaseException, **_: Any
 ) -> None:
     """End the job as FAILURE; but one that lost its child is tried again."""
-    job_id = _job_id(args)
-    if isinstance(exception, LOST):
+    job_id = callers.job_of(sender.name, task_id, args)
+    if isinstance(exception, callers.LOST):
         _try_again(job_id, exception, queue=publisher.QUEUE_OF_TASK[sender.name])
     elif isinstance(exception, UnknownJobError):
         # Nobody waits for a record; a program that sent the task itself waits for its result.
-        app.backend.store_result(task_id, exception, "FAILURE")
+        callers.tell_failure(task_id, exception)
+    elif sender.name == publisher.PICTURE and stores.job_store().get(job_id) is None:
+        return  # It was refused before there was a job; Celery has told its program.
     else:
-        job = holding.held(job_id)
-        jobs.fail(job_id, exception, fence=None if job is None else job.fence)
-        if sender.name != "classify" and not celery_results.are_written_with_the_record():
-            # The client's id is the id of `classify`, which will now never run.
-            app.backend.store_result(job_id, exception, "FAILURE")
+        _end_as_failed(sender.name, task_id, job_id, exception)
+
+
+def _end_as_failed(name: str, celery_id: str, job_id: str, exception: BaseException) -> None:
+    job = holding.held(job_id)
+    jobs.fail(job_id, exception, fence=None if job is None else job.fence)
+    if name == "classify" and celery_id != job_id:
+        callers.tell_failure(celery_id, exception)
+    elif name != "classify" and not celery_results.are_written_with_the_record():
+        # The client's id is the id of `classify`, which will now never run.
+        callers.tell_failure(job_id, exception)
 
 
 def _try_again(job_id: str, exception: BaseException, *, queue: str) -> None:
@@ -304,18 +315,15 @@ def _held_by(owner: str) -> list[str]:
 
 
 @signals.task_revoked.connect
-def _end_revoked(request: Any, terminated: bool = False, **_: Any) -> None:
+def _end_revoked(sender: Any, request: Any, terminated: bool = False, **_: Any) -> None:
     """End the job as REVOKED: from Flower or `celery control revoke`, waiting or terminated.
 
     What the terminated child had taken along besides is tried again.
     """
-    job_id = _job_id(request.args)
+    job_id = callers.job_of(sender.name, request.id, request.args)
     jobs.end_revoked(job_id)
+    if sender.name == "classify" and request.id != job_id:
+        callers.tell_failure(request.id, TaskRevokedError("revoked"), state=REVOKED)
     if terminated:
         lost = WorkerLostError("its child was terminated")
-        _try_again(job_id, lost, queue=publisher.QUEUE_OF_TASK[request.name])
-
-
-def _job_id(args: Any) -> str:
-    """Return the task id that both tasks have as their only argument."""
-    return str(args[0]) if args else ""
+        _try_again(job_id, lost, queue=publisher.QUEUE_OF_TASK[sender.name])

@@ -1,20 +1,34 @@
-"""What is counted when a job ends, as sums that the job store keeps for the whole service.
+"""What is counted, as sums that the job store keeps for the whole service; `/metrics` shows them.
 
-Counted in the same atomic step as the end itself, so the figures are right across
-processes, hosts and restarts; `GET /metrics` shows them.
+Jobs are counted in the same atomic step as their acceptance and their end, so these figures are
+right across processes, hosts and restarts. Times and labels are added up in each process first (see
+`sums`): what it has not handed over yet is lost with it.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from model_store.rollouts import Rollout
+from tasks import lanes
 from tasks.documents import ClassifiedTask, Timings
 
 STAGES = tuple(field.name for field in fields(Timings))
-BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BUCKETS_SECONDS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
+)
+"""From what a small network needs to how long a queue may be."""
 INFINITE = "+Inf"
 RESENT = "resent"
 """Count of jobs whose message was sent again."""
+QUARANTINED = "quarantined"
+"""Count of jobs whose picture went into quarantine."""
+WITHDRAWN = "withdrawn"
+"""Count of jobs that were accepted and taken back: not queued, or their record expired."""
+UNKNOWN, OTHER = "unknown", "other"
+"""In the place of a version that nobody looked up, and of labels without a count of their own."""
+UPLOAD, ADDRESS, KNOWN = "upload", "address", "known"
 SEPARATOR = "|"
 HIT, MISS, FOLLOWER = "hit", "miss", "follower"
 """A picture that was answered at once by what was known, one that was not, and one of the latter
@@ -31,34 +45,108 @@ class StageHistogram:
 
 @dataclass(frozen=True)
 class Totals:
-    """All that was counted so far: ended jobs by (state, model, error), times by stage."""
+    """All that was counted so far.
+
+    Attributes:
+        ended: Jobs by state, version and error.
+        stages: Times by version and stage.
+    """
 
     ended: Mapping[tuple[str, str, str], float]
-    stages: Mapping[str, StageHistogram]
+    stages: Mapping[tuple[str, str], StageHistogram]
 
 
-def of_success(document: ClassifiedTask) -> dict[str, float]:
-    """Return the counts of a finished classification, with its stage times."""
-    model = f"{document.model}@{document.model_version}"
-    counts = of_end(document.state, model=model)
+@dataclass(frozen=True)
+class Tally:
+    """Sums of one process: plain ones, and those of labels, which are bounded by the job store.
+
+    Attributes:
+        plain: Amounts by name.
+        labels: How many answers had each best label, by (version, label).
+    """
+
+    plain: Mapping[str, int]
+    labels: Mapping[tuple[str, str], int]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything in it."""
+        return bool(self.plain or self.labels)
+
+
+def of_success(document: ClassifiedTask) -> dict[str, int]:
+    """Return the count of a finished classification."""
+    return of_end(document.state, model=_version_of(document))
+
+
+def details_of(document: ClassifiedTask) -> Tally:
+    """Return the times of a finished classification in microseconds, its verdict and its label."""
+    version, plain = _version_of(document), Counter[str]()
     for stage in STAGES:
-        seconds = getattr(document.timings_ms, stage) / 1000.0
-        counts[_name("bucket", stage, _bucket_of(seconds))] = 1
-        counts[_name("seconds", stage)] = seconds
-    return counts
+        ms = getattr(document.timings_ms, stage)
+        plain[_name("time", version, stage, _bucket_of(ms / 1000.0))] = 1
+        plain[_name("microseconds", version, stage)] = round(ms * 1000)
+    if document.verdict is not None:
+        plain[_name("verdict", version, document.verdict)] = 1
+    labels = {(version, best.label): 1 for best in document.predictions[:1]}
+    return Tally(plain, labels)
 
 
-def of_end(state: str, *, model: str, error: str = "") -> dict[str, float]:
+def _version_of(document: ClassifiedTask) -> str:
+    return f"{document.model}@{document.model_version}"
+
+
+def of_label(version: str, label: str) -> str:
+    """Return the name of a count of answers with this best label."""
+    return _name("label", version, label)
+
+
+def labels_of(version: str) -> str:
+    """Return the name of the count of labels of a version that have a series of their own."""
+    return _name("labels", version)
+
+
+def of_accepted(version: str, *, lane: str) -> str:
+    """Return the name of a count of accepted pictures."""
+    is_address = lanes.queue_of(lane) == lanes.DOWNLOADS
+    return _name("accepted", version or UNKNOWN, ADDRESS if is_address else UPLOAD)
+
+
+def accepted(counts: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    """Return how many pictures were accepted, by version and by how they came.
+
+    One whose answer was known is accepted and ended in one step, which counts it once.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for kind, parts, amount in _split(counts):
+        if kind == "accepted":
+            found[parts[0], parts[1]] = amount
+        elif kind == "cache" and parts[0] == HIT:
+            found[parts[-1], KNOWN] = amount
+    return found
+
+
+def labels(counts: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    """Return how many answers had each best label, by version and label."""
+    found = (each for each in _split(counts) if each[0] == "label")
+    return {(parts[0], SEPARATOR.join(parts[1:])): amount for _, parts, amount in found}
+
+
+def verdicts(counts: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    """Return how many answers had each verdict, by version and verdict."""
+    return {(p[0], p[1]): amount for kind, p, amount in _split(counts) if kind == "verdict"}
+
+
+def of_end(state: str, *, model: str, error: str = "") -> dict[str, int]:
     """Return the count of one ended job."""
     return {_name("ended", state, model, error): 1}
 
 
-def of_cache(outcome: str) -> str:
+def of_cache(outcome: str, *version: str) -> str:
     """Return the name of a count of pictures whose answer might have been known."""
-    return _name("cache", outcome)
+    return _name("cache", outcome, *version)
 
 
-def of_refused(reason: str) -> dict[str, float]:
+def of_refused(reason: str) -> dict[str, int]:
     """Return the count of one message that was no worker's to do."""
     return {_name("refused", reason): 1}
 
@@ -68,14 +156,18 @@ def refused(counts: Mapping[str, float]) -> dict[str, float]:
     return {parts[0]: amount for kind, parts, amount in _split(counts) if kind == "refused"}
 
 
-def of_known(model: str, outcome: str) -> dict[str, float]:
+def of_known(model: str, outcome: str) -> dict[str, int]:
     """Return the counts of a job that ended with what was known; it had no stages."""
-    return of_end("SUCCESS", model=model) | {of_cache(outcome): 1}
+    return of_end("SUCCESS", model=model) | {of_cache(outcome, model): 1}
 
 
 def cache(counts: Mapping[str, float]) -> dict[str, float]:
     """Return how many pictures had each outcome."""
-    return {parts[0]: amount for kind, parts, amount in _split(counts) if kind == "cache"}
+    found: dict[str, float] = {}
+    for kind, parts, amount in _split(counts):
+        if kind == "cache":
+            found[parts[0]] = found.get(parts[0], 0.0) + amount
+    return found
 
 
 def trial(name: str, rollout: Rollout, what: str) -> str:
@@ -133,14 +225,14 @@ def trial_totals(counts: Mapping[str, float], name: str, rollout: Rollout) -> Tr
 def totals(counts: Mapping[str, float]) -> Totals:
     """Return the sums of a job store in the shape that metrics need."""
     ended: dict[tuple[str, str, str], float] = {}
-    stages = {stage: StageHistogram() for stage in STAGES}
+    stages: dict[tuple[str, str], StageHistogram] = defaultdict(StageHistogram)
     for kind, parts, amount in _split(counts):
         if kind == "ended":
             ended[parts[0], parts[1], parts[2]] = amount
-        elif kind == "bucket":
-            stages[parts[0]].buckets[parts[1]] = amount
-        elif kind == "seconds":
-            stages[parts[0]].sum_seconds = amount
+        elif kind == "time":
+            stages[parts[0], parts[1]].buckets[parts[2]] = amount
+        elif kind == "microseconds":
+            stages[parts[0], parts[1]].sum_seconds = amount / 1e6
     return Totals(ended, stages)
 
 

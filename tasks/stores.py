@@ -2,6 +2,7 @@
 
 import logging
 
+from tasks.at_rest.keyring import Keyring
 from tasks.audit import MemoryTrail, RedisTrail, Trail
 from tasks.bulk.memory_bulks import MemoryBulks
 from tasks.bulk.records import BulkStore
@@ -86,7 +87,13 @@ def keeping() -> Keeping:
 @once
 def image_store() -> ImageStore:
     """Return the image store that `PETIOLE_TASKS_IMAGE_STORE_URL` names."""
-    return ImageStore.open(settings().image_store_url)
+    return ImageStore.open(settings().image_store_url, keyring())
+
+
+@once
+def keyring() -> Keyring:
+    """Return the keys that encrypt what lies in the image store; none where it is plain."""
+    return Keyring(settings().image_store_keys)
 
 
 @once

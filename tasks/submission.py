@@ -91,7 +91,7 @@ def submit_upload(
             return _known(job, told, wait_seconds)
         job = job if told.outcome == MISS else replace(job, answer_key="")
     _gate().check()
-    _keep(job)
+    job = explanations.kept(job)
     stores.image_store().put(job.task_id, upload)
     return _accept(job, "classify", wait_seconds, digest)
 
@@ -113,14 +113,44 @@ def submit_url(
     if answer_cache.may_serve(job, anew_percent=asked.anew_percent):
         later = answer_cache.until_downloaded(answer_cache.mark_of(identity.owner))
         job = replace(job, answer_key=later)
-    _keep(job)
+    job = explanations.kept(job)
     return _accept(job, "download", wait_seconds, digest)
 
 
-def _keep(job: Job) -> None:
-    """Note that the picture outlives its job, where its client wants that."""
-    if job.explain:
-        explanations.keep(job.task_id)
+def submit_of_message(task_id: str, picture: bytes | str, *, filename: str, asked: Asked) -> None:
+    """Record the job of a message that another program sent; where this raises, it comes again.
+
+    A picture is then the caller's to classify, who has its message in hand. One that is an address
+    is downloaded first: that is queued. A job that is there already stays as it is.
+
+    Raises:
+        ServiceUnavailableError: a part did not answer.
+        QueueFullError: there is too much to do already.
+    """
+    _gate().check()
+    task_name = "download" if isinstance(picture, str) else "classify"
+    job = replace(
+        _new_job(filename, asked, "", Identity(task_id=task_id)),
+        lane=publisher.lane(task_name, asked.priority),
+    )
+    try:
+        if isinstance(picture, str):
+            _queue_download(replace(job, image_url=picture))
+        else:
+            stores.image_store().put(task_id, picture)
+            job = replace(job, upload_bytes=len(picture))
+            stores.prompt_job_store().create(job, unless_open=True)
+    except QueueFullError as exc:
+        stores.drop_upload(task_id)
+        _gate().close(exc)
+        raise
+
+
+def _queue_download(job: Job) -> None:
+    envelope = publisher.envelope("download", job.task_id, priority=job.priority)
+    stores.prompt_job_store().create(job, envelope, unless_open=True)
+    if envelope is None:
+        publisher.publish("download", job.task_id, priority=job.priority)
 
 
 def _digest(asked: Asked, picture: bytes) -> str:

@@ -4,7 +4,9 @@ The API refuses with it before a job exists, the download worker at every redire
 """
 
 import re
+import socket
 from collections.abc import Collection
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +16,8 @@ from tasks.errors import DownloadRefusedError
 
 MAX_URL_CHARACTERS = 2048
 MAX_FILENAME_CHARACTERS = 255
+Address = IPv4Address | IPv6Address
+NAME = re.compile("[a-z0-9._-]+")
 DATA_SCHEME = re.compile("data:", re.IGNORECASE)
 
 
@@ -65,16 +69,39 @@ def check_host(image_url: str, *, allowed: Collection[str], denied: Collection[s
 def host_name(host: str) -> str:
     """Return a host as the DNS and TLS know it: `xn--…` for other letters, no dot at its end.
 
+    An address is written as addresses are, whatever it looked like: `0x7f.1` is `127.0.0.1`.
+
     Raises:
         DownloadRefusedError: there is no such name.
     """
-    host = host.rstrip(".").lower()
-    if host.isascii():
-        return host
     try:
-        return idna.encode(host, uts46=True).decode()
-    except idna.IDNAError as exc:
+        ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+        return _in_one_spelling(ascii_host.lower().rstrip("."))
+    except ValueError as exc:
         raise DownloadRefusedError(f"the host {host!r} is no name of the internet: {exc}") from exc
+
+
+def _in_one_spelling(host: str) -> str:
+    if ":" in host:
+        return str(read_address(host))
+    # urllib3 ends a host at `\`, urllib.parse does not: it would be checked as another one than is
+    # asked. No host that there is has such a character.
+    if not NAME.fullmatch(host):
+        raise ValueError("it has characters that no host has")
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return host
+
+
+def read_address(text: str) -> Address:
+    """Return an IP address; one of IPv4 that is written as IPv6 is one of IPv4.
+
+    Raises:
+        ValueError: it is none.
+    """
+    address = ip_address(text.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _is_below(name: str, listed_host: str) -> bool:

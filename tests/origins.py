@@ -5,8 +5,10 @@ No name is looked up outside: what a test names has the addresses that it says, 
 
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -104,3 +106,16 @@ def note_connections(monkeypatch: pytest.MonkeyPatch, to: socket.socket | None =
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
     return tried
+
+
+def certified(folder: Path, name: str) -> ssl.SSLContext:
+    """Return TLS with a certificate of a name, which signs itself."""
+    names = ("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")
+    files = ("-keyout", folder / "key.pem", "-out", folder / "certificate.pem")
+    kind = ("-newkey", "rsa:2048", "-nodes", "-days", "2")
+    subprocess.run(
+        ["openssl", "req", "-x509", *kind, *names, *files], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context

@@ -71,7 +71,7 @@ def _guided(arguments: argparse.Namespace) -> bool:
 
 def _requests(arguments: argparse.Namespace) -> bool:
     seconds = arguments.seconds * (1 - DECODERS_SHARE)
-    found = contract.checked(seconds=seconds, seed=arguments.seed)
+    found = contract.checked(contract.Extent(seconds=seconds), seed=arguments.seed)
     say(found.said)
     text = f"{table.heading(arguments.seed)}\n\n{table.contract(found)}"
     _publish(text, REQUESTS, arguments.document)

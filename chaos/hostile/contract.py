@@ -27,8 +27,11 @@ SETTINGS = Path(__file__).with_suffix(".toml")
 REPLACED = "use_after_free"
 PHASES = "coverage,fuzzing,stateful"
 # What begins just before the time is over, and the shrinking of what was found.
-LATE_SECONDS = 120.0
-NO_DOWNLOADS = {
+LATE_SECONDS = 300.0
+TRACEBACK_LINES = 60
+# No download, and room for every bulk: here is no worker of bulks.
+SURROUNDINGS = {
+    "PETIOLE_TASKS_BULK_MAX_OPEN": "100000",
     "PETIOLE_TASKS_DOWNLOAD_ALLOW_HOSTS": "127.0.0.1",
     "PETIOLE_TASKS_DOWNLOAD_DENY_NETWORKS": "0.0.0.0/0,::/0",
 }
@@ -57,27 +60,41 @@ class Contract:
     said: str
 
 
-def checked(*, seconds: float, seed: int) -> Contract:
-    """Start a service, send requests for so long, and return what was not as specified.
+@dataclass(frozen=True)
+class Extent:
+    """How many requests are made: for so many seconds, or once through so many an operation."""
+
+    seconds: float = 0.0
+    examples: int = 0
+
+    def words(self) -> tuple[str, ...]:
+        """Return it as schemathesis wants it."""
+        if self.examples:
+            return ("--max-examples", str(self.examples))
+        return ("--max-time", str(max(1, round(self.seconds))))
+
+
+def checked(extent: Extent, *, seed: int) -> Contract:
+    """Start a service, send requests, and return what was not as specified.
 
     Raises:
         StackError: the service cannot be started here.
         ContractError: schemathesis ended without a report.
     """
     with tempfile.TemporaryDirectory(prefix="petiole-contract-") as directory:
-        stack = Stack(Path(directory), Layout(work_seconds=0.0, environment=NO_DOWNLOADS), OURS)
+        stack = Stack(Path(directory), Layout(work_seconds=0.0, environment=SURROUNDINGS), OURS)
         try:
             stack.start()
-            report, said = _reported(stack, seconds=seconds, seed=seed)
+            report, said = _reported(stack, extent, seed=seed)
         finally:
             outlived = stack.stop()
         log = (stack.directory / "log").read_text(encoding="utf-8", errors="replace")
     broken = [f"left running: {command}" for command in outlived]
-    broken += [f"{count} tracebacks in the log" for count in [log.count("Traceback")] if count]
+    broken += [f"in the log: {traceback}" for traceback in _tracebacks(log)]
     return _contract(report, said, tuple(broken))
 
 
-def _reported(stack: Stack, *, seconds: float, seed: int) -> tuple[dict[str, Any], str]:
+def _reported(stack: Stack, extent: Extent, *, seed: int) -> tuple[dict[str, Any], str]:
     path = stack.directory / "report.json"
     words = (
         *("--config-file", str(SETTINGS), "run", f"{stack.api}/openapi.json", "--no-color"),
@@ -90,7 +107,7 @@ def _reported(stack: Stack, *, seconds: float, seed: int) -> tuple[dict[str, Any
             PHASES,
             "--continue-on-failure",
         ),
-        *("--max-time", str(max(1, round(seconds))), "--seed", str(seed)),
+        *(*extent.words(), "--seed", str(seed)),
         *("--generation-database", "none", "--report-json-path", str(path)),
     )
     finished = subprocess.run(  # noqa: S603 - our own program
@@ -99,12 +116,19 @@ def _reported(stack: Stack, *, seconds: float, seed: int) -> tuple[dict[str, Any
         env={**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": HOOKS},
         capture_output=True,
         text=True,
-        timeout=seconds + LATE_SECONDS,
+        timeout=extent.seconds + LATE_SECONDS,
         check=False,
     )
     if not path.exists():
         raise ContractError(f"schemathesis wrote no report:\n{finished.stderr[-2000:]}")
     return json.loads(path.read_text(encoding="utf-8")), finished.stdout
+
+
+def _tracebacks(log: str) -> list[str]:
+    """Return what each traceback in a log is about: its lines, and who wrote it."""
+    lines = log.splitlines()
+    begun = [number for number, line in enumerate(lines) if "Traceback" in line]
+    return ["\n".join(lines[max(0, at - 2) : at + TRACEBACK_LINES]) for at in begun]
 
 
 def _contract(report: dict[str, Any], said: str, broken: tuple[str, ...]) -> Contract:

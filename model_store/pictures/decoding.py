@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from model_store.errors import TooManyPixelsError, TruncatedImageError
-from model_store.pictures import colour, depth, jpeg, orientation, transparency
+from model_store.pictures import colour, depth, jpeg, npy, orientation, transparency
 from model_store.pictures.headers import (
     BROKEN_BYTES,
     DEFAULT_MAX_PIXELS,
@@ -46,6 +46,8 @@ def decode(
         TruncatedImageError: the pixels cannot be decoded to the end.
         UnsupportedImageFormatError: the pixels have no fixed 8-bit meaning.
     """
+    if array := npy.read_header(upload, max_pixels):
+        return npy.image(upload, array)
     image = open_image(upload, max_pixels)
     try:
         if shorter_side is not None:

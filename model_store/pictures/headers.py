@@ -18,7 +18,7 @@ from model_store.errors import (
     TruncatedImageError,
     UnsupportedImageFormatError,
 )
-from model_store.pictures import bmp, bounds, hdr, heif, jpeg, png, signatures, tiff
+from model_store.pictures import bmp, bounds, hdr, heif, jpeg, npy, png, signatures, tiff
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIC")
 DEFAULT_MAX_PIXELS = 40_000_000
@@ -77,6 +77,8 @@ def read_header(upload: bytes, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageHea
     """
     if heif.is_heif(upload):
         return _heic_header(upload, max_pixels)
+    if array := npy.read_header(upload, max_pixels):
+        return ImageHeader("NPY", array.width, array.height)
     with open_image(upload, max_pixels) as image:
         return ImageHeader(format_of(image), image.width, image.height)
 

@@ -12,10 +12,10 @@ import requests
 from api.settings import ApiSettings
 from petiole import parts, probes, running
 from petiole.chaos.errors import RefusedError
-from petiole.console import without_password
 from petiole.probes import HTTP_SECONDS
 from petiole.running import ServiceNote
 from tasks import readiness, redis_checks, stores
+from tasks.bad_settings import without_password
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import Job
 from tasks.readiness import Note

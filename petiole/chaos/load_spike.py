@@ -40,7 +40,6 @@ def _act(run: Run) -> None:
     n = min(wanted, run.left(kept=BURST + OTHERS))
     # Twice the time that this work takes in calm: other clients have a right to their share.
     run.recovers_within += 2 * n / max(run.rate, 1.0)
-    say(f"spike: {n} pictures at once")
     others: list[str] = []
 
     def send_as_another() -> None:
@@ -49,6 +48,7 @@ def _act(run: Run) -> None:
 
     with load.steady(send_as_another, per_second=1.0):
         with run.fault():
+            say(f"spike: {n} pictures at once")
             accepted = run.burst(n)
         send_as_another()
         say(f"spike: {len(accepted)} accepted, {n - len(accepted)} refused")

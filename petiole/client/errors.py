@@ -160,6 +160,7 @@ BY_SLUG: dict[str, type[ProblemError]] = {
     "unsupported-media-type": InvalidRequestError,
     "invalid-option": InvalidRequestError,
     "idempotency-key-reused": InvalidRequestError,
+    "bad-call": InvalidRequestError,
     "unknown-task": UnknownTaskError,
     "expired-result": ExpiredResultError,
     "picture-not-kept": ExpiredResultError,
@@ -183,6 +184,7 @@ BY_SLUG: dict[str, type[ProblemError]] = {
     "runtime-unavailable": ServiceFailedError,
     "golden-mismatch": ServiceFailedError,
     "upload-missing": ServiceFailedError,
+    "upload-damaged": ServiceFailedError,
     "unknown-task-type": ServiceFailedError,
     "malformed-message": ServiceFailedError,
 }

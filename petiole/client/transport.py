@@ -6,7 +6,7 @@ and a cancelled task ends its request at once; measured in `docs/client.md`.
 
 import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ class Service:
     """Where a service is, what it knows the caller by, and how long its absence is borne."""
 
     url: str
-    key: str | None
+    key: str | None = field(repr=False)
     retry_seconds: float
 
     @property

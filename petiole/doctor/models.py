@@ -34,7 +34,7 @@ def look() -> Iterator[Finding]:
     except ModelStoreError as exc:
         yield error("models", str(exc), planning.remedy(name))
     else:
-        yield well("models", f"{card.ref} is in {url}, as it was published")
+        yield well("models", f"{card.ref} is in {store.place}, as it was published")
         yield _runtimes(card)
 
 

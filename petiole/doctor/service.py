@@ -10,7 +10,7 @@ from model_store import command_line
 from petiole import parts, planning, service_state, variables
 from petiole.doctor.findings import Finding, error, warning, well
 from petiole.settings import FlowerSettings, UpSettings
-from tasks import redis_checks
+from tasks import bad_settings, redis_checks
 from tasks.celery_settings import CelerySettings
 
 
@@ -23,7 +23,9 @@ def settings() -> Iterator[Finding]:
             kind()
         except ValidationError as exc:
             refused += 1
-            yield error("settings", variables.refused(exc), "correct it; docs/settings.md has all")
+            yield error(
+                "settings", bad_settings.refused(exc), "correct it; docs/settings.md has all"
+            )
     if not refused:
         yield well("settings", "every variable has a value that its part takes")
 

@@ -1,16 +1,13 @@
 """The first job of a bulk: what is in its body, written down as an index and cut into packs."""
 
 import io
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import IO
 
 from tasks import problems, stores
+from tasks.at_rest.spool import Spool
 from tasks.bulk.items import Item, line_of
-from tasks.bulk.records import BUCKET, CSV, FORM, JSON, PREFIX, TAR, ZIP, Bulk, Pack
+from tasks.bulk.records import BUCKET, CSV, FORM, JSON, TAR, ZIP, Bulk, Pack
 from tasks.bulk.sources import buckets, forms, lists, tars, zips
 from tasks.bulk.sources.found import PIECE_BYTES, Found, ReadAt, Window, buffered
 from tasks.errors import BadBulkError
@@ -29,26 +26,14 @@ def listed(bulk: Bulk, job: Job) -> Bulk:
     """
     mark = f"{bulk.body_key}-{job.fence}"
     body = _body_of(bulk, f"{mark}-plain")
-    with _spooled() as (path, file):
-        index = _Index(job, file, settings())
+    with Spool() as spool:
+        index = _Index(job, spool, settings())
         for found in _found_in(bulk, body):
             index.add(found)
         index.end()
-        file.flush()
-        stores.image_store().take(f"{mark}-index", path)
+        spool.flush()
+        stores.image_store().take(f"{mark}-index", spool.path)
     return replace(bulk, total=index.total, packs=index.packs, body=body, index=f"{mark}-index")
-
-
-@contextmanager
-def _spooled() -> Iterator[tuple[Path, IO[bytes]]]:
-    """Give a file for the image store to take; one that it did not take is deleted."""
-    place = stores.image_store().spool_directory
-    with tempfile.NamedTemporaryFile(prefix=f"{PREFIX}spool-", dir=place, delete=False) as file:
-        path = Path(file.name)
-        try:
-            yield path, file
-        finally:
-            path.unlink(missing_ok=True)
 
 
 def _body_of(bulk: Bulk, plain_key: str) -> str:
@@ -58,10 +43,10 @@ def _body_of(bulk: Bulk, plain_key: str) -> str:
     if bulk.kind != TAR or not tars.is_packed(_reader(bulk.body_key)(0, 8)):
         return bulk.body_key
     limit = settings().bulk_max_bytes
-    with _spooled() as (path, file):
-        tars.unpack(_Stream(_reader(bulk.body_key)), file, most_bytes=limit)
-        file.flush()
-        stores.image_store().take(plain_key, path)
+    with Spool() as spool:
+        tars.unpack(_Stream(_reader(bulk.body_key)), spool, most_bytes=limit)
+        spool.flush()
+        stores.image_store().take(plain_key, spool.path)
     return plain_key
 
 
@@ -106,7 +91,7 @@ class _Index:
     """Writes lines, and cuts them into packs."""
 
     job: Job
-    file: IO[bytes]
+    file: Spool
     limits: TasksSettings
     total: int = 0
     packs: int = 0

@@ -4,6 +4,7 @@ An explanation is a job of its own, in a lane of its own; the API, the task, the
 reconciler call what is here.
 """
 
+from dataclasses import replace
 from time import time
 
 from tasks import correlation, documents, lanes, publisher, stores, views
@@ -16,6 +17,7 @@ from tasks.errors import (
     UnknownJobError,
 )
 from tasks.explaining import records
+from tasks.explaining.records import KEPT
 from tasks.job_stores import (
     CLASSIFICATION,
     EXPLANATION,
@@ -37,18 +39,25 @@ def are_on() -> bool:
     return settings().keep_pictures_seconds > 0
 
 
-def keep(task_id: str) -> None:
-    """Note that the picture of a new job will be kept; called before the job is recorded.
+def kept(job: Job) -> Job:
+    """Note that the picture of a new job outlives it, where its client or the operator wants that.
+
+    Called before the job is recorded. Who asked for nothing is served where there is no room.
 
     Raises:
         QueueFullError: so many are kept that there is no room for another one.
         ServiceUnavailableError: the store did not answer.
     """
     limits = settings()
+    if not (job.explain or (limits.keep_every_picture and are_on())):
+        return job
     seconds, most = limits.keep_pictures_seconds, limits.keep_pictures_most
-    if not stores.keeping().keep(task_id, seconds=seconds, most=most):
-        detail = f"{most} pictures are kept for explanations already; send it again later"
-        raise QueueFullError(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
+    if stores.keeping().keep(job.task_id, seconds=seconds, most=most):
+        return replace(job, explain=job.explain or KEPT)
+    if not job.explain:
+        return job
+    detail = f"{most} pictures are kept for explanations already; send it again later"
+    raise QueueFullError(detail, retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
 def ask(task_id: str, label: str = "") -> Answer:

@@ -90,10 +90,18 @@ def _explained(job: Job, answer: ClassifiedTask, upload: bytes) -> tuple[Explana
             return model.predict(images)
 
         pixels = prepared(model, upload).pixels
-        label = job.label or answer.predictions[0].label
+        label = job.label or _best_label(answer)
         return _explainer(model).explain(pixels, label, predict=predict), model.runtime
     finally:
         dog.rest()
+
+
+def _best_label(answer: ClassifiedTask) -> str:
+    if not answer.predictions:
+        raise UnexplainableError(
+            "no label had the min_probability that was asked for: name one with label="
+        )
+    return answer.predictions[0].label
 
 
 def _explainer(model: ServedModel) -> Explainer:

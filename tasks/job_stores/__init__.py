@@ -30,7 +30,9 @@ from tasks.job_stores.records import (
     Place,
     Seen,
     Take,
+    Work,
 )
+from tasks.statistics import Tally
 
 __all__ = (
     "BULK",
@@ -57,6 +59,7 @@ __all__ = (
     "Take",
     "Told",
     "Watch",
+    "Work",
 )
 
 
@@ -73,10 +76,19 @@ class JobStore(Protocol):
     Every method raises `ServiceUnavailableError` when the store cannot be reached.
     """
 
-    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
+    def create(
+        self,
+        job: Job,
+        envelope: Envelope | None = None,
+        *,
+        digest: str = "",
+        unless_open: bool = False,
+    ) -> Accepted:
         """Write the record of a new job, together with its message where one is given.
 
-        A job with a key that an earlier request had is not written: that one's is returned.
+        A job with a key that an earlier request had is not written: that one's is returned. With
+        `unless_open` one that is there and not over stays as it is, as when two copies of a
+        program's message are taken at the same moment.
 
         Raises:
             QueueFullError: there are too many open jobs, or bytes, or the store's memory is short.
@@ -199,8 +211,14 @@ class JobStore(Protocol):
     def count(self, counts: Mapping[str, float]) -> None:
         """Add to the sums outside of a job's end."""
 
+    def tally(self, tally: Tally) -> None:
+        """Add what a process has added up by itself.
+
+        The first `metrics_labels` labels of a version are counted on their own, the others as one.
+        """
+
     def counts(self) -> dict[str, float]:
-        """Return the sums of all `Outcome.counts`."""
+        """Return all sums by name: see `statistics`."""
 
     def queued_since(self, lane: str, task_ids: Sequence[str]) -> list[float]:
         """Return when those of these jobs that wait in a lane were queued, by the store's clock."""
@@ -213,6 +231,9 @@ class JobStore(Protocol):
 
     def load(self) -> Load:
         """Return how much there is to do."""
+
+    def work(self) -> dict[str, Work]:
+        """Return what waits and what is worked on, by queue; trainings are not watched over."""
 
     def first_messages(self, lane: str, *, limit: int) -> list[str]:
         """Return the messages of a lane that are taken next, where the broker is this store."""

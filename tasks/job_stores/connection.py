@@ -10,6 +10,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from tasks import addresses, sentinels
 from tasks.errors import ServiceUnavailableError
 
 MEMORY_SECONDS = 1.0
@@ -46,7 +47,9 @@ def connect(url: str, *, patience_seconds: float) -> Any:
     # Tries wait 0.1, 0.2, … s, at most 1 s; one immediate retry heals a connection that a
     # restarted server closed.
     tries = max(1, round(patience_seconds))
-    return redis.Redis.from_url(
+    is_watched = addresses.scheme_of(url) == sentinels.SCHEME
+    opened: Callable[..., Any] = sentinels.connect if is_watched else redis.Redis.from_url
+    return opened(
         url,
         decode_responses=True,
         socket_connect_timeout=PROMPT_SECONDS,

@@ -58,7 +58,7 @@ class Ask:
     model: str
     parts: tuple[str, str, str]
     celery_result: tuple[str, str, str] = ("", "", "")
-    counts: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
     missed: str = ""
     digest: str = ""
 

@@ -120,12 +120,12 @@ if now > tonumber(ARGV[4]) or redis.call('EXISTS', KEYS[7], KEYS[8]) > 0 then
 end
 local kept = redis.call('HMGET', KEYS[1], 'model', 'found', 'further', 'made_at')
 if not kept[1] then
-    redis.call('HINCRBYFLOAT', KEYS[4], ARGV[14], 1)
+    redis.call('HINCRBY', KEYS[4], ARGV[14], 1)
     return {{'MISS'}}
 end
 local document = ARGV[8] .. kept[1] .. ARGV[9] .. kept[2] .. ARGV[10] .. kept[3] .. '}}'
 local last = 15 + ARGV[15]
-for i = 16, last, 2 do redis.call('HINCRBYFLOAT', KEYS[4], ARGV[i], ARGV[i + 1]) end
+for i = 16, last, 2 do redis.call('HINCRBY', KEYS[4], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[2], unpack(ARGV, last + 1))
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 redis.call('SET', KEYS[3], document, 'EX', ARGV[2])

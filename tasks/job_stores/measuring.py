@@ -6,10 +6,12 @@ arrives the API takes its part of the cores, and jobs leave slower than they wil
 nothing waited says nothing about the rate, and a stall of many times the usual interval is none.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
 from tasks import lanes
+from tasks.job_stores.records import Work
 
 OPEN, STARTED_JOBS = "petiole:open:", "petiole:started"
 SIZES, DEADLINES, DRAIN = "petiole:open-bytes", "petiole:deadlines", "petiole:drain:"
@@ -99,6 +101,39 @@ local function place(task_id, lane, now)
     return ahead, tostring(left or '')
 end
 """
+
+# ARGV: every lane that is watched over. Returns for each lane how many wait in it, for how long the
+# oldest does, and how many of its jobs are started. These are as few as there are children.
+WORK = f"""
+{_NAMES}
+local clock = redis.call('TIME')
+local now, started = clock[1] + clock[2] / 1000000, {{}}
+for _, task_id in ipairs(redis.call('ZRANGE', STARTED, 0, -1)) do
+    local lane = redis.call('HGET', 'petiole:job:' .. task_id, 'lane')
+    if lane then started[lane] = (started[lane] or 0) + 1 end
+end
+local rows = {{}}
+for i, lane in ipairs(ARGV) do
+    local oldest = redis.call('ZRANGE', '{OPEN}' .. lane, 0, 0, 'WITHSCORES')[2]
+    local seconds = oldest and math.max(0, now - oldest) or 0
+    rows[i] = {{waiting(lane), string.format('%.3f', seconds), started[lane] or 0}}
+end
+return rows
+"""
+
+
+def work_of(rows: Mapping[str, tuple[int, float, int]]) -> dict[str, Work]:
+    """Return by queue what there is to do, from what each lane has: see `WORK`."""
+    return {queue: _work(rows, queue) for queue in dict.fromkeys(map(lanes.queue_of, rows))}
+
+
+def _work(rows: Mapping[str, tuple[int, float, int]], queue: str) -> Work:
+    own = {lane: row for lane, row in rows.items() if lanes.queue_of(lane) == queue}
+    return Work(
+        {lanes.priority_of(lane): waiting for lane, (waiting, _, _) in own.items()},
+        sum(started for _, _, started in own.values()),
+        max(seconds for _, seconds, _ in own.values()),
+    )
 
 
 def retry_after(open_jobs: int, rate: float | None) -> int:

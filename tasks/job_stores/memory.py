@@ -11,7 +11,7 @@ from functools import partial
 from time import monotonic, time
 from typing import Any
 
-from tasks import lanes
+from tasks import lanes, statistics
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError
 from tasks.job_stores import (
@@ -50,13 +50,24 @@ class MemoryJobStore(MemoryKept):
         self._drains: dict[str, Drain] = defaultdict(Drain)
         self.webhooks = MemoryWebhooks(settings, count=self.count)
 
-    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
+    def create(
+        self,
+        job: Job,
+        envelope: Envelope | None = None,
+        *,
+        digest: str = "",
+        unless_open: bool = False,
+    ) -> Accepted:
         """Write the record of a new job; there is no broker here that could take its message."""
         with self._changed:
             if job.key and (earlier := self.earlier(job.key, digest=digest)):
                 return Accepted(earlier)
+            there = self._jobs.get(job.task_id)
+            if unless_open and there is not None and there.state not in OVER:
+                return Accepted(job.task_id, self._place(job))
             if job.lane:
                 self._admit(job)
+                self.count({statistics.of_accepted(job.version, lane=job.lane): 1})
             if job.key:
                 self._keys[job.key] = Earlier(job.task_id, digest)
             self._jobs[job.task_id] = job
@@ -95,6 +106,8 @@ class MemoryJobStore(MemoryKept):
                 return False
             if job and job.key:
                 del self._keys[job.key]
+            if task_id in self._sizes:
+                self.count({statistics.WITHDRAWN: 1})
             self._ended(task_id)
             self._jobs.pop(task_id, None)
             self._documents.pop(task_id, None)

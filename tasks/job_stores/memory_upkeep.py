@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from time import monotonic, time
 
 from tasks import lanes
-from tasks.job_stores import STARTED, Job, Load
+from tasks.job_stores import STARTED, Job, Load, Work, tallying
+from tasks.job_stores.measuring import work_of
 from tasks.job_stores.memory_waiting import MemoryFollowing
 from tasks.settings import TasksSettings
+from tasks.statistics import Tally
 
 
 class MemoryUpkeep(MemoryFollowing):
@@ -30,6 +32,11 @@ class MemoryUpkeep(MemoryFollowing):
         with self._changed:
             for name, amount in counts.items():
                 self._counts[name] += amount
+
+    def tally(self, tally: Tally) -> None:
+        """Add what a process has added up."""
+        with self._changed:
+            tallying.add(self._counts, tally, most_labels=self._settings.metrics_labels)
 
     def counts(self) -> dict[str, float]:
         """Return the sums of all `Outcome.counts`."""
@@ -57,6 +64,15 @@ class MemoryUpkeep(MemoryFollowing):
         """Return how much there is to do."""
         waiting = {lane: len(self._waiting(lane)) for lane in lanes.EVERY}
         return Load(waiting, len(self._sizes), sum(self._sizes.values()))
+
+    def work(self) -> dict[str, Work]:
+        """Return what waits and what is worked on, by queue."""
+        return work_of({lane: self._row(lane) for lane in lanes.WATCHED})
+
+    def _row(self, lane: str) -> tuple[int, float, int]:
+        waiting = self._waiting(lane).values()
+        started = sum(each.lane == lane and each.state == STARTED for each in self.jobs())
+        return len(waiting), max(0.0, time() - min(waiting, default=time())), started
 
     def first_messages(self, lane: str, *, limit: int) -> list[str]:
         """Return nothing: there is no broker here."""

@@ -129,7 +129,7 @@ class Outcome:
 
     state: str
     document: str
-    counts: Mapping[str, float]
+    counts: Mapping[str, int]
     celery_result: CeleryResult | None = None
     lives_seconds: int | None = None
     kept: Kept | None = None
@@ -187,3 +187,23 @@ class Load:
     waiting: Mapping[str, int]
     open_jobs: int
     open_bytes: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to do in one queue: pictures, or packs of a bulk, or explanations.
+
+    Attributes:
+        waiting: How many wait, by priority.
+        running: How many a worker has begun.
+        oldest_seconds: For how long the oldest one waits since it was queued; 0 when none does.
+    """
+
+    waiting: Mapping[str, int]
+    running: int = 0
+    oldest_seconds: float = 0.0
+
+    @property
+    def open_jobs(self) -> int:
+        """How many wait or are worked on: what workers are needed for."""
+        return sum(self.waiting.values()) + self.running

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from math import ceil
 from typing import Any
 
-from tasks import lanes
+from tasks import lanes, statistics
 from tasks.envelopes import Envelope
 from tasks.errors import QueueFullError, ServiceUnavailableError
 from tasks.job_stores import (
@@ -30,11 +30,13 @@ from tasks.job_stores.measuring import (
     OPEN,
     RETRY_UNKNOWN_SECONDS,
     STARTED_JOBS,
+    WORK,
     retry_after,
 )
 from tasks.job_stores.notices import FINISHED_CHANNEL, FinishNotices, Hear, RedisWatch
 from tasks.job_stores.redis_kept import RedisKept, earlier_id, text_of
 from tasks.job_stores.redis_upkeep import COUNTS, DISCARDED, DOCUMENT, JOB, KEY, READY
+from tasks.job_stores.tallying import TALLY
 from tasks.settings import TasksSettings
 
 DISCARDED_SECONDS = 3600
@@ -62,18 +64,26 @@ class RedisJobStore(RedisKept):
         self._view, self._forget = register(scripts.VIEW), register(scripts.FORGET)
         self._mark_retry = register(scripts.MARK_RETRY)
         self._note_progress = register(scripts.NOTE_PROGRESS)
+        self._work, self._tally = register(WORK), register(TALLY)
         self._register_kept()
 
     @translated
-    def create(self, job: Job, envelope: Envelope | None = None, *, digest: str = "") -> Accepted:
+    def create(
+        self,
+        job: Job,
+        envelope: Envelope | None = None,
+        *,
+        digest: str = "",
+        unless_open: bool = False,
+    ) -> Accepted:
         """Write the record of a new job, together with its message where one is given."""
         if job.lane and self._memory.share() > self._settings.max_memory_share:
             detail = "the job store's memory is nearly full; send it again later"
             raise QueueFullError(detail, retry_after_seconds=RETRY_UNKNOWN_SECONDS)
-        said, *more = self._created(job, envelope or NO_MESSAGE, digest)
+        said, *more = self._created(job, envelope or NO_MESSAGE, digest, unless_open)
         if said == "LATE":
             self._clock.set(float(more[0]))
-            said, *more = self._created(job, envelope or NO_MESSAGE, digest)
+            said, *more = self._created(job, envelope or NO_MESSAGE, digest, unless_open)
         if said == "LATE":
             raise ServiceUnavailableError("the job store's clock leaps; try again shortly")
         if said == "FULL":
@@ -82,10 +92,10 @@ class RedisJobStore(RedisKept):
             return Accepted(earlier_id(said, *more))
         return Accepted(job.task_id, _place(*more) if more else None)
 
-    def _created(self, job: Job, message: Envelope, digest: str) -> list[Any]:
+    def _created(self, job: Job, message: Envelope, digest: str, unless_open: bool) -> list[Any]:
         waits, key = OPEN + job.lane if job.lane else "", KEY + job.key if job.key else ""
         said: list[Any] = self._create(
-            keys=[JOB + job.task_id, DISCARDED + job.task_id, waits, message.key, key],
+            keys=[JOB + job.task_id, DISCARDED + job.task_id, waits, message.key, key, COUNTS],
             args=[
                 self._settings.open_job_ttl_seconds,
                 job.task_id,
@@ -98,6 +108,8 @@ class RedisJobStore(RedisKept):
                 digest,
                 self._settings.longest_record_seconds,
                 self._clock.when_nobody_listens(),
+                statistics.of_accepted(job.version, lane=job.lane),
+                int(unless_open),
                 *hashes.flat(job, whole=False),
             ],
         )
@@ -112,10 +124,9 @@ class RedisJobStore(RedisKept):
     @translated
     def discard(self, task_id: str) -> bool:
         """Forget a job, unless another request of its key was given it as well."""
-        keys = [JOB + task_id, DISCARDED + task_id, STARTED_JOBS]
-        return bool(
-            self._discard(keys=keys, args=[task_id, DISCARDED_SECONDS, KEY, *lanes.WATCHED])
-        )
+        keys = [JOB + task_id, DISCARDED + task_id, STARTED_JOBS, COUNTS]
+        args = [task_id, DISCARDED_SECONDS, KEY, statistics.WITHDRAWN, *lanes.WATCHED]
+        return bool(self._discard(keys=keys, args=args))
 
     @translated
     def get(self, task_id: str) -> Job | None:

@@ -4,15 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks import lanes
-from tasks.job_stores import Load
+from tasks.job_stores import Load, Work, tallying
 from tasks.job_stores.connection import time_of, translated
-from tasks.job_stores.measuring import DEADLINES, OPEN, SIZES, STARTED_JOBS
+from tasks.job_stores.measuring import DEADLINES, OPEN, SIZES, STARTED_JOBS, work_of
 from tasks.settings import TasksSettings
+from tasks.statistics import Tally
 
 JOB, READY, TURN = "petiole:job:", "petiole:ready:", "petiole:turn:"
 DOCUMENT, KEY = "petiole:document:", "petiole:idempotency:"
 DISCARDED = "petiole:discarded:"
 READY_MEMBERS, COUNTS = "petiole:ready-members", "petiole:counts"
+FORMAT_KEY, FORMAT = "petiole:format", 1
+"""The format of all records; 0.1 noted none, and its records are of format 1."""
 
 
 class RedisUpkeep:
@@ -20,6 +23,8 @@ class RedisUpkeep:
 
     _client: Any
     _settings: TasksSettings
+    _work: Any
+    _tally: Any
 
     @translated
     def count(self, counts: Mapping[str, float]) -> None:
@@ -28,6 +33,12 @@ class RedisUpkeep:
             for name, amount in counts.items():
                 pipeline.hincrbyfloat(COUNTS, name, amount)
             pipeline.execute()
+
+    @translated
+    def tally(self, tally: Tally) -> None:
+        """Add what a process has added up, with one script."""
+        words = tallying.words_of(tally, most_labels=self._settings.metrics_labels)
+        self._tally(keys=[COUNTS], args=words)
 
     @translated
     def counts(self) -> dict[str, float]:
@@ -65,6 +76,12 @@ class RedisUpkeep:
         return Load(dict(zip(lanes.EVERY, waiting, strict=True)), open_jobs, int(total or 0))
 
     @translated
+    def work(self) -> dict[str, Work]:
+        """Return what waits and what is worked on, by queue, with one script."""
+        rows = zip(lanes.WATCHED, self._work(args=lanes.WATCHED), strict=True)
+        return work_of({lane: (n, float(oldest), begun) for lane, (n, oldest, begun) in rows})
+
+    @translated
     def first_messages(self, lane: str, *, limit: int) -> list[str]:
         """Return the messages of a lane that are taken next, where the broker is this Redis."""
         found: list[str] = self._client.lrange(lane, -limit, -1)
@@ -99,6 +116,7 @@ class RedisUpkeep:
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.set(READY + member, note, ex=self._settings.ready_ttl_seconds)
             pipeline.sadd(READY_MEMBERS, member)
+            pipeline.set(FORMAT_KEY, FORMAT, nx=True)
             pipeline.execute()
 
     @translated

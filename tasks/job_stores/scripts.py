@@ -6,7 +6,7 @@ over. A job without a lane, such as a training, is in neither.
 """
 
 from tasks.job_stores.kept_scripts import FORGOTTEN, KEEP, KNOWN
-from tasks.job_stores.measuring import DRAINED, ENDED, LIST, PLACE
+from tasks.job_stores.measuring import DRAINED, ENDED, LIST, PLACE, SIZES
 from tasks.job_stores.webhook_scripts import DEAD, DUE, PROMISED, WEBHOOK
 
 _TIME = """
@@ -31,15 +31,20 @@ end
 # refusal long ago, and before the discard: what comes too late is not done. What a client sent
 # before under the same key is the same job, also in a full service.
 # KEYS: job, discarded mark, the lane's open jobs (or nothing), the queue's list (or nothing), the
-# client's key (or nothing).
+# client's key (or nothing), counts.
 # ARGV: seconds to live, task id, message, lane, most open jobs, their most bytes, bytes of the
 # picture, seconds until nobody waits for it (or 0), digest of the request, the key's seconds to
-# live, when it is too late, then names and values of the record.
+# live, when it is too late, the name of its count, 1 where a job that is there and not over stays
+# as it is (or 0), then names and values of the record.
 # Returns what was done, and then: the time, or the earlier id, or how many jobs are open and how
 # many leave in a second, or how many are ahead and the seconds left.
 CREATE = f"""
 if redis.call('EXISTS', KEYS[2]) == 1 then return {{'DISCARDED'}} end
-{_TIME} {PLACE} {LIST}
+{_TIME} {_OVER} {PLACE} {LIST}
+if ARGV[13] == '1' then
+    local there = redis.call('HGET', KEYS[1], 'state')
+    if there and not over(there) then return {{'CREATED', place(ARGV[2], ARGV[4], now)}} end
+end
 if now > tonumber(ARGV[11]) then return {{'LATE', tostring(now)}} end
 if KEYS[5] ~= '' then
     local earlier = redis.call('HMGET', KEYS[5], 'digest', 'task_id')
@@ -58,13 +63,14 @@ if KEYS[3] ~= '' then
     redis.call('HSET', SIZES, ARGV[2], ARGV[7])
     redis.call('HINCRBY', SIZES, 'total', ARGV[7])
     redis.call('ZADD', KEYS[3], now, ARGV[2])
+    redis.call('HINCRBY', KEYS[6], ARGV[12], 1)
     if ARGV[8] ~= '0' then redis.call('ZADD', DEADLINES, now + ARGV[8], ARGV[2]) end
 end
 if KEYS[5] ~= '' then
     redis.call('HSET', KEYS[5], 'digest', ARGV[9], 'task_id', ARGV[2])
     redis.call('EXPIRE', KEYS[5], ARGV[10])
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 12))
+redis.call('HSET', KEYS[1], unpack(ARGV, 14))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 if KEYS[3] == '' and redis.call('HGET', KEYS[1], 'kind') == 'training' then
     list(TRAININGS, ARGV[2], now)
@@ -75,8 +81,8 @@ return {{'CREATED', place(ARGV[2], ARGV[4], now)}}
 
 # Nothing is taken away that another request was given under the same key. Of one that had an answer
 # at once, though its client never heard of it, nobody is told.
-# KEYS: job, discarded mark, started. ARGV: task id, the mark's seconds to live, prefix of clients'
-# keys, then every lane, for a job whose record is gone.
+# KEYS: job, discarded mark, started, counts. ARGV: task id, the mark's seconds to live, prefix of
+# clients' keys, the name of its count, then every lane, for a job whose record is gone.
 DISCARD = f"""
 {ENDED}
 local key = redis.call('HGET', KEYS[1], 'key')
@@ -84,8 +90,10 @@ if key and key ~= '' then
     if redis.call('HGET', ARGV[3] .. key, 'shared') then return 0 end
     redis.call('DEL', ARGV[3] .. key)
 end
-for i = 4, #ARGV do redis.call('ZREM', 'petiole:open:' .. ARGV[i], ARGV[1]) end
+for i = 5, #ARGV do redis.call('ZREM', 'petiole:open:' .. ARGV[i], ARGV[1]) end
 redis.call('ZREM', KEYS[3], ARGV[1])
+local is_counted = redis.call('HEXISTS', '{SIZES}', ARGV[1]) == 1
+if is_counted then redis.call('HINCRBY', KEYS[4], ARGV[4], 1) end
 ended(ARGV[1])
 redis.call('DEL', KEYS[1], 'petiole:document:' .. ARGV[1], '{WEBHOOK}' .. ARGV[1])
 redis.call('SET', KEYS[2], '', 'EX', ARGV[2])
@@ -188,7 +196,8 @@ return start(KEYS[1], ARGV[1], KEYS[2], held[3], held[5], ARGV[2], ARGV[3], now)
 """
 
 # The next message of the first lane that has one, as a worker takes it. One whose job is no new one
-# (started before, over, late, unknown) goes back to where it was, for a worker to look into.
+# (started before, over, late, unknown) goes back to where it was, for a worker to look into; so
+# does one that another program sent (`envelopes.OWN`), with whose end its links are to be called.
 _TAKE = """
 local function take(lanes, started, stage, owner, before, now)
     for lane in string.gmatch(lanes, '[^ ]+') do
@@ -199,7 +208,8 @@ local function take(lanes, started, stage, owner, before, now)
             local held = redis.call('HMGET', job, 'state', 'lane', 'deadline_seconds', 'answer_key')
             local deadline = held[3] and redis.call('ZSCORE', 'petiole:deadlines', task_id)
             local is_late = deadline and tonumber(deadline) < now
-            if held[1] == 'PENDING' and held[2] == lane and not is_late then
+            local is_own = string.find(message, '"petiole": "own"', 1, true)
+            if is_own and held[1] == 'PENDING' and held[2] == lane and not is_late then
                 redis.call('HSET', job, 'before', before)
                 return start(job, task_id, started, lane, held[4], stage, owner, now)
             end
@@ -286,7 +296,7 @@ if ARGV[9] ~= '' then
 end
 if job[4] and job[4] ~= '' then promised(ARGV[6], job[4], ARGV[2], now, ARGV[11]) end
 if ARGV[15] ~= '' then keep(ARGV[15], ARGV[6], now) end
-for i = 16, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1]) end
+for i = 16, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
 redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[2])
 return {{state, ARGV[12] ~= '' and take(ARGV[12], KEYS[5], ARGV[13], ARGV[14], ARGV[6], now)}}
 """

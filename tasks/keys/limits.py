@@ -242,6 +242,12 @@ class Limiter:
             return Verdict(remaining=left)
         return Verdict(remaining=self._lease(subject, int(number) - 1))
 
+    def admit_further(self, subject: str, sent: Sent) -> Verdict:
+        """Count one more picture of a request that was admitted, or refuse it."""
+        bounds = replace(self._bounds, requests_per_second=0.0)
+        refused, number = self._taken(subject, bounds, sent)
+        return Verdict(refused, retry_after_seconds=max(1, ceil(number)) if refused else 0)
+
     def _taken(self, subject: str, bounds: Bounds, sent: Sent | None) -> tuple[str, float]:
         wanted = max(1, round(bounds.requests_per_second / LEASES_A_SECOND))
         try:

@@ -99,6 +99,9 @@ class KeyStore(Protocol):
             KeyNotMadeError: two keys of this name are active already.
         """
 
+    def put_back(self, key: ApiKey) -> bool:
+        """Keep a key of a backup as it is; False, and nothing changed, where one has its id."""
+
     def get(self, key_id: str) -> ApiKey | None:
         """Return a key, expired or not, or None when there is none or it was revoked."""
 

@@ -9,7 +9,7 @@ from tasks.job_stores.connection import connect, translated
 from tasks.keys.records import MOST_ACTIVE, ApiKey, too_many
 from tasks.settings import TasksSettings
 
-KEY, EVERY = "petiole:key:", "petiole:keys"
+KEY, EVERY, USES = "petiole:key:", "petiole:keys", "petiole:key-uses"
 
 # KEYS: the set of all keys, the new one. ARGV: id, name, most active, prefix of keys, then names
 # and values of the record. Returns the owner, or nothing when there are too many.
@@ -29,9 +29,18 @@ if owner then redis.call('HSET', KEYS[2], 'owner', owner) end
 return redis.call('HGET', KEYS[2], 'owner')
 """
 
-# What was revoked does not come back. KEYS: the key. ARGV: when it was used.
+# KEYS: the set of all keys, the key. ARGV: id, then names and values of the record.
+PUT_BACK = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('SADD', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[2], unpack(ARGV, 2))
+return 1
+"""
+
+# What was revoked does not come back. Beside the keys, so that who notes a use need not be able to
+# make one. KEYS: the key, the uses of all. ARGV: id, when it was used.
 TOUCH = """
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'used_at', ARGV[1]) end
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
 """
 
 
@@ -53,6 +62,11 @@ class MemoryKeys:
             kept = replace(key, owner=active[-1].owner) if active else key
             self._keys[key.key_id] = kept
             return kept
+
+    def put_back(self, key: ApiKey) -> bool:
+        """Keep a key of a backup."""
+        with self._lock:
+            return self._keys.setdefault(key.key_id, key) is key
 
     def get(self, key_id: str) -> ApiKey | None:
         """Return a key."""
@@ -82,30 +96,38 @@ class RedisKeys:
         self._client: Any = connect(settings.job_store_url, patience_seconds=0.0)
         self._create = self._client.register_script(CREATE)
         self._touch = self._client.register_script(TOUCH)
+        self._put_back = self._client.register_script(PUT_BACK)
 
     @translated
     def create(self, key: ApiKey) -> ApiKey:
         """Keep a new key."""
-        record = asdict(key) | {"scopes": " ".join(key.scopes)}
-        flat = [part for pair in record.items() for part in pair]
-        args = [key.key_id, key.name, MOST_ACTIVE, KEY, *flat]
+        args = [key.key_id, key.name, MOST_ACTIVE, KEY, *_flat(key)]
         owner = self._create(keys=[EVERY, KEY + key.key_id], args=args)
         if owner is None:
             raise too_many(key.name)
         return replace(key, owner=owner)
 
     @translated
+    def put_back(self, key: ApiKey) -> bool:
+        """Keep a key of a backup."""
+        args = [key.key_id, *_flat(key)]
+        return bool(self._put_back(keys=[EVERY, KEY + key.key_id], args=args))
+
+    @translated
     def get(self, key_id: str) -> ApiKey | None:
         """Return a key."""
-        return _key_of(self._client.hgetall(KEY + key_id))
+        with self._client.pipeline(transaction=False) as pipeline:
+            record, used_at = pipeline.hgetall(KEY + key_id).hget(USES, key_id).execute()
+        return _key_of(record, used_at)
 
     @translated
     def all(self) -> list[ApiKey]:
         """Return every key."""
         with self._client.pipeline(transaction=False) as pipeline:
             for key_id in self._client.smembers(EVERY):
-                pipeline.hgetall(KEY + key_id)
-            found = filter(None, map(_key_of, pipeline.execute()))
+                pipeline.hgetall(KEY + key_id).hget(USES, key_id)
+            said = pipeline.execute()
+        found = filter(None, map(_key_of, said[::2], said[1::2]))
         return sorted(found, key=lambda each: each.created_at)
 
     @translated
@@ -114,15 +136,21 @@ class RedisKeys:
         with self._client.pipeline(transaction=True) as pipeline:
             pipeline.delete(KEY + key_id)
             pipeline.srem(EVERY, key_id)
+            pipeline.hdel(USES, key_id)
             return bool(pipeline.execute()[0])
 
     @translated
     def touch(self, key_id: str, *, at: float) -> None:
         """Note that a key was used."""
-        self._touch(keys=[KEY + key_id], args=[at])
+        self._touch(keys=[KEY + key_id, USES], args=[key_id, at])
 
 
-def _key_of(record: dict[str, str]) -> ApiKey | None:
+def _flat(key: ApiKey) -> list[Any]:
+    record = asdict(key) | {"scopes": " ".join(key.scopes)}
+    return [part for pair in record.items() for part in pair]
+
+
+def _key_of(record: dict[str, str], used_at: str | None) -> ApiKey | None:
     if not record:
         return None
     return ApiKey(
@@ -133,5 +161,5 @@ def _key_of(record: dict[str, str]) -> ApiKey | None:
         scopes=tuple(record["scopes"].split()),
         created_at=float(record["created_at"]),
         expires_at=float(record["expires_at"]),
-        used_at=float(record["used_at"]),
+        used_at=float(used_at or record["used_at"]),
     )

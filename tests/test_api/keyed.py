@@ -46,4 +46,5 @@ def key(guarded: Flask) -> MakeKey:
 
 def slug_of(answer: TestResponse) -> tuple[int, str]:
     """Return the status of an answer and the kind of its problem."""
-    return answer.status_code, (answer.json or {}).get("type", "").partition("#")[2]
+    members = answer.json if isinstance(answer.json, dict) else {}
+    return answer.status_code, members.get("type", "").partition("#")[2]

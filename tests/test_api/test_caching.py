@@ -212,7 +212,7 @@ def test_hits_and_misses_are_counted(client: FlaskClient) -> None:
     assert 'petiole_cache_total{outcome="miss"} 1.0' in series
     assert "petiole_cache_answers 1.0" in series
     assert 'petiole_jobs_total{error="",model="colours@1",state="SUCCESS"} 2.0' in series
-    assert 'petiole_stage_seconds_bucket{le="+Inf",stage="predict"} 1.0' in series
+    assert 'petiole_stage_seconds_count{model="colours@1",stage="predict"} 1.0' in series
 
 
 def test_one_setting_switches_it_off(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,11 +172,28 @@ def test_metrics_tell_what_waits(client: FlaskClient) -> None:
     """By queue and priority, and all that is open with its bytes."""
     recorded("one", upload_bytes=7)
     recorded("two", upload_bytes=5, lane=lanes.lane("classify", lanes.LOW), priority="low")
-    text = client.get("/metrics").text
+    recorded("three", lane="downloads", upload_bytes=0)
+    stores.job_store().claim("two", stage="classify")
+    series = set(client.get("/metrics").text.splitlines())
 
-    assert 'petiole_waiting_jobs{priority="normal",queue="classify"} 1.0' in text
-    assert 'petiole_waiting_jobs{priority="low",queue="classify"} 1.0' in text
-    assert ("petiole_open_jobs 2.0" in text, "petiole_open_bytes 12.0" in text) == (True, True)
+    assert {
+        'petiole_waiting_jobs{priority="normal",queue="classify"} 1.0',
+        'petiole_waiting_jobs{priority="low",queue="classify"} 0.0',
+        'petiole_running_jobs{queue="classify"} 1.0',
+        'petiole_open_jobs{queue="classify"} 2.0',
+        'petiole_open_jobs{queue="downloads"} 1.0',
+        *("petiole_open_pictures 3.0", "petiole_open_bytes 12.0"),
+    } <= series
+
+
+def test_who_scales_workers_is_told_the_open_work(client: FlaskClient) -> None:
+    """What waits and what is begun, as numbers, without any reader of metrics."""
+    recorded("one")
+    recorded("two", lane=lanes.lane("classify", lanes.LOW), priority="low")
+    stores.job_store().claim("one", stage="classify")
+
+    answer = {"classify": 2, "downloads": 0, "bulk": 0, "explain": 0}
+    assert client.get("/metrics/open-work").json == answer
 
 
 def test_the_same_key_is_the_same_task(client: FlaskClient) -> None:

@@ -144,6 +144,21 @@ def test_no_more_pictures_are_kept_than_the_bound(
     assert stored_uploads() == 1
 
 
+def test_an_operator_may_keep_every_picture(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as there is room: who asked for nothing is never refused for that."""
+    monkeypatch.setenv("PETIOLE_TASKS_KEEP_EVERY_PICTURE", "true")
+    monkeypatch.setenv("PETIOLE_TASKS_KEEP_PICTURES_MOST", "1")
+    once.begin_anew()
+    kept, beyond = classified(client), classified(client)
+
+    assert "explanation_url" not in kept
+    assert client.post(f"/result/{kept['task_id']}/explanation").status_code == 200
+    response = client.post(f"/result/{beyond['task_id']}/explanation")
+    assert problem_of(response) == (410, "picture-not-kept")
+
+
 def test_a_service_without_explanations_says_so(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

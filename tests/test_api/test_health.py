@@ -114,9 +114,9 @@ def test_metrics_count_jobs_and_requests(client: FlaskClient) -> None:
     series = client.get("/metrics").get_data(as_text=True)
 
     assert 'petiole_jobs_total{error="",model="colours@1",state="SUCCESS"} 1.0' in series
-    assert 'petiole_stage_seconds_bucket{le="+Inf",stage="predict"} 1.0' in series
+    assert 'petiole_stage_seconds_count{model="colours@1",stage="predict"} 1.0' in series
     assert 'route="/classify",status="202"' in series
-    assert "petiole_ready_children 0.0" in series
+    assert 'petiole_children{queue="classify",state="ready"} 0.0' in series
 
 
 def test_a_version_has_a_failure_rate(client: FlaskClient) -> None:

@@ -53,7 +53,13 @@ def test_a_route_that_nobody_listed_is_closed_to_every_key(guarded: Flask, key: 
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        (CLASSIFY, {"classify", "compatible", "events", "explanations", "results"}),
+        (
+            CLASSIFY,
+            {
+                *{"classify", "compatible", "events", "explanations", "results"},
+                *{"open_inference", "tensorflow_serving"},
+            },
+        ),
         (BULK, {"bulk"}),
         (TRAIN, {"events", "results"}),
         (MODELS, {"metrics"}),

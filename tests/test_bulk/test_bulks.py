@@ -219,6 +219,23 @@ def test_packs_are_in_no_sum_of_single_pictures(stores: Stores) -> None:
     assert (load.open_jobs, load.open_bytes, sum(load.waiting.values())) == (0, 0, 0)
 
 
+def test_released_packs_are_open_work(redis_url: str) -> None:
+    """For who scales workers of bulks: begun, then waiting again, then over."""
+    settings = TasksSettings(job_store_url=redis_url)
+    bulks = RedisBulks(settings, patience_seconds=1.0)
+    jobs = RedisJobStore(settings, patience_seconds=1.0)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    job = released((bulks, jobs), listed((bulks, jobs), a_bulk()))
+    seen = [jobs.work()["bulk"]]
+    jobs.postpone(job, seconds=0.0)
+    seen.append(jobs.work()["bulk"])
+    bulks.drop_pack(job)
+    seen.append(jobs.work()["bulk"])
+
+    assert [(sum(each.waiting.values()), each.running) for each in seen] == [(0, 1), (1, 0), (0, 0)]
+
+
 def test_the_pace_is_that_of_the_last_minute() -> None:
     """Since the oldest end in it, which is where its time begins."""
     assert pace_of([(100.0, 8), (99.0, 8), (90.0, 8), (10.0, 8)], 106.0).rate == 1.0

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,10 @@ from typing import Any
 
 import psutil
 import pytest
+import redis
 import requests
 
+from tasks.settings import EMBEDDED_ADDRESS
 from tests.conftest import ROOT, free_port
 
 SAMPLE = ROOT / "petiole" / "samples" / "coffee.jpg"
@@ -56,8 +58,8 @@ class RunningService:
 
     @property
     def redis_url(self) -> str:
-        """The embedded server's address."""
-        return f"redis://127.0.0.1:{self.environment['PETIOLE_UP_REDIS_PORT']}/0"
+        """The embedded server's address, as its operator reaches it."""
+        return (self.state / EMBEDDED_ADDRESS).read_text("utf-8").strip()
 
     def get(self, path: str, **arguments: Any) -> requests.Response:
         """GET from the API."""
@@ -128,9 +130,9 @@ def environment_for(state: Path, original: dict[str, str]) -> dict[str, str]:
     }
 
 
-def start(environment: dict[str, str], log: Path) -> RunningService:
-    """Run `petiole up` and return it once it says that it is ready."""
-    command = [sys.executable, "-m", "petiole", "up"]
+def start(environment: dict[str, str], log: Path, *, within: Sequence[str] = ()) -> RunningService:
+    """Run `petiole up`, on a host if that is said, and return it once it says that it is ready."""
+    command = [*within, sys.executable, "-m", "petiole", "up"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -170,7 +172,15 @@ def colour_service(
     }
     running = start(environment, state / "output")
     yield running
+    assert denied(running) == []
     assert running.stop() == 0
+
+
+def denied(service: RunningService) -> list[str]:
+    """Return what its parts wanted of Redis and were not allowed to, by user."""
+    with redis.Redis.from_url(service.redis_url, decode_responses=True) as client:
+        log = client.acl_log()
+    return [f"{each['username']}: {each['reason']} {each['object']}" for each in log]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -190,5 +200,6 @@ def service(
     running = start(environment_for(state, original_environment), state / "output")
     yield running
     children = running.processes()
+    assert denied(running) == []
     assert running.stop() == 0
     assert alive(children) == []

@@ -82,7 +82,7 @@ def test_a_full_service_takes_exactly_its_bound(twins: RunningService) -> None:
     assert (len(accepted), len(refused)) == (MOST_OPEN, MOST_OPEN)
     assert all(1 <= int(r.headers["Retry-After"]) <= 60 for r in refused)
     assert states == {"SUCCESS"}
-    assert "petiole_open_jobs 0.0" in twins.get("/metrics").text
+    assert "petiole_open_pictures 0.0" in twins.get("/metrics").text
     # A child deletes the picture a moment after it has written the end.
     wait_until(lambda: not uploads_of(twins), seconds=5.0)
 

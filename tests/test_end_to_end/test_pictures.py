@@ -165,7 +165,7 @@ def test_nothing_is_left_in_redis_but_what_expires(service: RunningService) -> N
         ours = [key for key in client.scan_iter("petiole:*") if client.ttl(key) < 0]
         results = [key for key in client.scan_iter("celery-task-meta-*") if client.ttl(key) < 0]
 
-    assert set(ours) <= {"petiole:counts", "petiole:ready-members"}
+    assert set(ours) <= {"petiole:counts", "petiole:format", "petiole:ready-members"}
     assert results == []
 
 

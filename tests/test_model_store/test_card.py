@@ -56,6 +56,19 @@ def test_a_card_that_breaks_the_schema_is_refused(
         ModelCard.from_json(text)
 
 
+def test_a_card_of_a_later_release_is_refused_as_one(card: ModelCard) -> None:
+    """It names the version, its format, what is read here, and what to do."""
+    later = json.loads(card.to_json()) | {"schema_version": 2, "more": "that is not known yet"}
+
+    with pytest.raises(ModelFormatError) as caught:
+        ModelCard.from_json(json.dumps(later))
+
+    assert str(caught.value) == (
+        "card.json of flowers@3 has format 2; this release reads formats up to 1: bring in the "
+        "release that wrote it, or name another version"
+    )
+
+
 def test_text_that_is_not_json_is_refused() -> None:
     """A damaged card is an error of the store, not of the JSON parser."""
     with pytest.raises(ModelFormatError, match="not JSON"):

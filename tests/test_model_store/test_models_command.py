@@ -1,12 +1,13 @@
 """`petiole models` as a person and as a program use it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from model_store import ModelCard, ModelStore, serving
+from model_store import ModelCard, ModelStore, Origin, serving
 from model_store.settings import ModelSettings
 from petiole.models_command import app
 from tests import saturating
@@ -33,7 +34,36 @@ def test_models_are_listed(published: ModelStore) -> None:
 
     assert "flowers" in table.stdout
     expected = {"name": "flowers", "versions": [1, 2], "aliases": {"production": 1}}
-    assert {"models": [expected]} == document
+    assert {"models": [expected | {"foreign": []}]} == document
+
+
+@pytest.mark.parametrize("kind", ["hub", "keras", "file"])
+def test_what_came_from_elsewhere_is_marked(
+    published: ModelStore, files: Path, draft: ModelCard, kind: str
+) -> None:
+    """In the list, in the version's card, and for programs; what was trained here is not."""
+    published.publish(files, replace(draft, origin=Origin(kind, "a stranger's")))
+    table = " ".join(runner.invoke(app, ["list"]).stdout.split())
+    (listed,) = json.loads(runner.invoke(app, ["list", "--json"]).stdout)["models"]
+    shown = [runner.invoke(app, ["show", f"flowers@{n}"]).stdout for n in (2, 3)]
+    told = json.loads(runner.invoke(app, ["show", "flowers@3", "--json"]).stdout)
+
+    assert "1, 2, 3* production" in table
+    assert "* came from elsewhere" in table
+    assert (listed["foreign"], told["foreign"]) == ([3], True)
+    assert ["made elsewhere" in " ".join(each.split()) for each in shown] == [False, True]
+
+
+def test_weights_that_are_known_are_told_from_others(
+    published: ModelStore, files: Path, draft: ModelCard
+) -> None:
+    """What a package holds is compared with a digest of this release."""
+    published.publish(files, replace(draft, origin=Origin("package", "weights 1.0")))
+    shown = " ".join(runner.invoke(app, ["show", "flowers@3"]).stdout.split())
+    (listed,) = json.loads(runner.invoke(app, ["list", "--json"]).stdout)["models"]
+
+    assert "made elsewhere; its weights have the SHA-256 that this release expects" in shown
+    assert listed["foreign"] == []
 
 
 def test_int8_is_shown_as_it_was_judged_here(

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from click.testing import Result
 from PIL import Image
@@ -16,6 +17,7 @@ from petiole.models_command import app
 from tests.conftest import picture
 
 runner = CliRunner()
+NAMES = ("pixels", "probabilities")
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,26 @@ def test_an_exported_version_is_published_again(store: ModelStore, tmp_path: Pat
         path.name for path in directory.iterdir()
     }
     assert json.loads(again.stdout)["labels"] == ["red", "green", "blue"]
+
+
+def test_the_store_is_a_base_path_of_tensorflow_serving(store: ModelStore, tmp_path: Path) -> None:
+    """Its numbered folders are SavedModels that answer as was published, without an export."""
+    import tensorflow as tf
+
+    for number in store.versions("colours"):
+        folder = tmp_path / "store" / "colours" / str(number)
+        pixels, expected = (np.load(folder / "golden" / f"{n}.npy") for n in NAMES)
+        answer = tf.saved_model.load(str(folder)).signatures["serving_default"]
+        given = answer(images=tf.constant(pixels))
+
+        # It loads a folder as soon as this file is there.
+        others = [
+            (folder / path).stat().st_mtime_ns for path in store.card("colours", number).files
+        ]
+        assert (folder / "saved_model.pb").stat().st_mtime_ns == max(others)
+        assert answer.structured_input_signature[1]["images"].dtype == tf.uint8
+        assert list(given) == ["probabilities"]
+        assert np.allclose(given["probabilities"], expected, atol=1e-6)
 
 
 def test_a_version_is_not_exported_over_another(store: ModelStore, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from petiole import parts
 from petiole.settings import FlowerSettings, UpSettings
+from tasks import redis_users
 
 Services = dict[str, dict[str, Any]]
 
@@ -134,10 +135,11 @@ def mounts(services: Services, name: str) -> list[str]:
 def test_what_carries_out_verdicts_may_write_to_the_models(services: Services) -> None:
     """A gate decides under Compose: with the figures of this Redis, in the store of all."""
     judge = services["judge"]
-    same = ("REDIS_URL", "PETIOLE_TASKS_JOB_STORE_URL", "PETIOLE_MODELS_STORE_URL")
+    same = ("PETIOLE_TASKS_JOB_STORE_URL", "PETIOLE_MODELS_STORE_URL")
 
     assert judge["command"] == ["petiole", "models", "judge", "--watch"]
     assert mounts(services, "judge") == ["rw"]
+    assert judge["environment"]["REDIS_URL"] == "redis://operator@redis:6379/0"
     for name in same:
         assert judge["environment"].get(name) == services["worker"]["environment"].get(name)
 
@@ -200,3 +202,35 @@ def test_compose_asks_for_keys(services: Services) -> None:
 
     assert said["PETIOLE_API_REQUIRE_KEYS"] == "true"
     assert "PETIOLE_API_INSECURE" not in said
+
+
+USERS = {
+    **dict.fromkeys(("worker", "downloader", "bulk", "quantizer", "trainer"), "worker"),
+    **{"api": "web", "flower": "flower", "judge": "operator"},
+}
+
+
+@pytest.mark.parametrize(("name", "user"), USERS.items())
+def test_each_part_is_a_user_of_redis(services: Services, name: str, user: str) -> None:
+    """With a password of its own, without which Compose starts nothing."""
+    said = services[name]["environment"]
+
+    assert said["REDIS_URL"] == f"redis://{user}@redis:6379/0"
+    assert said["REDIS_PASSWORD"].startswith(f"${{PETIOLE_REDIS_{user.upper()}_PASSWORD:?")
+
+
+def test_compose_has_no_password_of_redis_by_default(root: Path, compose_text: str) -> None:
+    """Neither file has one; and what is empty or missing stops Compose."""
+    settings = [f"PETIOLE_REDIS_{user.upper()}_PASSWORD" for user in redis_users.NAMES]
+    example = (root / ".env.example").read_text().splitlines()
+
+    assert set(re.findall(r"\$\{(PETIOLE_REDIS_\w+_PASSWORD)", compose_text)) == set(settings)
+    assert not re.findall(r"\$\{PETIOLE_REDIS_\w+_PASSWORD(?!:\?)", compose_text)
+    assert {f"{setting}=" for setting in settings} <= set(example)
+
+
+def test_no_part_of_compose_has_anothers_password(services: Services) -> None:
+    """Only the server has all of them."""
+    for name, user in USERS.items():
+        said = str(services[name])
+        assert set(re.findall(r"PETIOLE_REDIS_(\w+)_PASSWORD", said)) == {user.upper()}

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from model_store import environment as variables
 from petiole import parts
 from petiole.settings import FlowerSettings, UpSettings
+from petiole.variables import all_settings
 from tests.test_ops.conftest import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
@@ -98,6 +100,52 @@ def test_who_reads_a_strangers_bytes_may_not_write_to_the_models(unit: str) -> N
 
     assert values(unit, "User") == ["petiole"]
     assert read_only != looks_after_models
+
+
+def test_the_target_starts_all_that_runs_by_itself() -> None:
+    """Every unit but those for int8 and for training, the worker as its first generation."""
+    text = (UNITS / "petiole.target").read_text()
+    wanted = {
+        unit for line in re.findall(r"^Wants=(.*)$", text, re.MULTILINE) for unit in line.split()
+    }
+    on_demand = {"petiole-quantizer", "petiole-trainer"}
+
+    assert {unit.removesuffix(".service").replace("@1", "@") for unit in wanted} == (
+        set(SERVICES) - on_demand
+    )
+
+
+def test_the_environment_has_settings_alone() -> None:
+    """And every unit that reads it finds it where the page puts it."""
+    text, page = ((UNITS / name).read_text() for name in ("petiole.env", "README.md"))
+    names = set(re.findall(r"^(\w+)=", text, re.MULTILINE))
+    known = {name for each in all_settings() for name in variables.names_of(each)}
+
+    assert names <= known | {"REDIS_URL", "FLOWER_BASIC_AUTH"}
+    assert {file for unit in SERVICES for file in values(unit, "EnvironmentFile")} == {
+        "/etc/petiole/petiole.env"
+    }
+    assert "deploy/systemd/petiole.env /etc/petiole/petiole.env" in page
+
+
+def test_the_page_names_units_that_there_are() -> None:
+    """Each unit in its commands is a file here, and each file is of a kind that a test reads."""
+    page = (UNITS / "README.md").read_text()
+    named = set(re.findall(r"petiole-[a-z]+@?", page))
+
+    assert named <= set(SERVICES)
+    assert {path.name for path in UNITS.iterdir() if path.suffix != ".service"} == {
+        *("README.md", "petiole.env", "petiole.target")
+    }
+
+
+def test_every_folder_of_deploy_has_its_tests() -> None:
+    """These, and those of Redis' start, Kubernetes and Prometheus, which know their own files."""
+    folders = {path.name for path in UNITS.parent.iterdir()}
+    of_redis = {path.name for path in (UNITS.parent / "redis").iterdir()}
+
+    assert folders == {"systemd", "redis", "kubernetes", "prometheus", "grafana"}
+    assert of_redis == {"start.sh", "users.acl", "kustomization.yaml"}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")

@@ -16,6 +16,7 @@ import redis
 from typer.testing import CliRunner
 
 from petiole.cli import app
+from tasks import addresses
 from tests.conftest import free_port
 from tests.test_end_to_end.conftest import RunningService, wait_until
 from tests.test_petiole.conftest import Run, settings_of
@@ -237,7 +238,7 @@ def test_missing_rights_are_told(
         client.execute_command(
             "ACL", "SETUSER", "visitor", "on", ">secret", "~*", "&*", "+@all", without
         )
-    visited = service.redis_url.replace("//", "//visitor:secret@")
+    visited = addresses.with_login(service.redis_url, "visitor", "secret")
     ended = chaos(service, scenario, "--api", service.api, "--yes", REDIS_URL=visited)
 
     assert (ended.returncode, ended.stdout) == (1, "")

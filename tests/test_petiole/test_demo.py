@@ -54,7 +54,8 @@ def test_a_demo_knows_no_address_of_another_service(tmp_path: Path) -> None:
     seen = [planned.environment, *(part.environment for part in planned.parts)]
 
     assert "elsewhere.example" not in {value for each in seen for value in each.values()}
-    assert planned.environment["REDIS_URL"].startswith("redis://127.0.0.1:")
+    assert planned.redis_url.startswith("redis://operator:")
+    assert planned.redis_url.endswith(f"@127.0.0.1:{os.environ['PETIOLE_UP_REDIS_PORT']}/0")
     assert {part.name for part in planned.parts} >= {"redis", "flower"}
 
 

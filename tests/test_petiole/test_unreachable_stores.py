@@ -66,3 +66,14 @@ def test_an_impossible_address_of_redis_is_a_bad_setting(
         f"petiole: {variable} is {shown!r}: it is no address of Redis, such as"
         " redis://127.0.0.1:6379/0, rediss://… or unix:///path/to/socket\n"
     )
+
+
+@pytest.mark.parametrize("password", ["p#ss", "p/ss", "12#34", "12/34", "12?34", "p%ss", "p[ss"])
+def test_a_password_that_ends_the_address_is_refused_and_not_shown(run: Run, password: str) -> None:
+    """One line that names the setting, and how it is written; its letters stay unsaid."""
+    ended = run("models", "show", "colours", REDIS_URL=f"redis://web:{password}@127.0.0.1:1/0")
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("petiole: REDIS_URL is 'redis://…@127.0.0.1:1/0': it is no ")
+    assert ended.stderr.endswith("@ as %40, : as %3A and % as %25, or set REDIS_PASSWORD\n")
+    assert password not in ended.stderr

@@ -4,8 +4,6 @@ Nothing is asked outside: names have the addresses that the test says, and conne
 """
 
 import socket
-import ssl
-import subprocess
 from pathlib import Path
 from threading import Event
 
@@ -16,7 +14,7 @@ from tasks import fetch, guarded, once
 from tasks.errors import DownloadError, DownloadRefusedError, DownloadUnreachableError
 from tasks.settings import TasksSettings
 from tests.conftest import free_port
-from tests.origins import answer, name_hosts, note_connections, origin
+from tests.origins import answer, certified, name_hosts, note_connections, origin
 
 PUBLIC = "93.184.216.34"
 NOT_PUBLIC = [
@@ -205,19 +203,6 @@ def test_one_answer_for_all_that_gives_none(monkeypatch: pytest.MonkeyPatch) -> 
         }
 
     assert told == {(DownloadUnreachableError, fetch.NO_ANSWER)}
-
-
-def certified(folder: Path, name: str) -> ssl.SSLContext:
-    """Return TLS with a certificate of a name, which signs itself."""
-    names = ("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")
-    files = ("-keyout", folder / "key.pem", "-out", folder / "certificate.pem")
-    kind = ("-newkey", "rsa:2048", "-nodes", "-days", "2")
-    subprocess.run(
-        ["openssl", "req", "-x509", *kind, *names, *files], check=True, capture_output=True
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return context
 
 
 def test_tls_is_with_the_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

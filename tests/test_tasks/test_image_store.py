@@ -7,6 +7,7 @@ from time import monotonic
 
 import pytest
 
+from tasks.at_rest.keyring import Keyring
 from tasks.errors import ServiceUnavailableError, UploadMissingError
 from tasks.image_store import LIMITS, PROBE_LIMITS, ImageStore
 
@@ -14,11 +15,13 @@ from tasks.image_store import LIMITS, PROBE_LIMITS, ImageStore
 HANG_SECONDS = 30
 
 
-@pytest.fixture(params=["memory", "directory", "bucket"])
+@pytest.fixture(params=["memory", "directory", "bucket", "directory encrypted", "bucket encrypted"])
 def images(request: pytest.FixtureRequest, tmp_path: Path) -> ImageStore:
     """Each kind in turn, empty."""
+    kind, _, is_encrypted = request.param.partition(" ")
     urls = {"memory": "memory://", "directory": str(tmp_path / "new" / "uploads")}
-    return ImageStore.open(urls.get(request.param) or request.getfixturevalue("bucket_url"))
+    keys = Keyring((b"k" * 32,) if is_encrypted else ())
+    return ImageStore.open(urls.get(kind) or request.getfixturevalue("bucket_url"), keys)
 
 
 def sweep(images: ImageStore, *, older_than_seconds: float, wanted: tuple[str, ...] = ()) -> int:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import redis
 
-from tasks.envelopes import Envelope
+from tasks.envelopes import OWN, Envelope
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import FAILURE, REVOKED, SUCCESS, CeleryResult, Job, JobStore, Outcome, Take
 from tasks.job_stores.memory import MemoryJobStore
@@ -136,11 +136,12 @@ def test_only_the_first_end_counts(store: JobStore, job: Job) -> None:
 
 
 def test_counts_add_up(store: JobStore, job: Job) -> None:
-    """Whole and broken amounts, over several jobs."""
+    """Those of ends are whole, others may be broken."""
     other = replace(job, task_id=str(uuid4()))
     store.create(other)
-    store.finish(job.task_id, outcome(SUCCESS, jobs=1, seconds=0.25))
-    store.finish(other.task_id, outcome(FAILURE, jobs=1, seconds=0.5))
+    store.finish(job.task_id, outcome(SUCCESS, jobs=1))
+    store.finish(other.task_id, outcome(FAILURE, jobs=1))
+    store.count({"seconds": 0.75})
     store.count({"seconds": 1.0, "trials": 1})
 
     assert store.counts() == pytest.approx({"jobs": 2.0, "seconds": 1.75, "trials": 1.0})
@@ -294,7 +295,7 @@ def test_every_key_in_redis_has_an_end(redis_url: str) -> None:
     lasting = {key for key in client.scan_iter() if client.ttl(key) < 0}
     client.close()
 
-    assert lasting == {"petiole:counts", "petiole:ready-members"}
+    assert lasting == {"petiole:counts", "petiole:format", "petiole:ready-members"}
 
 
 def test_a_server_that_is_not_there_is_said_at_once() -> None:
@@ -318,7 +319,7 @@ def test_a_server_that_refuses_is_unavailable(server: redis.Redis) -> None:
 
 
 def test_with_an_end_the_next_new_job_is_started(redis_url: str) -> None:
-    """As a claim does it; what was started before, is late or unknown is left to a worker."""
+    """As a claim does it; what was started before, is late, unknown or a program's is left."""
     store = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
     take = Take(("classify", "classify:low"), stage="classify", owner="me")
     client = redis.Redis.from_url(redis_url, decode_responses=True)
@@ -326,7 +327,8 @@ def test_with_an_end_the_next_new_job_is_started(redis_url: str) -> None:
 
     def queued(lane: str = "classify", **fields: Any) -> str:
         made = Job(str(uuid4()), "colours", 3, "a.jpg", time(), time(), lane=lane, **fields)
-        store.create(made, Envelope(lane, json.dumps({"headers": {"id": made.task_id}})))
+        headers = {"id": made.task_id} | ({} if fields.get("key") else OWN)
+        store.create(made, Envelope(lane, json.dumps({"headers": headers})))
         return made.task_id
 
     def end_and_take() -> str:
@@ -337,6 +339,7 @@ def test_with_an_end_the_next_new_job_is_started(redis_url: str) -> None:
     in_turn = [end_and_take() for _ in range(4)]
     job = store.get(first)
     left = {"late": queued(deadline_seconds=0.01), "begun": queued(), "over": queued()}
+    queued(key="of another program")
     sleep(0.02)
     store.claim(left["begun"], stage="classify", owner="another")
     store.finish(left["over"], outcome())
@@ -350,4 +353,4 @@ def test_with_an_end_the_next_new_job_is_started(redis_url: str) -> None:
     assert job is not None
     assert (job.state, job.owner, job.attempts, job.fence) == ("STARTED", "me", 1, 1)
     assert store.held() == {**dict.fromkeys((low, first, second), "me"), left["begun"]: "another"}
-    assert taken == [""] * 5
+    assert taken == [""] * 6

@@ -75,6 +75,36 @@ def test_low_priority_is_behind_all_others(store: JobStore) -> None:  # noqa: F8
     assert store.load().waiting[LOW] == store.load().waiting["classify"] == 1
 
 
+def test_open_work_is_what_waits_and_what_is_begun(store: JobStore) -> None:  # noqa: F811
+    """By queue, whatever its priority; what is over, or lost its record, is no work."""
+    for n in range(4):
+        store.create(new_job(str(n), lane=LOW if n else "classify"))
+    store.claim("1", stage="classify")
+    finished(store, "2")
+    store.create(new_job("address", lane="downloads"))
+    work = store.work()
+
+    assert {queue: each.open_jobs for queue, each in work.items()} == {
+        **{"classify": 3, "downloads": 1, "bulk": 0, "explain": 0}
+    }
+    assert work["classify"].waiting == {lanes.NORMAL: 1, lanes.LOW: 1}
+    assert (work["classify"].running, work["bulk"].oldest_seconds) == (1, 0.0)
+
+
+def test_the_oldest_waiting_job_has_an_age(store: JobStore) -> None:  # noqa: F811
+    """Since it was queued; one that is put off is not due yet, and has none."""
+    store.create(new_job("old"))
+    store.create(new_job("put off", lane="downloads"))
+    claimed = store.claim("put off", stage="download")
+    store.postpone(claimed, seconds=60.0)
+    sleep(0.3)
+    store.create(new_job("young"))
+    ages = {queue: each.oldest_seconds for queue, each in store.work().items()}
+
+    assert ages["classify"] >= 0.3
+    assert ages["downloads"] == 0.0
+
+
 def test_what_is_started_or_over_has_no_place(store: JobStore) -> None:  # noqa: F811
     """Nor has what never was."""
     store.create(new_job("a"))

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 import redis
 
-from tasks import once, redis_checks
+from tasks import once, redis_checks, redis_users, stores
 from tasks.errors import ServiceUnavailableError
 from tests.conftest import free_port
 from tests.test_end_to_end.conftest import wait_until
@@ -58,6 +58,23 @@ def test_a_server_that_takes_everything_is_left_as_it_was(server: redis.Redis) -
     assert server.dbsize() == 0
 
 
+def test_records_of_a_later_release_are_left_alone(server: redis.Redis) -> None:
+    """No worker takes a message; one of this release, or of 0.1 that noted none, is let in."""
+    stores.job_store().announce_ready("a", "{}")
+    own = redis_checks.refusals(["classify"])
+    server.set("petiole:format", 2)
+    stores.job_store().announce_ready("a", "{}")
+    later = redis_checks.refusals(["classify"])
+    kept = server.get("petiole:format")
+    server.flushall()
+
+    assert (own, kept) == ([], "2")
+    assert later == [
+        "broker and job store: its records have format 2 (petiole:format) and this release reads up"
+        " to 1; start workers of the release that wrote them, or restore a backup made before it"
+    ]
+
+
 @pytest.mark.parametrize("reason", REFUSING)
 def test_a_server_that_refuses_is_named_with_the_cure(server: redis.Redis, reason: str) -> None:
     """With the one thing to do."""
@@ -104,10 +121,10 @@ def test_a_missing_right_is_named(
 def test_a_worker_needs_no_more_than_it_uses(
     server: redis.Redis, used: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its user may be forbidden other queues, and to speak to other workers."""
-    keys = ("~classify", "~_kombu.binding.classify", "~petiole:*", "&petiole:finished")
-    rights = ("on", ">pw", "resetchannels", *keys, "+@all", "-subscribe")
-    server.execute_command("ACL", "SETUSER", "app", "reset", *rights)
+    """Its user may be forbidden other queues, and what answers clients."""
+    (rules,) = [each.rules for each in redis_users.users() if each.name == redis_users.WORKER]
+    rights = [rule.replace("~training ", "") for rule in rules]
+    server.execute_command("ACL", "SETUSER", "app", "reset", "on", ">pw", *rights)
     use(used.replace("//", "//app:pw@"), monkeypatch)
 
     assert redis_checks.refusals(["classify"]) == []

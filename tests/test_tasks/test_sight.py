@@ -71,7 +71,7 @@ def test_failures_are_shown_while_their_end_is_known(store: JobStore, lookout: L
 
     assert ids(sight.failed) == ["e", "a"]
     assert sight.failed[0].document == '{"state": "FAILURE"}'
-    assert sight.counts == {"ended": 5.0}
+    assert sight.counts["ended"] == 5.0
 
 
 def test_trainings_are_shown_whatever_became_of_them(store: JobStore, lookout: Lookout) -> None:  # noqa: F811

@@ -105,14 +105,16 @@ def test_a_task_of_an_unknown_job_fails_for_its_caller() -> None:
 
 def test_a_revocation_ends(task_id: str) -> None:
     """From Flower or the command line."""
-    signals._end_revoked(request=SimpleNamespace(args=(task_id,)))
+    signals._end_revoked(
+        SimpleNamespace(name="classify"), SimpleNamespace(id=task_id, args=(task_id,))
+    )
 
     assert views.view(task_id).state == "REVOKED"
 
 
 def test_a_message_without_arguments_ends_nothing() -> None:
     """Somebody else's message is no reason for an error in the worker's main process."""
-    signals._end_revoked(request=SimpleNamespace(args=()))
+    signals._end_revoked(SimpleNamespace(name="classify"), SimpleNamespace(id="a", args=()))
 
     assert stores.job_store().counts() == {}
 

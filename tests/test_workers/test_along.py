@@ -92,6 +92,20 @@ def test_flower_hears_of_every_picture_and_few_are_handed_out(stage: Stage) -> N
     assert all(received[t]["timestamp"] <= succeeded[t]["timestamp"] for t in accepted)
 
 
+def test_an_answer_without_a_probable_enough_label_is_told_of_too(stage: Stage) -> None:
+    """First in a task, or taken along: no error in the log, and the result says so."""
+    with stage.working(worker(*ONE_CHILD)) as process, told(stage) as events:
+        processes = stopped(process)
+        accepted = stage.accepted(3, query="?min_probability=1")
+        let_go(processes)
+        assert stage.answered(accepted, seconds=20)
+        wait_until(lambda: set(accepted) <= set(of_kind(events, "succeeded")))
+
+    results = {each["result"].strip("'") for each in of_kind(events, "succeeded").values()}
+    assert results == {"no label probable enough, colours@1"}
+    assert "Traceback" not in stage.log
+
+
 def test_they_are_taken_in_turn(stage: Stage) -> None:
     """The oldest first, what has low priority last, as a worker takes them."""
     with stage.working(worker(*ONE_CHILD)) as process:

@@ -68,3 +68,12 @@ def test_a_picture_that_takes_its_explainer_with_it_keeps_its_labels(stage: Stag
 
     assert explanation(stage, deadly)["error"]["type"] == "/problems#worker-lost"
     assert labels[0]["label"] == "blue"
+
+
+def test_an_answer_without_a_label_has_none_to_explain(stage: Stage) -> None:
+    """Its explanation fails, and says what to do."""
+    with stage.running(explainer()), stage.working(worker()):
+        (task_id,) = stage.accepted(1, query="?explain=true&min_probability=1")
+        wait_until(lambda: explanation(stage, task_id)["state"] == "FAILURE", seconds=60)
+
+    assert "name one with label=" in explanation(stage, task_id)["error"]["detail"]

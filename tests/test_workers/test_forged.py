@@ -1,10 +1,13 @@
 """Messages that somebody forged who reaches Redis: refused, counted, and nothing ends over them."""
 
 import base64
+import bz2
 import json
+import lzma
 import os
 import pickle
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,13 +70,12 @@ MALFORMED = [
     *(raw(headers=HEADERS | {"eta": value}) for value in ("yesterday", 7)),
     *(raw(headers=HEADERS | {"expires": value}) for value in ("never", [7])),
     *(raw(headers=HEADERS | {"timelimit": value}) for value in ("x", 7, ["x"], [None])),
-    *(
-        raw(headers=HEADERS | {"compression": value})
-        for value in ("zip", "zap", "application/x-gzip")
-    ),
+    *(raw(headers=HEADERS | {"compression": value}) for value in ("zip", "zap", ["gzip"])),
     *(raw(headers=value) for value in (None, {}, {"task": None})),
     *(raw(b"\xff\xfe"), raw(b"[" * 100_000)),
 ]
+BOMB_MIB = 128
+PACKERS = {"gzip": zlib.compressobj, "bzip2": bz2.BZ2Compressor, "lzma": lzma.LZMACompressor}
 UNKNOWN = [raw(headers=HEADERS | {"task": name}) for name in ("os.system", "celery.none", "")]
 FOREIGN_TYPES = (
     *("application/x-python-serialize", "pickle", "application/x-yaml", "yaml"),
@@ -132,6 +134,29 @@ def test_other_content_than_json_is_not_looked_into(
     assert wait_until(lambda: refused(stage)["content"] - before == 2)
     assert not trace.exists()
     assert process.is_running()
+
+
+def most_bytes(process: psutil.Process) -> int:
+    """Return the largest memory that a process has had at any moment."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.M)[0]) * 1024
+
+
+@pytest.mark.parametrize("kind", sorted(PACKERS))
+def test_a_message_that_is_a_bomb_is_not_unpacked(
+    stage: Stage, process: psutil.Process, kind: str
+) -> None:
+    """Neither in the queue nor as a remote command; a job under its id ends, and memory stays."""
+    bomb = PACKERS[kind]()
+    packed = b"".join([*(bomb.compress(bytes(2**20)) for _ in range(BOMB_MIB)), bomb.flush()])
+    before, memory = refused(stage).get("content", 0), most_bytes(process)
+    stage.redis.lpush("classify", raw(packed, headers=HEADERS | {"compression": kind}))
+    stage.redis.publish(CONTROL, raw(packed, headers={"compression": kind}))
+    stage.answered(stage.accepted(1), seconds=20)
+
+    assert len(packed) < 2**20
+    assert wait_until(lambda: refused(stage)["content"] - before == 2)
+    assert most_bytes(process) - memory < BOMB_MIB * 2**20 / 2
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def counted(stage: Stage) -> dict[str, int]:
     """Return how many pictures were predicted, and how many were answered by another one's end."""
     series = stage.get("/metrics").text.splitlines()
     names = {
-        'petiole_stage_seconds_bucket{le="+Inf",stage="predict"}': "predicted",
+        'petiole_jobs_total{error="",model="colours@1",state="SUCCESS"}': "answered",
         'petiole_cache_total{outcome="follower"}': "followers",
         'petiole_cache_total{outcome="hit"}': "hits",
     }
@@ -38,7 +38,9 @@ def counted(stage: Stage) -> dict[str, int]:
         for n, _, v in (line.rpartition(" ") for line in series)
         if n in names
     }
-    return dict.fromkeys(names.values(), 0) | found
+    found = dict.fromkeys(names.values(), 0) | found
+    known = found["followers"] + found["hits"]
+    return {"predicted": found.pop("answered") - known, **found}
 
 
 def more(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:

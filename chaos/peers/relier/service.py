@@ -33,6 +33,7 @@ class Relier(Service):
     queues: tuple[str, ...] = (*PUBLIC_QUEUES, RECOVERY_QUEUE)
     address_variable: str = "RELIER_REDIS_URL"
     max_attempts: int = 6
+    has_users: bool = False
     tells_readiness: bool = False
 
     @property

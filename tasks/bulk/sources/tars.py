@@ -10,7 +10,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import IO, Any
+from typing import Any, Protocol
 
 from tasks.bulk.items import Slice
 from tasks.bulk.sources.found import (
@@ -39,6 +39,13 @@ _REGULAR, _FOLDER = {b"0", b"\0", b"7"}, b"5"
 _LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", b"x", b"g"
 
 
+class Sink(Protocol):
+    """What an archive is unpacked to."""
+
+    def write(self, piece: bytes, /) -> int:
+        """Write what comes next."""
+
+
 def is_packed(head: bytes) -> bool:
     """Tell whether bytes begin as a compressed archive does."""
     return head.startswith(tuple(PACKED))
@@ -49,7 +56,7 @@ def is_plain(head: bytes) -> bool:
     return head[MAGIC_AT : MAGIC_AT + len(MAGIC)] == MAGIC
 
 
-def unpack(packed: Any, plain: IO[bytes], *, most_bytes: int) -> int:
+def unpack(packed: Any, plain: Sink, *, most_bytes: int) -> int:
     """Write an archive as it is without its compression; returns its size in bytes.
 
     Raises:
