@@ -18,6 +18,7 @@ consumption.HUNG_SECONDS = 5
 DEADLY = b"this picture takes its process with it"
 FAULTY = b"this picture finds a fault of ours"
 SLOW, SLOW_SECONDS = b"this picture takes its time", 0.05
+LONG, LONG_SECONDS = b"this picture takes long", 2.0
 
 decoded = packs.prepared
 
@@ -30,6 +31,8 @@ def crash_or_decode(model: Any, upload: bytes) -> Any:
         raise ZeroDivisionError("a fault of ours")
     if SLOW in upload:
         time.sleep(SLOW_SECONDS)
+    if LONG in upload:
+        time.sleep(LONG_SECONDS)
     return decoded(model, upload)
 
 

@@ -1,7 +1,6 @@
 """One trace from the client's `traceparent` to the webhook, as a real receiver of OTLP gets it."""
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tests.conftest import ROOT, free_port, picture
 from tests.test_bulk.conftest import zipped
 from tests.test_end_to_end.conftest import wait_until
 from tests.test_workers.conftest import FAULTY, HTTP_SECONDS, Stage, staged, worker
+from tests.test_workers.faulty import LONG
 
 pytestmark = pytest.mark.end_to_end
 
@@ -159,13 +159,9 @@ def test_a_picture_of_a_killed_child_links_to_the_attempt_that_was_lost(
 ) -> None:
     """The dead can send no span: the next attempt sends that of the lost one as well."""
     (child,) = classifier.children()
-    child.suspend()
-    trace_id, _ = sent(service, data=picture(size=(6000, 6000), kind="PNG"))
-    child.resume()
-    redis = service.redis
-    while not redis.zcard("petiole:started"):
-        continue  # it is decoded within half a second
-    child.send_signal(signal.SIGKILL)
+    trace_id, _ = sent(service, data=picture() + LONG)
+    wait_until(lambda: service.redis.zcard("petiole:started"))
+    child.kill()
     spans = trace(otlp, trace_id, "classify", 2)
     lost, again = named(spans, "classify")
     (resent,) = named(spans, "send again")
