@@ -95,6 +95,20 @@ def test_a_lost_message_is_sent_once(store: JobStore, job: Job) -> None:  # noqa
     assert store.get("id").state == "PENDING"
 
 
+def test_what_is_sent_again_says_what_was_lost(store: JobStore, job: Job) -> None:  # noqa: F811
+    """Its message, or the start that it follows and since when that one had it."""
+    before = store.now()
+    store.send_again(job)
+    waited = store.get("id")
+    claimed = store.claim("id", stage="classify", owner=ME)
+    store.send_again(claimed)
+    begun = store.get("id")
+
+    assert (waited.resent_after, waited.lost_since) == (0, 0.0)
+    assert (begun.resent_after, begun.resent) == (claimed.fence, 2)
+    assert before - 1 < begun.lost_since <= begun.resent_at <= store.now()
+
+
 def test_a_job_that_is_over_is_not_sent(store: JobStore, job: Job) -> None:  # noqa: F811
     """Nor one that never was."""
     store.finish("id", Outcome(SUCCESS, "{}", {}))
