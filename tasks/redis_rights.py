@@ -111,7 +111,8 @@ def of_job_store(*, answers_clients: bool, has_results: bool) -> list[Need]:
 
 def _of_the_web() -> Iterator[Need]:
     yield _on(f"&{FINISHED}", "subscribe")
-    yield _on("%R~petiole:key:*", "hgetall")
+    for key in redis_users.READ_BY_THE_WEB:
+        yield _on(f"%R~{key}", "exists")
     for key in redis_users.KEYS_OF_THE_WEB:
         yield _on(f"~{key}", "get")
 

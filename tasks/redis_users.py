@@ -37,6 +37,7 @@ KEYS_OF_WORKERS: Final = tuple(
     f"petiole:{each}:*" for each in ("guarded", "int8", "collecting", "collected")
 )
 KEYS_OF_THE_WEB: Final = ("petiole:limit:*", "petiole:key-uses")
+READ_BY_THE_WEB: Final = ("petiole:key:*", "petiole:collecting:*")
 OF_MESSAGES: Final = ("watch", "unwatch", "brpop", "rpop", "pexpire")
 RESULTS: Final = "celery-task-meta-*"
 FINISHED: Final = "petiole:finished"
@@ -72,7 +73,8 @@ def _web(database: int) -> tuple[str, ...]:
     bindings = [f"~_kombu.binding{kind}.{q}" for kind in ("", "_permanent") for q in OF_THE_WEB]
     return (
         *(f"~{key}" for key in (*JOB_KEYS, *KEYS_OF_THE_WEB, RESULTS)),
-        *("%R~petiole:key:*", *bindings),
+        *(f"%R~{key}" for key in READ_BY_THE_WEB),
+        *bindings,
         *("+publish", "+subscribe", "+unsubscribe"),
         *(f"&{FINISHED}", f"&{RESULTS}", f"&/{database}.petiole.pidbox"),
         f"(+lpush +lrange +llen +exists {_lists(OF_THE_WEB)})",

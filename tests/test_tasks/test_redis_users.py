@@ -1,6 +1,7 @@
 """What the users of Redis may do, and what one that was stolen may not; on a real server."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from typer.testing import CliRunner
 
 from petiole.cli import app
 from tasks import once, redis_checks, redis_users
+from tasks.job_stores.kept import HIT, MISS
 from tasks.redis_users import FLOWER, WEB, WORKER
 from tests.conftest import ROOT
+from tests.test_tasks import test_kept_answers as kept
 
 pytestmark = pytest.mark.server
 
@@ -142,6 +145,20 @@ def test_the_users_may_all_that_is_needed(
     use(f"redis://{user}:{user}@127.0.0.1:{port_of(server)}/0", monkeypatch)
 
     assert redis_checks.refusals(queues, answers_clients=answers_clients) == []
+
+
+def test_the_web_gives_again_what_a_worker_has_found(server: redis.Redis) -> None:
+    """As it does by default: an answer that is known ends a new picture of the same bytes."""
+    web, worker = (
+        kept.Opened(f"redis://{user}:{user}@127.0.0.1:{port_of(server)}/0").store()
+        for user in (WEB, WORKER)
+    )
+    worker.announce_ready(kept.OWNER, "{}")
+    asked = replace(kept.ask(), celery_result=("celery-task-meta-x", "<", ">"))
+    before = web.recall(kept.new(), asked).outcome
+    kept.answered(worker)
+
+    assert (before, web.recall(kept.new(), asked).outcome) == (MISS, HIT)
 
 
 def rules_of(user: str) -> tuple[str, ...]:
