@@ -72,7 +72,9 @@ def _same_pictures(run: Run) -> None:
 def _followed(run: Run) -> float:
     """Return how many pictures were."""
     with run.stack.redis() as client:
-        return float(client.hget(COUNTS, statistics.of_cache(statistics.FOLLOWER)) or 0)
+        counts = client.hgetall(COUNTS).items()
+    followers = statistics.of_cache(statistics.FOLLOWER)
+    return sum(float(n) for name, n in counts if name.startswith(followers))
 
 
 def _frozen_handover(run: Run) -> None:
