@@ -125,14 +125,15 @@ def test_places_of_the_inside_do_not_reach_the_client(kind: type[Exception]) -> 
 
 def test_statistics_come_back_as_they_were_counted() -> None:
     """Buckets, sums and ends survive the names they are stored under."""
-    timings = Timings(queued=30.0, download=30.0, decode=30.0, predict=30.0, total=70_000.0)
+    timings = Timings(queued=30.0, download=30.0, decode=30.0, predict=30.0, total=400_000.0)
     document = ClassifiedTask("id", "SUCCESS", "m", 2, "openvino", "a.jpg", (), timings)
-    totals = statistics.totals(statistics.of_success(document))
+    counts = {**statistics.of_success(document), **statistics.details_of(document).plain}
+    totals = statistics.totals(counts)
 
     assert totals.ended == {("SUCCESS", "m@2", ""): 1}
-    assert totals.stages["decode"].buckets == {"0.05": 1}
-    assert totals.stages["total"].buckets == {"+Inf": 1}
-    assert totals.stages["queued"].sum_seconds == pytest.approx(0.03)
+    assert totals.stages["m@2", "decode"].buckets == {"0.05": 1}
+    assert totals.stages["m@2", "total"].buckets == {"+Inf": 1}
+    assert totals.stages["m@2", "queued"].sum_seconds == pytest.approx(0.03)
 
 
 def test_a_lost_process_leaves_no_picture_that_it_had_ended() -> None:
