@@ -8,6 +8,7 @@ from celery import signals
 
 from tasks import once, readiness, stores, working
 from tasks import signals as ours  # noqa: F401 - it listens to Celery's
+from tasks.classify import classify
 from tasks.job_stores import Job
 from tasks.readiness import Announcement, Note
 
@@ -59,7 +60,7 @@ def test_a_child_says_what_it_works_on() -> None:
     with working.work_on("id", stage="classify", queue="classify"):
         announcement.ready()
         held += [child.holds for child in children()]
-    signals.task_postrun.send(sender=None, args=("id",))
+    signals.task_postrun.send(sender=classify, task_id="id", args=("id",))
     announcement.ready()
     held += [child.holds for child in children()]
     announcement.withdraw()
