@@ -117,5 +117,4 @@ def _check_label(task_id: str, label: str) -> None:
         return
     labels = catalog.of_this_process().labels(found.model, found.model_version)
     if label not in labels:
-        version = f"{found.model}@{found.model_version}"
-        raise UnknownLabelError(f"{version} has no label {label!r}")
+        raise UnknownLabelError(f"{found.ref} has no label {label!r}")

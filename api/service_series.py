@@ -16,13 +16,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from tasks import publisher, readiness, redis_checks, statistics, stores
+from tasks import lanes, publisher, readiness, redis_checks, statistics, stores
 from tasks.job_stores import Load, Work
 from tasks.readiness import CONSUMER, Note
 from tasks.settings import settings
+from tasks.statistics import Totals
 
 Values = TypeVar("Values", bound=tuple[str, ...])
-QUEUES = ("classify", "downloads", "bulk", "explain")
 
 
 class ServiceCollector(Collector):
@@ -32,8 +32,9 @@ class ServiceCollector(Collector):
         """Yield the series; an unreachable store ends the scrape with 503."""
         store = stores.prompt_job_store()
         counts = store.counts()
-        yield from _jobs(counts)
-        yield _stages(counts)
+        totals = statistics.totals(counts)
+        yield from _jobs(counts, totals)
+        yield _stages(totals)
         yield from _answers(counts)
         yield from _losses(counts)
         yield _trials(counts)
@@ -48,18 +49,20 @@ class ServiceCollector(Collector):
 def _counter(
     name: str, description: str, labels: tuple[str, ...], amounts: Mapping[Values, float]
 ) -> Metric:
-    family = CounterMetricFamily(name, description, labels=labels)
-    for values, amount in amounts.items():
-        family.add_metric(values, amount)
-    return family
+    return _filled(CounterMetricFamily(name, description, labels=labels), amounts)
 
 
 def _gauge(
     name: str, description: str, labels: tuple[str, ...], values: Mapping[Values, float]
 ) -> Metric:
-    family = GaugeMetricFamily(name, description, labels=labels)
-    for named, value in values.items():
-        family.add_metric(named, value)
+    return _filled(GaugeMetricFamily(name, description, labels=labels), values)
+
+
+def _filled(
+    family: CounterMetricFamily | GaugeMetricFamily, amounts: Mapping[Values, float]
+) -> Metric:
+    for values, amount in amounts.items():
+        family.add_metric(values, amount)
     return family
 
 
@@ -73,21 +76,21 @@ def _one(amount: float) -> dict[tuple[str, ...], float]:
     return {(): amount}
 
 
-def _jobs(counts: Mapping[str, float]) -> Iterator[Metric]:
+def _jobs(counts: Mapping[str, float], totals: Totals) -> Iterator[Metric]:
     """Yield what came in and went out; both are counted with the step itself."""
     accepted = statistics.accepted(counts)
     yield _counter("petiole_accepted", "Accepted pictures.", ("model", "entry"), accepted)
-    ended = statistics.totals(counts).ended
-    yield _counter("petiole_jobs", "Jobs that ended.", ("state", "model", "error"), ended)
+    by = ("state", "model", "error")
+    yield _counter("petiole_jobs", "Jobs that ended.", by, totals.ended)
 
 
-def _stages(counts: Mapping[str, float]) -> Metric:
+def _stages(totals: Totals) -> Metric:
     family = HistogramMetricFamily(
         "petiole_stage_seconds",
         "Time of a predicted picture in each stage.",
         labels=["model", "stage"],
     )
-    for (model, stage), histogram in statistics.totals(counts).stages.items():
+    for (model, stage), histogram in totals.stages.items():
         family.add_metric([model, stage], _cumulated(histogram), histogram.sum_seconds)
     return family
 
@@ -221,7 +224,7 @@ def _workers(notes: Iterable[Note]) -> Iterator[Metric]:
 
 def _no_workers() -> Counter[tuple[str, str]]:
     states = (readiness.READY, readiness.NOT_READY)
-    return Counter({(queue, state): 0 for queue in QUEUES for state in states})
+    return Counter({(queue, state): 0 for queue in lanes.QUEUES for state in states})
 
 
 def _existing(directory: Path) -> Path:

@@ -109,7 +109,7 @@ class Stack:
 
     def redis_url(self, port: int | None = None, *, user: str = redis_users.OPERATOR) -> str:
         """Return the address of the server, or of what stands before it at another port."""
-        url = f"redis://127.0.0.1:{port or self.redis_port}/0"
+        url = redis_login.url_of(port or self.redis_port)
         return self.logins.at(url, user) if self.logins else url
 
     def redis(self) -> Any:

@@ -115,6 +115,11 @@ class ClassifiedTask:
     neighbours: tuple[Neighbour, ...] | None = None
     explanation_url: str | None = None
 
+    @property
+    def ref(self) -> str:
+        """The version that gave them, as `name@version`."""
+        return f"{self.model}@{self.model_version}"
+
 
 @dataclass(frozen=True)
 class ExplainedTask:

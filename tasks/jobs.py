@@ -178,7 +178,7 @@ def finish(document: ClassifiedTask, *, job: Job, take: Take | None = None) -> F
     if is_ours and not job.answer:
         sums.of_this_process().add(statistics.details_of(document))
     if is_ours:
-        job_ends.say(job, SUCCESS, model=f"{document.model}@{document.model_version}")
+        job_ends.say(job, SUCCESS, model=document.ref)
     else:
         earlier = store.document(document.task_id)
         members = members if earlier is None else dict(json.loads(earlier))

@@ -20,6 +20,8 @@ TASKS = {CLASSIFY: "classify", DOWNLOADS: "download"}
 """The task of each queue of single pictures."""
 OF_BULK = {BULK: "bulk"}
 OF_EXPLANATIONS = {EXPLAIN: "explain"}
+QUEUES = (*TASKS, *OF_BULK, *OF_EXPLANATIONS)
+"""The queues of all that clients ask for."""
 
 
 def lane(queue: str, priority: str = NORMAL) -> str:

@@ -25,6 +25,7 @@ from tasks import (
     delivery,
     holding,
     jobs,
+    lanes,
     loaded_models,
     log_format,
     publisher,
@@ -49,7 +50,6 @@ from tasks.settings import TasksSettings
 from tasks.tracing import recording
 
 WORKER = "worker"
-OWN_QUEUES = ("classify", "downloads", "bulk", "explain")
 LOAD_RETRY_SECONDS = 5.0
 SWEEP_INTERVAL_SECONDS = 600.0
 
@@ -92,7 +92,7 @@ def _remember_children(sender: Any, **_: Any) -> None:
     """
     worker_start.refuse_green_pool(sender)
     revocations.take_over()
-    worker_start.keep_to(sender, OWN_QUEUES)
+    worker_start.keep_to(sender, lanes.QUEUES)
     children.prepare(app.amqp.queues, ("classify", "downloads"))
     if _consumes("classify"):
         from model_store import serving  # noqa: F401, PLC0415 - NumPy, for this worker only

@@ -75,12 +75,12 @@ class Tally:
 
 def of_success(document: ClassifiedTask) -> dict[str, int]:
     """Return the count of a finished classification."""
-    return of_end(document.state, model=_version_of(document))
+    return of_end(document.state, model=document.ref)
 
 
 def details_of(document: ClassifiedTask) -> Tally:
     """Return the times of a finished classification in microseconds, its verdict and its label."""
-    version, plain = _version_of(document), Counter[str]()
+    version, plain = document.ref, Counter[str]()
     for stage in STAGES:
         ms = getattr(document.timings_ms, stage)
         plain[_name("time", version, stage, _bucket_of(ms / 1000.0))] = 1
@@ -89,10 +89,6 @@ def details_of(document: ClassifiedTask) -> Tally:
         plain[_name("verdict", version, document.verdict)] = 1
     labels = {(version, best.label): 1 for best in document.predictions[:1]}
     return Tally(plain, labels)
-
-
-def _version_of(document: ClassifiedTask) -> str:
-    return f"{document.model}@{document.model_version}"
 
 
 def of_label(version: str, label: str) -> str:

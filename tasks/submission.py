@@ -211,10 +211,10 @@ def _known(job: Job, told: Told, wait_seconds: float) -> Answer:
 def _accept(job: Job, task_name: str, wait_seconds: float, digest: str) -> Answer:
     job = replace(job, lane=publisher.lane(task_name, job.priority))
     if wait_seconds <= 0:
-        accepted = _record_and_publish(job, task_name, digest)
+        accepted = record_and_publish(job, task_name, digest)
         return Answer(accepted.task_id, PENDING, submitted_at=job.accepted_at, place=accepted.place)
     with stores.prompt_job_store().watching(job.task_id) as watch:
-        accepted = _record_and_publish(job, task_name, digest)
+        accepted = record_and_publish(job, task_name, digest)
         try:
             if accepted.task_id != job.task_id:
                 return views.view(accepted.task_id, wait_seconds=wait_seconds)
@@ -249,8 +249,11 @@ def _new_job(filename: str, asked: Asked, key: str, identity: Identity) -> Job:
     )
 
 
-def _record_and_publish(job: Job, task_name: str, digest: str) -> Accepted:
-    """Accept a job: record and message in one step where they lie in one Redis."""
+def record_and_publish(job: Job, task_name: str, digest: str) -> Accepted:
+    """Accept a job: record and message in one step where they lie in one Redis.
+
+    Raises what `record` does.
+    """
     envelope = publisher.envelope(task_name, job.task_id, priority=job.priority)
 
     def publish() -> None:

@@ -9,12 +9,12 @@ from flask import Response, current_app, request
 
 from api import bodies, catalog, health, options
 from api.protocols import batches, outputs, pictures, requests
-from api.protocols.documents import Server
+from api.protocols.documents import IndexedVersion, ModelMetadata, Server, TensorMetadata
 from api.protocols.outputs import LABEL, PROBABILITIES, VERDICT
 from api.protocols.pictures import BYTES, FP32, UINT8
 from api.protocols.references import asked, known, reference
 from model_store import ModelCard
-from tasks.documents import ClassifiedTask
+from tasks.documents import ClassifiedTask, as_dict
 
 EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
 PLATFORM = "petiole_image_classification"
@@ -54,7 +54,7 @@ def metadata(name: str, version: str = "") -> Response:
     """Return the versions of a model, its input and its outputs."""
     options.refuse_unknown(request.args, known=())
     card, versions = known(reference(name, version))
-    return bodies.of_members(_described(card, versions))
+    return bodies.of(_described(card, versions))
 
 
 @blueprint.get("/v2/models/<name>/ready")
@@ -97,11 +97,11 @@ def index() -> Response:
     """Return every version of every model."""
     options.refuse_unknown(request.args, known=())
     rows = [
-        {"name": model.name, "version": str(number), "state": "READY", "reason": ""}
+        IndexedVersion(model.name, str(number))
         for model in catalog.of_this_process().lately()
         for number in model.versions
     ]
-    return bodies.of_members(rows)
+    return bodies.of_members([as_dict(row) for row in rows])
 
 
 def named(name: str, tasks: Sequence[ClassifiedTask]) -> dict[str, Any]:
@@ -120,24 +120,17 @@ def _answer(members: dict[str, Any], binary: list[bytes]) -> Response:
     return response
 
 
-def _described(card: ModelCard, versions: tuple[int, ...]) -> dict[str, Any]:
+def _described(card: ModelCard, versions: tuple[int, ...]) -> ModelMetadata:
     size = card.preprocessing.input_size
     taken = f"{BYTES} [-1], {UINT8} [-1, -1, -1, 3], {FP32} [-1, {size}, {size}, 3]"
-    return {
-        "name": card.name,
-        "versions": [str(number) for number in versions],
-        "platform": PLATFORM,
-        "inputs": [
-            {
-                "name": requests.INPUT,
-                "datatype": BYTES,
-                "shape": [-1],
-                "parameters": {"taken": taken},
-            }
-        ],
-        "outputs": [
-            {"name": PROBABILITIES, "datatype": FP32, "shape": [-1, len(card.labels)]},
-            {"name": LABEL, "datatype": BYTES, "shape": [-1]},
-            {"name": VERDICT, "datatype": BYTES, "shape": [-1]},
-        ],
-    }
+    return ModelMetadata(
+        card.name,
+        tuple(map(str, versions)),
+        PLATFORM,
+        inputs=(TensorMetadata(requests.INPUT, BYTES, (-1,), {"taken": taken}),),
+        outputs=(
+            TensorMetadata(PROBABILITIES, FP32, (-1, len(card.labels))),
+            TensorMetadata(LABEL, BYTES, (-1,)),
+            TensorMetadata(VERDICT, BYTES, (-1,)),
+        ),
+    )

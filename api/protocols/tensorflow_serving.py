@@ -9,10 +9,12 @@ from typing import Any, Literal, TypeVar
 from apiflask import APIBlueprint
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.routing import BaseConverter
 
 from api import bodies, encoded, options, uploads
 from api.errors import MalformedRequestError
 from api.protocols import batches, outputs, pictures, requests
+from api.protocols.documents import ModelStatus, SignatureMetadata, VersionStatus
 from api.protocols.references import asked, known, reference
 from api.protocols.requests import ALL_LABELS, INPUT
 from model_store.pictures import npy
@@ -22,7 +24,15 @@ LABELS = 5
 SIGNATURE = "serving_default"
 Said = TypeVar("Said", bound=BaseModel)
 
+
+class _Word(BaseConverter):
+    """A part of an address up to a colon, behind which the verb of a POST stands."""
+
+    regex = "[^/:]+"
+
+
 blueprint = APIBlueprint("tensorflow_serving", __name__, tag="TensorFlow Serving")
+blueprint.record(lambda state: state.app.url_map.converters.update(word=_Word))
 blueprint.after_request(batches.say)
 
 
@@ -45,9 +55,9 @@ class ClassifyRequest(BaseModel):
     examples: list[Any] = Field(min_length=1)
 
 
-@blueprint.get("/v1/models/<name>")
-@blueprint.get("/v1/models/<name>/versions/<version>")
-@blueprint.get("/v1/models/<name>/labels/<version>")
+@blueprint.get("/v1/models/<word:name>")
+@blueprint.get("/v1/models/<word:name>/versions/<word:version>")
+@blueprint.get("/v1/models/<word:name>/labels/<word:version>")
 @blueprint.doc(responses={})
 def status(name: str, version: str = "") -> Response:
     """Return the state of a model's versions, or of one by its number or an alias."""
@@ -55,13 +65,13 @@ def status(name: str, version: str = "") -> Response:
     card, versions = known(reference(name, version))
     shown = [card.version] if version else sorted(versions, reverse=True)
     fine = {"error_code": "OK", "error_message": ""}
-    rows = [{"version": str(each), "state": "AVAILABLE", "status": fine} for each in shown]
-    return bodies.of_members({"model_version_status": rows})
+    rows = tuple(VersionStatus(str(each), "AVAILABLE", fine) for each in shown)
+    return bodies.of(ModelStatus(rows))
 
 
-@blueprint.get("/v1/models/<name>/metadata")
-@blueprint.get("/v1/models/<name>/versions/<version>/metadata")
-@blueprint.get("/v1/models/<name>/labels/<version>/metadata")
+@blueprint.get("/v1/models/<word:name>/metadata")
+@blueprint.get("/v1/models/<word:name>/versions/<word:version>/metadata")
+@blueprint.get("/v1/models/<word:name>/labels/<word:version>/metadata")
 @blueprint.doc(responses={})
 def metadata(name: str, version: str = "") -> Response:
     """Return what a model takes and gives here, as a signature."""
@@ -74,13 +84,12 @@ def metadata(name: str, version: str = "") -> Response:
     }
     spec = {"name": card.name, "signature_name": "", "version": str(card.version)}
     signatures = {"signature_def": {"signature_def": {SIGNATURE: signature}}}
-    return bodies.of_members({"model_spec": spec, "metadata": signatures})
+    return bodies.of(SignatureMetadata(spec, signatures))
 
 
-# The kind of what stands before a colon is named: APIFlask would take the colon for a part of it.
-@blueprint.post("/v1/models/<string:name>:predict")
-@blueprint.post("/v1/models/<name>/versions/<string:version>:predict")
-@blueprint.post("/v1/models/<name>/labels/<string:version>:predict")
+@blueprint.post("/v1/models/<word:name>:predict")
+@blueprint.post("/v1/models/<word:name>/versions/<word:version>:predict")
+@blueprint.post("/v1/models/<word:name>/labels/<word:version>:predict")
 @blueprint.doc(responses={})
 def predict(name: str, version: str = "") -> Response:
     """Return the probability of every class, for each picture of `instances` or `inputs`.
@@ -97,9 +106,9 @@ def predict(name: str, version: str = "") -> Response:
     return bodies.of_members({"predictions" if said.inputs is None else "outputs": probabilities})
 
 
-@blueprint.post("/v1/models/<string:name>:classify")
-@blueprint.post("/v1/models/<name>/versions/<string:version>:classify")
-@blueprint.post("/v1/models/<name>/labels/<string:version>:classify")
+@blueprint.post("/v1/models/<word:name>:classify")
+@blueprint.post("/v1/models/<word:name>/versions/<word:version>:classify")
+@blueprint.post("/v1/models/<word:name>/labels/<word:version>:classify")
 @blueprint.doc(responses={})
 def classify(name: str, version: str = "") -> Response:
     """Return the best labels with their probabilities, for each picture of `examples`."""

@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Self
@@ -212,10 +212,8 @@ def _compare(tar: tarfile.TarFile, manifest: Manifest, progress: Callable[[str],
         raise BadBackupError(f"it is damaged: it has no {RECORDS}")
     for name, member in manifest.members.items():
         progress(f"Checking {name}")
-        digest, stream = sha256(), _stream(tar, infos[name])
-        while piece := stream.read(PIECE_BYTES):
-            digest.update(piece)
-        if (infos[name].size, digest.hexdigest()) != (member.size_bytes, member.sha256):
+        digest = file_digest(_stream(tar, infos[name]), "sha256").hexdigest()
+        if (infos[name].size, digest) != (member.size_bytes, member.sha256):
             raise BadBackupError(f"it is damaged: {name} has other bytes than were backed up")
 
 

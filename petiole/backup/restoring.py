@@ -7,16 +7,16 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from model_store import verification
 from model_store.objects import Objects
 from model_store.publishing import CARD, SAVED_MODEL
 from petiole.backup.archive import MODELS, RECORDS, UPLOADS, Manifest, Reader, verified
 from petiole.backup.errors import BackupError, BadBackupError
 from petiole.backup.places import Places
-from tasks import audit, lanes, publisher, stores, submission
+from tasks import audit, lanes, stores, submission
 from tasks.audit import Deed
 from tasks.bulk import life
 from tasks.bulk.copies import BulkCopy
@@ -128,11 +128,7 @@ class _Writing:
 
     def _digest(self, path: str) -> str:
         self._places.models.download(path, self._spool)
-        with self._spool.open("rb") as stream:
-            digest = sha256()
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
-        return digest.hexdigest()
+        return verification.file_digest(self._spool)
 
     def everything(self, records: _Records) -> dict[str, int]:
         """Write what is missing: models first, and jobs last, once what answers them is there."""
@@ -173,14 +169,7 @@ class _Writing:
         name = UPLOADS + job.task_id
         if name in self._reader.manifest.members:
             self._object(name, self._places.uploads, job.task_id)
-        task_name = lanes.task_of(job.lane)
-        envelope = publisher.envelope(task_name, job.task_id, priority=job.priority)
-
-        def publish() -> None:
-            if envelope is None:
-                publisher.publish(task_name, job.task_id, priority=job.priority)
-
-        submission.record(job, publish=publish, envelope=envelope, digest=copy.digest)
+        submission.record_and_publish(job, lanes.task_of(job.lane), copy.digest)
         return True
 
     def _object(self, name: str, objects: Objects, path: str) -> None:

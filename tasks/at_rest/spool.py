@@ -6,7 +6,6 @@ the file, which deletes it; what a killed process leaves is swept with the uploa
 
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tasks import stores
@@ -69,11 +68,6 @@ class Spool:
         """Have it closed at the end."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()

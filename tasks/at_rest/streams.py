@@ -2,7 +2,6 @@
 
 from io import BytesIO
 from tempfile import TemporaryFile
-from types import TracebackType
 from typing import IO, Self
 
 from tasks.at_rest import keyring
@@ -104,11 +103,6 @@ class EncryptedBody:
         """Have it closed at the end."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()

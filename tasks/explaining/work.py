@@ -83,7 +83,7 @@ def _explained(job: Job, answer: ClassifiedTask, upload: bytes) -> tuple[Explana
     dog = watchdog.of_this_process()
     dog.moved()
     try:
-        model = loaded_models.get(f"{answer.model}@{answer.model_version}")
+        model = loaded_models.get(answer.ref)
 
         def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
             dog.moved()
@@ -130,7 +130,7 @@ def _finish(job: Job, answer: ClassifiedTask, found: Explanation, runtime: str) 
     text = documents.to_json(_document(job, answer, found, runtime))
     outcome = Outcome(SUCCESS, text, {}, None, settings().explanation_ttl_seconds)
     if stores.job_store().finish(job.task_id, outcome, fence=job.fence):
-        job_ends.say(job, SUCCESS, model=f"{answer.model}@{answer.model_version}")
+        job_ends.say(job, SUCCESS, model=answer.ref)
     picture = stores.job_store().get(job.explains)
     if picture is None or not picture.filename:
         # Its client deleted the result meanwhile, when there was no map that could go with it.

@@ -68,6 +68,16 @@ def test_a_model_says_its_state_and_its_signature(client: FlaskClient) -> None:
     assert (missing.status_code, missing.json["error"]) == (404, missing.json["detail"])
 
 
+def test_a_verb_is_no_name(client: FlaskClient) -> None:
+    """What may only be posted is not looked for as a model when it is asked for."""
+    answers = [client.get(f"{MODEL}{place}:predict") for place in ("", "/versions/1", "/labels/a")]
+    unknown = client.post(f"{MODEL}:regress", json={"examples": [GREEN]})
+
+    assert [answer.status_code for answer in answers] == [405] * 3
+    assert all(set(answer.allow) == {"OPTIONS", "POST"} for answer in answers)
+    assert unknown.status_code == 404
+
+
 DEEP: list[Any] = []
 for _ in range(500):
     DEEP = [DEEP]

@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 NEEDED = {
     *("petiole", "httpx2", "httpcore2", "h11", "anyio", "idna", "truststore"),
     "typing_extensions",
-    "backports",  # of what is looked for and used where it is installed
+    *("backports", "brotli"),  # of what is looked for and used where it is installed
 }
 
 PROGRAM = """

@@ -65,6 +65,7 @@ def test_the_service_runs_from_anywhere_as_its_user_wishes(
     assert requests.get(flower, timeout=5).ok
     assert {"log", "state"} == {path.name for path in directory.iterdir()}
     written = {"format", "redis", "uploads", "model-cache", "log", "service.json", "service.lock"}
+    written |= {"redis-passwords", "redis-url"}
     assert written == {path.name for path in (directory / "state").iterdir()}
     assert elsewhere.part("worker").environ()["OMP_NUM_THREADS"] == "2"
     assert elsewhere.part("worker").environ()["REMAP_SIGTERM"] == "SIGQUIT"

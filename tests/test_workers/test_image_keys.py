@@ -5,6 +5,7 @@ from base64 import b64encode
 import pytest
 
 from tasks.at_rest.keyring import MAGIC, SETTING
+from tasks.job_stores.redis_upkeep import READY_MEMBERS
 from tests.conftest import picture
 from tests.test_end_to_end.conftest import wait_until
 from tests.test_workers.conftest import Stage, worker
@@ -39,6 +40,7 @@ def test_a_picture_that_a_worker_cannot_read_waits_for_one_that_can(stage: Stage
     check = stage.directory / "uploads" / "key-check"
     stage.accepted()
     check.unlink()
+    stage.redis.delete(READY_MEMBERS)
     with stage.running(worker(), **{SETTING: ANOTHER}):
         wait_until(check.exists)
         (sent,) = stage.accepted()
