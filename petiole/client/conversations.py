@@ -123,7 +123,8 @@ def explanation(task_id: str, label: str, patience: Patience) -> Conversation[Ex
     asked = {"label": label} if label else {}
     call = Call("POST", _explanation_of(task_id), asked, wait_seconds=POLL_SECONDS)
     task = replies.task_of((yield from _answered(call, patience)))
-    finished = yield from _finished(task, patience)
+    # Its own id belongs to no key: who may ask for the picture may ask for what explains it.
+    finished = yield from _finished(task, patience, replace(call, method="GET"))
     if not isinstance(finished, ExplainedTask):
         raise UnexpectedAnswerError(f"task {finished.task_id} is no explanation")
     return finished
@@ -192,13 +193,15 @@ def _withdrawal(asked: Order, patience: Patience) -> Conversation[None]:
 
 
 def _finished(
-    task: Task, patience: Patience
+    task: Task, patience: Patience, look: Call | None = None
 ) -> Conversation[ClassifiedTask | ExplainedTask | TrainedTask]:
-    pause_seconds = 0.0
+    """Return what became of a task; `look` asks for that, by default by the id of the task."""
+    look, pause_seconds = look or _result_call(task.task_id), 0.0
     while isinstance(task, AcceptedTask):
         if patience.left <= pause_seconds:
-            raise NotFinishedError(_how_far(task, patience.wait_seconds), task=task)
-        task, pause_seconds = yield from _waited_for(task.task_id, pause_seconds, patience)
+            how_far = _how_far(task, patience.wait_seconds)
+            raise NotFinishedError(f"{how_far}; ask again for {look.path}", task=task)
+        task, pause_seconds = yield from _waited_for(look, pause_seconds, patience)
     if isinstance(task, FailedTask):
         raise errors.of_problem(task.error, task_id=task.task_id)
     if isinstance(task, RevokedTask):
@@ -208,14 +211,14 @@ def _finished(
 
 
 def _waited_for(
-    task_id: str, pause_seconds: float, patience: Patience
+    look: Call, pause_seconds: float, patience: Patience
 ) -> Conversation[tuple[Task, float]]:
     """Return a task as it is after one wait, and the pause that the service wants then.
 
     A service that has no place for one more to wait answers at once.
     """
     asks_at = patience.clock() + pause_seconds
-    call = replace(_result_call(task_id), pause_seconds=pause_seconds, wait_seconds=POLL_SECONDS)
+    call = replace(look, pause_seconds=pause_seconds, wait_seconds=POLL_SECONDS)
     reply = yield from _answered(call, patience)
     if patience.clock() - asks_at >= EARLY_SECONDS:
         return replies.task_of(reply), 0.0
@@ -267,4 +270,4 @@ def _how_far(task: AcceptedTask, waited_seconds: float) -> str:
         said.append(f"{task.ahead} ahead")
     if task.estimate_seconds is not None:
         said.append(f"about {task.estimate_seconds:.0f} s left")
-    return f"{', '.join(said)}; ask again for the result of {task.task_id}"
+    return ", ".join(said)

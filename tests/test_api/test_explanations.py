@@ -202,8 +202,8 @@ def test_explanations_that_nobody_takes_are_told(
     store.withdraw_ready("explain:here:1")
     store.discard("x")
 
-    assert ["no worker takes explain" in sentence for sentence in before] == [True]
-    assert after == ()
+    assert any("no worker takes explain" in sentence for sentence in before)
+    assert not any("no worker takes explain" in sentence for sentence in after)
 
 
 def test_a_picture_whose_answer_is_known_is_explained_too(client: FlaskClient) -> None:
