@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 IMAGE ?=
+INT8 ?=
 BASE ?= HEAD~1
 AUDIT ?=
 FUZZ_SECONDS ?= 600
@@ -53,8 +54,8 @@ format: $(INSTALLED) ## format the code and sort its imports
 bench: setup ## measure the service against the bare loop: make bench [IMAGES=folder]
 	@$(BIN)/python -m benchmarks.service $(if $(IMAGES),--images $(IMAGES))
 
-bench-peers: setup $(BENCH_PEERS) ## the same beside other servers: make bench-peers [IMAGES=folder]
-	@$(BIN)/python -m benchmarks.peers --document docs/performance.md $(if $(IMAGES),--images $(IMAGES))
+bench-peers: setup $(BENCH_PEERS) ## the same beside other servers: make bench-peers [IMAGES=folder] [INT8=folder]
+	@$(BIN)/python -m benchmarks.peers --document docs/performance.md $(if $(IMAGES),--images $(IMAGES)) $(if $(INT8),--int8 $(INT8))
 
 bench-against: setup ## measure the service beside that of an earlier commit: make bench-against BASE=commit
 	@$(BIN)/python -m benchmarks.against $(BASE) --document docs/performance.md

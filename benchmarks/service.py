@@ -55,9 +55,9 @@ def started_service(
         **os.environ,
         **ports,
         **_without_cache(code),
+        "PETIOLE_MODELS_STORE_URL": models,
         **(environment or {}),
         "PETIOLE_UP_STATE_DIRECTORY": str(state),
-        "PETIOLE_MODELS_STORE_URL": models,
         "PYTHONPATH": str(code),
     }
     begun = monotonic()

@@ -55,6 +55,8 @@ def test_a_server_that_answers_wrong_is_not_measured(httpserver: HTTPServer) -> 
 
     with pytest.raises(ServerError, match="1 of 1 answers differ"):
         rounds.compare(server, [COFFEE], ["espresso"])
+    right = str(COFFEE.stat().st_size)
+    assert rounds.compare(server, [COFFEE] * 2, [right, "espresso"], least=0.5) == 0.5
 
 
 def test_what_could_not_be_installed_says_why(
@@ -83,3 +85,13 @@ def test_the_table_says_what_was_not_measured_and_why() -> None:
 
     assert "| ours 1 | 80.0 | 0.55 (0.50 to 0.60) | 11.0 (10.0 to 12.0) | 60 | 92 | 1 |" in text
     assert "- theirs 2: not measured, no wheel" in text
+    assert "same best label" not in text
+
+
+def test_the_table_says_how_often_int8_says_the_same() -> None:
+    """Below it, where that is not always."""
+    loads = {MANY: [LoadResult(100, 0, 1.0, 50.0, 90.0)], ONE: [LoadResult(30, 0, 1.0, 20.0, 25.0)]}
+    measured = Found("ours 1, int8", "", loads, [10.0], 300.0, 5, 2.0, 0.5, 0.97)
+    text = markdown(Table("m", [LoopResult(200, 1.0, {})], [measured]), "s", seconds=1)
+
+    assert "ours 1, int8: the same best label as the bare loop for 97% of the pictures." in text
