@@ -30,7 +30,7 @@ DEPTHS = (0, 1_000, 100_000)
 ROUNDS, STEP = 5, 200
 """Rounds, and the jobs that are submitted and polled in each."""
 
-WARM, DRAINED = 60, 100
+WARM, DRAINED = 100, 500
 """Jobs that a worker does in each round before its time counts, and while it does."""
 
 FILL_SECONDS = 2.0
@@ -47,6 +47,7 @@ HEAD = (
     "poll: CPU ms",
     "p50 ms",
     "drain: CPU ms",
+    "of it Redis",
     "ms a job",
     "Redis' memory, MB",
 )
@@ -54,10 +55,27 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one job: CPU milliseconds of all processes, and milliseconds of the clock."""
+    """Of one job: CPU milliseconds of all processes, Redis' among them, and those of the clock."""
 
     cpu_ms: float
+    redis_ms: float
     clock_ms: float
+
+
+@dataclass(frozen=True)
+class Used:
+    """CPU seconds so far: of all processes of a service, Redis' among them."""
+
+    all_seconds: float
+    redis_seconds: float
+
+    def since(self, before: "Used", *, jobs: int, clock_ms: float) -> Cost:
+        """Return what each of some jobs has cost since then."""
+        return Cost(
+            1000 * (self.all_seconds - before.all_seconds) / jobs,
+            1000 * (self.redis_seconds - before.redis_seconds) / jobs,
+            clock_ms,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,7 +124,7 @@ class Side:
     def drain(self) -> None:
         """Submit some jobs, let the worker do the first of all, and stop it in its tracks again."""
         self.connection.close()
-        for _ in range(STEP):
+        for _ in range(WARM + DRAINED + STEP):
             _submit(self.connection, self.image)
         for process in self.stack.family("worker"):
             process.resume()
@@ -144,6 +162,7 @@ def costs_at(depths: Sequence[int]) -> list[Costs]:
 def _median(found: Sequence[Cost]) -> Cost:
     return Cost(
         statistics.median(each.cpu_ms for each in found),
+        statistics.median(each.redis_ms for each in found),
         statistics.median(each.clock_ms for each in found),
     )
 
@@ -169,24 +188,22 @@ def _waiting(stack: Stack) -> int:
 
 def _each(stack: Stack, step: Callable[[int], object]) -> Cost:
     """Take a step `STEP` times; the clock's time is the median."""
-    before, took = _cpu_seconds(stack), []
+    before, took = _used(stack), []
     for number in range(STEP):
         begun = monotonic()
         step(number)
         took.append(monotonic() - begun)
-    cpu_ms = 1000 * (_cpu_seconds(stack) - before) / STEP
-    return Cost(cpu_ms, 1000 * statistics.median(took))
+    return _used(stack).since(before, jobs=STEP, clock_ms=1000 * statistics.median(took))
 
 
 def _drained(stack: Stack) -> Cost:
     """Return what `DRAINED` jobs cost, once the worker is warm again."""
     first = _executed(stack)
     _wait_until_executed(stack, first + WARM)
-    begun, cpu, before = monotonic(), _cpu_seconds(stack), _executed(stack)
+    begun, used, before = monotonic(), _used(stack), _executed(stack)
     _wait_until_executed(stack, before + DRAINED)
-    done = _executed(stack) - before
-    used = _cpu_seconds(stack) - cpu
-    return Cost(1000 * used / done, 1000 * (monotonic() - begun) / done)
+    done, now = _executed(stack) - before, _used(stack)
+    return now.since(used, jobs=done, clock_ms=1000 * (monotonic() - begun) / done)
 
 
 def _executed(stack: Stack) -> int:
@@ -201,8 +218,9 @@ def _wait_until_executed(stack: Stack, count: int) -> None:
         sleep(0.02)
 
 
-def _cpu_seconds(stack: Stack) -> float:
-    return processes.tree(*stack.supervisor.process_ids().values()).cpu_seconds
+def _used(stack: Stack) -> Used:
+    ids = stack.supervisor.process_ids()
+    return Used(processes.tree(*ids.values()).cpu_seconds, processes.tree(ids["redis"]).cpu_seconds)
 
 
 def _submit(connection: HTTPConnection, image: Path) -> str:
@@ -228,12 +246,14 @@ def markdown(found: Sequence[Costs]) -> str:
 
 
 def _row(each: Costs, first: Costs) -> tuple[str, ...]:
-    pairs = ((each.submit, first.submit), (each.poll, first.poll), (each.drain, first.drain))
-    cells = [
-        f"{now:.2f} ({now / then:.2f})"
-        for cost, base in pairs
-        for now, then in ((cost.cpu_ms, base.cpu_ms), (cost.clock_ms, base.clock_ms))
-    ]
+    pairs = (
+        *((each.submit.cpu_ms, first.submit.cpu_ms), (each.submit.clock_ms, first.submit.clock_ms)),
+        *((each.poll.cpu_ms, first.poll.cpu_ms), (each.poll.clock_ms, first.poll.clock_ms)),
+        (each.drain.cpu_ms, first.drain.cpu_ms),
+        (each.drain.redis_ms, first.drain.redis_ms),
+        (each.drain.clock_ms, first.drain.clock_ms),
+    )
+    cells = [f"{now:.2f} ({now / then:.2f})" for now, then in pairs]
     return f"{each.waiting:,}", *cells, f"{each.redis_mb:.0f}"
 
 

@@ -20,12 +20,14 @@ def test_a_202_is_compared_with_calm_of_the_same_round() -> None:
 
 def test_a_deep_queue_is_compared_with_an_empty_one() -> None:
     """Each figure has its ratio to the first row's."""
-    shallow = Costs(0, Cost(1.0, 2.0), Cost(0.5, 0.5), Cost(4.0, 8.0), 3.0)
-    deep = Costs(1000, Cost(1.5, 2.0), Cost(0.5, 1.0), Cost(4.0, 16.0), 9.0)
+    first, then = depth.Used(1.0, 0.5), depth.Used(5.0, 1.5)
+    drain = then.since(first, jobs=1000, clock_ms=8.0)
+    shallow = Costs(0, Cost(1.0, 0.2, 2.0), Cost(0.5, 0.1, 0.5), drain, 3.0)
+    deep = Costs(1000, Cost(1.5, 0.2, 2.0), Cost(0.5, 0.1, 1.0), Cost(4.0, 1.2, 16.0), 9.0)
     text = depth.markdown([shallow, deep])
 
     assert "| 1,000 | 1.50 (1.50) | 2.00 (1.00) | 0.50 (1.00) | 1.00 (2.00) |" in text
-    assert "| 4.00 (1.00) | 16.00 (2.00) | 9 |" in text
+    assert "| 4.00 (1.00) | 1.20 (1.20) | 16.00 (2.00) | 9 |" in text
 
 
 def test_children_are_compared_with_one_child_and_with_the_bare_loop() -> None:
