@@ -4,6 +4,7 @@ A key comes as `Authorization: Bearer`, or a browser has logged in with one (api
 no keys are required, all that is decided here is that nobody owns anything.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from flask import Response, g, request, url_for
@@ -95,7 +96,7 @@ def check() -> Response | None:
     if request.blueprint not in OPERATORS:
         _check_ownership(key)
     g.api_key = key
-    limits.count(key.owner)
+    limits.count(key)
     return None
 
 
@@ -138,6 +139,32 @@ def identity() -> Identity:
 def has_key() -> bool:
     """Tell whether the current request came with a key that was asked for."""
     return g.get("api_key") is not None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether who began an answer that goes on for long may still have the rest of it.
+
+    Attributes:
+        key_id: Of the key that was shown; empty where none was asked for.
+    """
+
+    key_id: str
+
+    def is_lost(self) -> bool:
+        """Tell whether the key was revoked, or its time is over; not while nobody can look it up.
+
+        Costs a look into the store as often as a key is looked up for requests.
+        """
+        try:
+            return bool(self.key_id) and door().find(self.key_id) is None
+        except ServiceUnavailableError:
+            return False
+
+
+def standing() -> Standing:
+    """Return the standing of who sends the current request."""
+    return Standing(g.api_key.key_id if has_key() else "")
 
 
 def is_operator() -> bool:

@@ -94,7 +94,8 @@ def results(bulk_id: str) -> Response:
     line. No picture has two lines.
     """
     chosen = options.in_query(bulk_results.ResultOptions)
-    stream = PieceStream(bulk_results.pieces(life.get(bulk_id), chosen, links.prefix()))
+    found, prefix = life.get(bulk_id), links.prefix()
+    stream = PieceStream(bulk_results.pieces(found, chosen, prefix, access.standing()))
     hand_over: Callable[[PieceStream], None] | None = request.environ.get(HAND_OVER)
     if hand_over:
         hand_over(stream)

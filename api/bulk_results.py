@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import links
+from api.access import Standing
 from tasks.bulk import life, results
 from tasks.bulk.records import Bulk
 from tasks.bulk.results import Cursor, Numbered
@@ -63,13 +64,14 @@ class ResultOptions(BaseModel):
     )
 
 
-def pieces(bulk: Bulk, chosen: ResultOptions, before: str) -> Iterator[bytes]:
+def pieces(bulk: Bulk, chosen: ResultOptions, before: str, standing: Standing) -> Iterator[bytes]:
     """Give pieces of the answer, each of whole lines; an empty one while nothing is there.
 
     Args:
         bulk: Whose results.
         chosen: Which, and how.
         before: The path that a proxy put before every address.
+        standing: Of who asked; the answer ends with it.
     """
     write = _csv_of(bulk.top_k) if chosen.format == "csv" else _json
     cursor = Cursor.of(chosen.cursor) or Cursor()
@@ -80,6 +82,8 @@ def pieces(bulk: Bulk, chosen: ResultOptions, before: str) -> Iterator[bytes]:
         try:
             now = life.get(bulk.bulk_id)
             for lines in results.after(now, cursor):
+                if standing.is_lost():
+                    return
                 cursor = lines[-1].cursor
                 said_at = monotonic()
                 yield b"".join(write(each, before) for each in lines)
@@ -87,7 +91,7 @@ def pieces(bulk: Bulk, chosen: ResultOptions, before: str) -> Iterator[bytes]:
             # The answer has begun: it ends, and the client asks for the rest with its cursor.
             logger.warning("results end", extra={"bulk_id": bulk.bulk_id, "reason": str(exc)})
             return
-        if now.state in OVER or monotonic() >= until:
+        if now.state in OVER or monotonic() >= until or standing.is_lost():
             return
         is_silent = monotonic() - said_at > HEARTBEAT_SECONDS
         said_at = monotonic() if is_silent else said_at

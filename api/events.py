@@ -15,7 +15,8 @@ from apiflask import APIBlueprint
 from flask import Response, request
 from prometheus_client import Counter, Gauge
 
-from api import links, options
+from api import access, links, options
+from api.access import Standing
 from api.errors import InvalidOptionError, TooManyStreamsError
 from api.settings import settings
 from api.story import Story, Told
@@ -58,7 +59,7 @@ def events() -> Response:
     story = Story(_task_ids(), last_event_id, prefix=links.prefix())
     if story.is_over:
         return Response(status=204)
-    stream = EventStream(story)
+    stream = EventStream(story, access.standing())
     hand_over: Callable[[EventStream], None] | None = request.environ.get(HAND_OVER)
     if hand_over:
         hand_over(stream)
@@ -120,13 +121,13 @@ def _places() -> Places:
 class EventStream:
     """One client's events, and its place among the streams of this process."""
 
-    def __init__(self, story: Story) -> None:
-        """Take a place.
+    def __init__(self, story: Story, standing: Standing) -> None:
+        """Take a place; the stream lasts no longer than the standing of who asked for it.
 
         Raises:
             TooManyStreamsError: none is free.
         """
-        self.story = story
+        self.story, self.standing = story, standing
         self._places = _places()
         self._places.take(self)
 
@@ -152,7 +153,7 @@ class EventStream:
         try:
             yield self.opening()
             with stores.prompt_job_store().following(self.story.open_ids, lambda *_: woken.set()):
-                while not self.story.is_over:
+                while not (self.story.is_over or self.standing.is_lost()):
                     news = self.tell(inquiry.look(self.story.open_ids))
                     if not news and monotonic() - silent_since >= HEARTBEAT_SECONDS:
                         news = HEARTBEAT

@@ -3,6 +3,7 @@
 Source: draft-ietf-httpapi-ratelimit-headers-10.
 """
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from math import ceil
 
@@ -22,6 +23,7 @@ from tasks.keys.limits import (
     Sent,
     Verdict,
 )
+from tasks.keys.records import ApiKey
 from tasks.once import once
 
 SINGLE = frozenset(
@@ -43,17 +45,18 @@ GUESSES = Bounds(requests_per_second=10.0)
 WORDS = {
     REQUESTS: "{0.requests_per_second:g} requests may be sent in a second",
     OPEN_JOBS: "{0.open_jobs} pictures may wait or be worked on at a time",
-    BYTES: "{0.bytes_a_day} bytes may be sent in a day (UTC)",
+    BYTES: "{0.bytes_per_day} bytes may be sent in a day (UTC)",
 }
 
 
-def count(owner: str) -> None:
-    """Count the current request of a key.
+def count(key: ApiKey) -> None:
+    """Count the current request of a key, with those of the other key of its name.
 
     Raises:
-        TooManyRequestsError: it is over a limit.
+        TooManyRequestsError: it is over a limit of this key.
     """
-    _count(owner, owner)
+    own = {name: value for name, value in vars(key.limits).items() if value is not None}
+    _count(key.owner, key.owner, replace(_bounds(), **own))
 
 
 def count_address() -> None:
@@ -63,7 +66,7 @@ def count_address() -> None:
         TooManyRequestsError: it is over a limit.
     """
     if not is_loopback(request.remote_addr or "127.0.0.1"):
-        _count(f"address {_network()}", "")
+        _count(f"address {_network()}", "", _bounds())
 
 
 def further(n: int) -> tuple[str, ...]:
@@ -79,7 +82,7 @@ def further(n: int) -> tuple[str, ...]:
     subject, owner = g.counted
     ids = tuple(ownership.new_id(owner) for _ in range(n))
     for task_id in ids:
-        _refuse(_limiter().admit_further(subject, Sent(0, task_id)))
+        _refuse(_limiter().admit_further(subject, g.bounds, Sent(0, task_id)))
     return ids
 
 
@@ -103,11 +106,10 @@ def count_guess() -> None:
 def say(response: Response) -> Response:
     """Tell a client that is counted how much it may, and how much of that is left."""
     if verdict := g.get("verdict"):
-        rate = settings().requests_per_second
-        seconds = verdict.retry_after_seconds or 1
-        policies = [f'"{REQUESTS}";q={_bounds().burst:g};w=2'] if rate else []
-        if _bounds().bytes_a_day:
-            policies.append(f'"{BYTES}";q={_bounds().bytes_a_day};qu="content-bytes";w=86400')
+        bounds, seconds = g.bounds, verdict.retry_after_seconds or 1
+        policies = [f'"{REQUESTS}";q={bounds.burst:g};w=2'] if bounds.requests_per_second else []
+        if bounds.bytes_per_day:
+            policies.append(f'"{BYTES}";q={bounds.bytes_per_day};qu="content-bytes";w=86400')
         if policies:
             name = verdict.refused or REQUESTS
             response.headers["RateLimit-Policy"] = ", ".join(policies)
@@ -115,20 +117,20 @@ def say(response: Response) -> Response:
     return response
 
 
-def _count(subject: str, owner: str) -> None:
-    sent = None
+def _count(subject: str, owner: str, bounds: Bounds) -> None:
+    g.bounds, sent = bounds, None
     if request.endpoint in SINGLE:
         g.task_id, g.counted = ownership.new_id(owner), (subject, owner)
         sent = Sent(request.content_length or 0, g.task_id)
     elif request.endpoint in MANY:
         sent = Sent(request.content_length or 0)
-    g.verdict = _limiter().admit(subject, sent)
+    g.verdict = _limiter().admit(subject, bounds, sent)
     _refuse(g.verdict)
 
 
 def _refuse(verdict: Verdict) -> None:
     if verdict.refused:
-        said = WORDS[verdict.refused].format(_bounds())
+        said = WORDS[verdict.refused].format(g.bounds)
         seconds = verdict.retry_after_seconds
         raise TooManyRequestsError(f"{said}; try again in {seconds} s", retry_after_seconds=seconds)
 
@@ -151,7 +153,7 @@ def _bounds() -> Bounds:
 
 @once
 def _limiter() -> Limiter:
-    return Limiter(stores.limits(), _bounds())
+    return Limiter(stores.limits())
 
 
 @once

@@ -140,6 +140,8 @@ class Streams:
             if is_due:
                 due_at = loop.time() + LOOK_SECONDS
             try:
+                if is_due:
+                    await self._end_whose_standing_is_lost()
                 await self._look(self._next(self._known if is_due else self._new))
             except Exception:
                 # Without this task no stream would tell of anything but ends.
@@ -150,6 +152,17 @@ class Streams:
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(due_at):
                         await self._has_new.wait()
+
+    async def _end_whose_standing_is_lost(self) -> None:
+        """End streams whose key was revoked; their clients are told 401 when they come back."""
+        lines = [line for line in self._lines if line.stream.standing.key_id]
+        if not lines:
+            return
+        shown = {line.stream.standing for line in lines}
+        lost = await asyncio.to_thread(lambda: {each for each in shown if each.is_lost()})
+        for line in lines:
+            if line.stream.standing in lost:
+                line.end()
 
     def _next(self, queue: deque[Awaited]) -> list[Awaited]:
         """Return the next to be looked up, which then wait behind the others that are known."""

@@ -16,7 +16,7 @@ from rich.table import Table
 from petiole.console import AsJson, job_store_errors_as_lines, next_step, print_json
 
 if TYPE_CHECKING:
-    from tasks.keys.records import ApiKey
+    from tasks.keys.records import ApiKey, Limits
 
 SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 DURATION = re.compile(r"(\d{1,6})([mhd])")
@@ -37,9 +37,27 @@ Expires = Annotated[
 ]
 
 
+ALL_MAY = "Left out: what every key may, as the settings of the API say. 0 is without a limit."
+RequestsPerSecond = Annotated[
+    float | None, typer.Option(min=0, help=f"Requests that it may send in a second. {ALL_MAY}")
+]
+OpenJobs = Annotated[
+    int | None, typer.Option(min=0, help=f"Its pictures that wait or are worked on. {ALL_MAY}")
+]
+BytesPerDay = Annotated[
+    int | None, typer.Option(min=0, help=f"Bytes that it may send in a day (UTC). {ALL_MAY}")
+]
+
+
 @app.command()
-def create(
-    name: Name, scope: Scopes = None, expires: Expires = "", as_json: AsJson = False
+def create(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    name: Name,
+    scope: Scopes = None,
+    expires: Expires = "",
+    requests_per_second: RequestsPerSecond = None,
+    open_jobs: OpenJobs = None,
+    bytes_per_day: BytesPerDay = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, this one time; a second one of a name shares what the first made."""
     expires_at = _expiry(expires)
@@ -49,15 +67,16 @@ def create(
 
         _refuse_memory(in_memory=stores.are_in_memory())
         chosen = tuple(dict.fromkeys(scope or records.OF_CLIENTS))
-        key, token = records.new(name, chosen, expires_at=expires_at)
+        limits = records.Limits(requests_per_second, open_jobs, bytes_per_day)
+        key, token = records.new(name, chosen, expires_at=expires_at, limits=limits)
         key = stores.keys().create(key)
-        may = ", ".join(key.scopes)
+        may = ", ".join([*key.scopes, *_own(key.limits)])
         audit.note(audit.KEY_CREATED, key.key_id, name=key.name, may=may)
     if as_json:
         print_json({"key": token, **_members(key)})
         return
     typer.echo(token)
-    typer.echo(f"  {key.name} may {', '.join(key.scopes)}; it is not shown again", err=True)
+    typer.echo(f"  {key.name} may {may}; it is not shown again", err=True)
     typer.echo(
         "  clients send it as `Authorization: Bearer …`, or have it in PETIOLE_KEY", err=True
     )
@@ -131,7 +150,19 @@ def _members(key: "ApiKey") -> dict[str, Any]:
         "expires_at": _moment(key.expires_at),
         "used_at": _moment(key.used_at),
         "active": not key.is_expired(time()),
+        "limits": vars(key.limits),
     }
+
+
+def _own(limits: "Limits") -> list[str]:
+    """Return in words the limits that are a key's own."""
+    words = {
+        "requests in a second": limits.requests_per_second,
+        "open pictures": limits.open_jobs,
+        "bytes a day": limits.bytes_per_day,
+    }
+    own = {unit: most for unit, most in words.items() if most is not None}
+    return [f"{most:,g} {unit}" if most else f"any {unit}" for unit, most in own.items()]
 
 
 def _moment(at: float) -> str | None:
@@ -139,7 +170,8 @@ def _moment(at: float) -> str | None:
 
 
 def _print(keys: "list[ApiKey]") -> None:
-    table = Table("id", "name", "may", "made", "until", "last used", box=box.SIMPLE_HEAD)
+    columns = ("id", "name", "may", "limits of its own", "made", "until", "last used")
+    table = Table(*columns, box=box.SIMPLE_HEAD)
     table.columns[0].no_wrap = True
     for key in keys:
         ends = f"[red]{_time(key.expires_at)}, over[/]" if key.is_expired(time()) else ""
@@ -147,6 +179,7 @@ def _print(keys: "list[ApiKey]") -> None:
             key.key_id,
             key.name,
             ", ".join(key.scopes),
+            ", ".join(_own(key.limits)),
             _time(key.created_at),
             ends or _time(key.expires_at),
             _time(key.used_at),

@@ -21,7 +21,7 @@ from tasks.audit import Deed
 from tasks.bulk import life
 from tasks.bulk.copies import BulkCopy
 from tasks.job_stores.copies import JobCopy
-from tasks.keys.records import ApiKey
+from tasks.keys.records import ApiKey, Limits
 from tasks.settings import settings
 
 Progress = Callable[[str], None]
@@ -80,7 +80,7 @@ class _Records:
             return cls(
                 jobs,
                 [_bulk(each) for each in told["bulks"]],
-                [ApiKey(**each | {"scopes": tuple(each["scopes"])}) for each in told["keys"]],
+                [_key(each) for each in told["keys"]],
                 [Deed(**json.loads(line)) for line in told["audit"]],
             )
         except (ValueError, LookupError, TypeError, AttributeError) as exc:
@@ -89,6 +89,11 @@ class _Records:
 
 def _known(kind: type[Any], told: dict[str, Any]) -> dict[str, Any]:
     return {each.name: told[each.name] for each in fields(kind) if each.name in told}
+
+
+def _key(told: dict[str, Any]) -> ApiKey:
+    limits = Limits(**told.get("limits", {}))
+    return ApiKey(**told | {"scopes": tuple(told["scopes"]), "limits": limits})
 
 
 def _bulk(told: dict[str, Any]) -> tuple[BulkCopy, list[str]]:

@@ -40,7 +40,7 @@ class Bounds:
 
     requests_per_second: float = 0.0
     open_jobs: int = 0
-    bytes_a_day: int = 0
+    bytes_per_day: int = 0
 
     @property
     def burst(self) -> float:
@@ -149,7 +149,7 @@ class RedisLedger:
                 sent.task_id if sent else "",
                 sent.size_bytes if sent else 0,
                 bounds.open_jobs,
-                bounds.bytes_a_day,
+                bounds.bytes_per_day,
                 left,
             ],
         )
@@ -191,7 +191,7 @@ class MemoryLedger:
     ) -> tuple[str, float] | None:
         today, left = _today()
         total = self._sent.get((subject, today), 0) + sent.size_bytes
-        if bounds.bytes_a_day and total > bounds.bytes_a_day:
+        if bounds.bytes_per_day and total > bounds.bytes_per_day:
             return BYTES, left
         jobs = self._jobs[subject]
         if bounds.open_jobs and sent.task_id:
@@ -216,15 +216,15 @@ def _today() -> tuple[int, int]:
 class Limiter:
     """Decides for one process; asks the ledger once for several requests of a busy subject."""
 
-    def __init__(self, ledger: Ledger, bounds: Bounds) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         """Know nobody."""
-        self._ledger, self._bounds = ledger, bounds
+        self._ledger = ledger
         self._alone = MemoryLedger()
         self._leases: dict[str, tuple[int, float]] = {}
         self._lock = Lock()
 
-    def admit(self, subject: str, sent: Sent | None = None) -> Verdict:
-        """Count a request of a subject, or refuse it.
+    def admit(self, subject: str, bounds: Bounds, sent: Sent | None = None) -> Verdict:
+        """Count a request of a subject within its bounds, or refuse it.
 
         While Redis is away rates are counted by each process alone, and the rest not at all.
         """
@@ -232,20 +232,17 @@ class Limiter:
         if left is not None and sent is None:
             return Verdict(remaining=left)
         # A request that a lease has paid for costs its picture's limits only.
-        rate = 0.0 if left is not None else self._bounds.requests_per_second
-        refused, number = self._taken(
-            subject, replace(self._bounds, requests_per_second=rate), sent
-        )
+        rate = 0.0 if left is not None else bounds.requests_per_second
+        refused, number = self._taken(subject, replace(bounds, requests_per_second=rate), sent)
         if refused:
             return Verdict(refused, retry_after_seconds=max(1, ceil(number)))
         if left is not None:
             return Verdict(remaining=left)
         return Verdict(remaining=self._lease(subject, int(number) - 1))
 
-    def admit_further(self, subject: str, sent: Sent) -> Verdict:
+    def admit_further(self, subject: str, bounds: Bounds, sent: Sent) -> Verdict:
         """Count one more picture of a request that was admitted, or refuse it."""
-        bounds = replace(self._bounds, requests_per_second=0.0)
-        refused, number = self._taken(subject, bounds, sent)
+        refused, number = self._taken(subject, replace(bounds, requests_per_second=0.0), sent)
         return Verdict(refused, retry_after_seconds=max(1, ceil(number)) if refused else 0)
 
     def _taken(self, subject: str, bounds: Bounds, sent: Sent | None) -> tuple[str, float]:

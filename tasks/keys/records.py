@@ -34,6 +34,22 @@ class KeyNotMadeError(TasksError):
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a key may beside others, as in `Bounds`; None is what the service lets every key."""
+
+    requests_per_second: float | None = None
+    open_jobs: int | None = None
+    bytes_per_day: int | None = None
+
+    def __bool__(self) -> bool:
+        """Tell whether one of them is the key's own."""
+        return self != NO_LIMITS
+
+
+NO_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True)
 class ApiKey:
     """A key as it is kept; times are seconds since the epoch, and 0 is never.
 
@@ -45,6 +61,7 @@ class ApiKey:
         digest: SHA-256 of the secret, in hexadecimal digits.
         scopes: What it may, of `SCOPES`.
         used_at: When it was last used, to the minute.
+        limits: What it may instead of what the service lets every key.
     """
 
     key_id: str
@@ -55,13 +72,20 @@ class ApiKey:
     created_at: float
     expires_at: float = NEVER
     used_at: float = NEVER
+    limits: Limits = NO_LIMITS
 
     def is_expired(self, now: float) -> bool:
         """Tell whether its time is over."""
         return self.expires_at != NEVER and self.expires_at <= now
 
 
-def new(name: str, scopes: tuple[str, ...], *, expires_at: float = NEVER) -> tuple[ApiKey, str]:
+def new(
+    name: str,
+    scopes: tuple[str, ...],
+    *,
+    expires_at: float = NEVER,
+    limits: Limits = NO_LIMITS,
+) -> tuple[ApiKey, str]:
     """Return a key that is not kept yet, and its token, which nobody can tell again.
 
     Raises:
@@ -74,7 +98,8 @@ def new(name: str, scopes: tuple[str, ...], *, expires_at: float = NEVER) -> tup
         known = ", ".join(SCOPES)
         raise KeyNotMadeError(f"{unknown[0]!r} is no scope; the scopes are: {known}")
     key_id, secret = token_hex(6), token_urlsafe(SECRET_BYTES)
-    key = ApiKey(key_id, name, token_hex(16), digest_of(secret), scopes, time(), expires_at)
+    owner, digest = token_hex(16), digest_of(secret)
+    key = ApiKey(key_id, name, owner, digest, scopes, time(), expires_at, limits=limits)
     return key, f"ptl_{key_id}.{secret}"
 
 

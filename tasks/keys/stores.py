@@ -1,12 +1,13 @@
 """Where keys are kept: beside the job records in Redis, or in the memory of one process."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from threading import Lock
 from time import time
 from typing import Any
 
 from tasks.job_stores.connection import connect, translated
-from tasks.keys.records import MOST_ACTIVE, ApiKey, too_many
+from tasks.keys.records import MOST_ACTIVE, ApiKey, Limits, too_many
 from tasks.settings import TasksSettings
 
 KEY, EVERY, USES = "petiole:key:", "petiole:keys", "petiole:key-uses"
@@ -146,7 +147,10 @@ class RedisKeys:
 
 
 def _flat(key: ApiKey) -> list[Any]:
+    """Return names and values of a record; a limit that is not the key's own is not among them."""
     record = asdict(key) | {"scopes": " ".join(key.scopes)}
+    limits = record.pop("limits")
+    record |= {name: value for name, value in limits.items() if value is not None}
     return [part for pair in record.items() for part in pair]
 
 
@@ -162,4 +166,14 @@ def _key_of(record: dict[str, str], used_at: str | None) -> ApiKey | None:
         created_at=float(record["created_at"]),
         expires_at=float(record["expires_at"]),
         used_at=float(used_at or record["used_at"]),
+        limits=_limits_of(record),
     )
+
+
+def _limits_of(record: dict[str, str]) -> Limits:
+    read: dict[str, Callable[[str], Any]] = {
+        "requests_per_second": float,
+        "open_jobs": int,
+        "bytes_per_day": int,
+    }
+    return Limits(**{name: kind(record[name]) for name, kind in read.items() if name in record})

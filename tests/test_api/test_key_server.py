@@ -12,8 +12,8 @@ from petiole import parts
 from tasks.keys.records import BULK, CLASSIFY, new
 from tasks.keys.stores import RedisKeys
 from tasks.settings import TasksSettings
-from tests.api_server import Start, start
-from tests.conftest import free_port, wait_for_redis
+from tests.api_server import Server, Start, start
+from tests.conftest import free_port, picture, wait_for_redis
 
 __all__ = ["start"]
 pytestmark = pytest.mark.server
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.server
 LARGE = 40_000_000
 
 
-def key_in(url: str) -> dict[str, str]:
+def key_in(url: str, name: str = "ana") -> dict[str, str]:
     """Return the header that shows a new key."""
-    key, token = new("ana", (CLASSIFY, BULK))
+    key, token = new(name, (CLASSIFY, BULK))
     RedisKeys(TasksSettings(job_store_url=url)).create(key)
     return {"Authorization": f"Bearer {token}"}
 
@@ -92,3 +92,33 @@ def test_keys_survive_redis_and_a_lost_one_lets_nobody_in(
     with redis.Redis.from_url(url) as client:
         client.flushall()
     assert (before, away, back, asked()) == (200, 503, 200, 401)
+
+
+def _begun(server: Server, shown: dict[str, str]) -> tuple[str, list[requests.Response]]:
+    """Return a task that nobody works on, and its events and the results of a bulk, begun."""
+    sent = {"image": ("a.jpg", picture())}
+    task = requests.post(f"{server.url}/classify", files=sent, headers=shown, timeout=9).json()
+    bulk = requests.post(f"{server.url}/bulk", files=sent, headers=shown, timeout=9).json()
+    addresses = (f"/events?task={task['task_id']}", f"/bulk/{bulk['bulk_id']}/results?wait=300")
+    return task["task_id"], [
+        requests.get(server.url + address, headers=shown, stream=True, timeout=30)
+        for address in addresses
+    ]
+
+
+def test_streams_end_with_the_key_that_was_shown(start: Start, redis_url: str) -> None:
+    """They are read to their end here; those of another key go on."""
+    server = start(PETIOLE_API_REQUIRE_KEYS="true", PETIOLE_API_KEY_MEMORY_SECONDS="0.1")
+    eva, ben = (key_in(redis_url, name) for name in ("eva", "ben"))
+    (_, of_eva), (bens_task, of_ben) = (_begun(server, shown) for shown in (eva, ben))
+    keys = RedisKeys(TasksSettings(job_store_url=redis_url))
+    for key in keys.all():
+        if key.name == "eva":
+            keys.revoke(key.key_id)
+
+    assert all(b"event: end" not in response.content for response in of_eva)
+    assert requests.get(of_eva[0].url, headers=eva, timeout=9).status_code == 401
+    server.end_job(bens_task)
+    assert b"event: end" in of_ben[0].content
+    assert not of_ben[1].raw.closed
+    of_ben[1].close()

@@ -236,3 +236,17 @@ def test_the_specification_says_where_a_key_is_needed(client: FlaskClient, key: 
     validate(spec)
     assert set(spec["paths"]) - needed == {"/livez", "/readyz"}
     assert "429" in spec["paths"]["/classify"]["post"]["responses"]
+
+
+def test_a_stream_in_a_thread_ends_with_the_key_too(client: FlaskClient, key: MakeKey) -> None:
+    """Under a server that gives each stream a thread."""
+    shown = key("ana")
+    (mine,) = stores.keys().all()
+    sent = {"data": GREEN, "content_type": "image/jpeg", "headers": shown}
+    task_id = client.post("/classify", **sent).json["task_id"]
+    pieces = iter(client.get(f"/events?task={task_id}", headers=shown, buffered=False).response)
+    begun = next(pieces)
+    stores.keys().revoke(mine.key_id)
+
+    assert begun.startswith(b"retry:")
+    assert b"".join(pieces) == b""

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from tasks import once, stores
-from tasks.keys.records import BULK, CLASSIFY, MODELS, new
+from tasks.keys.records import BULK, CLASSIFY, MODELS, NO_LIMITS, Limits, new
 from tests.conftest import picture
 
 GREEN = picture("green")
@@ -19,13 +19,13 @@ Limited = Callable[..., tuple[FlaskClient, dict[str, str]]]
 def limited(colour_store: str, monkeypatch: pytest.MonkeyPatch) -> Limited:
     """Make an API with limits; returns a client and the header that shows its key."""
 
-    def make(**said: str) -> tuple[FlaskClient, dict[str, str]]:
+    def make(limits: Limits = NO_LIMITS, **said: str) -> tuple[FlaskClient, dict[str, str]]:
         settings = {"REQUIRE_KEYS": "true"} | said
         for name, value in settings.items():
             monkeypatch.setenv(f"PETIOLE_API_{name}", value)
         monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", colour_store)
         once.begin_anew()
-        key, token = new("ana", (CLASSIFY, BULK, MODELS))
+        key, token = new("ana", (CLASSIFY, BULK, MODELS), limits=limits)
         stores.keys().create(key)
         return create_app().test_client(), {"Authorization": f"Bearer {token}"}
 
@@ -92,3 +92,43 @@ def test_without_keys_addresses_are_counted_and_this_machine_is_not(limited: Lim
     assert here == [200] * 5
     assert there == [200, 200, 429]
     assert "RateLimit" not in client.get("/models").headers
+
+
+def test_a_key_may_have_limits_of_its_own(limited: Limited) -> None:
+    """Tighter than those of all, and only where it has some; what it is told are its own."""
+    own = Limits(requests_per_second=0.5, open_jobs=1)
+    client, key = limited(own, OPEN_JOBS="50", BYTES_PER_DAY="1000000")
+    sent = {"data": GREEN, "content_type": "image/jpeg", "headers": key}
+    first, second = (client.get("/models", headers=key) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert "0.5 requests may be sent in a second" in second.json["detail"]
+    assert first.headers["RateLimit-Policy"].startswith('"requests";q=1;w=2, "bytes";q=1000000;')
+    _other, other = new("ben", (CLASSIFY, MODELS))
+    stores.keys().create(_other)
+    shown = {"Authorization": f"Bearer {other}"}
+    assert [client.get("/models", headers=shown).status_code for _ in range(5)] == [200] * 5
+    assert client.post("/classify", **sent | {"headers": shown}).status_code == 202
+
+
+@pytest.mark.parametrize("looser", [Limits(bytes_per_day=0), Limits(bytes_per_day=10**9)])
+def test_a_key_may_be_let_do_more(limited: Limited, looser: Limits) -> None:
+    """Than all others; 0 is without a limit."""
+    client, key = limited(looser, BYTES_PER_DAY="10")
+    sent = {"data": GREEN, "content_type": "image/jpeg", "headers": key}
+
+    assert client.post("/classify", **sent).status_code == 202
+
+
+def test_both_keys_of_a_name_are_counted_together(limited: Limited) -> None:
+    """Each within the limits of the one that is shown: a second key doubles nothing."""
+    client, key = limited(OPEN_JOBS="3")
+    follower, token = new("ana", (CLASSIFY,), limits=Limits(open_jobs=2))
+    stores.keys().create(follower)
+    keys = (key, {"Authorization": f"Bearer {token}"}, key, key)
+    sent = {"data": GREEN, "content_type": "image/jpeg"}
+
+    codes = [client.post("/classify", **sent, headers=each).status_code for each in keys]
+
+    assert codes == [202, 202, 202, 429]
+    assert client.post("/classify", **sent, headers=keys[1]).status_code == 429

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api import streams
+from api.access import Standing
 from api.events import HEARTBEAT, EventStream
 from api.story import Story
 from api.streams import Line
@@ -14,6 +15,7 @@ from tasks.errors import UnknownJobError
 from tasks.views import Answer
 from tests.test_api.test_events import said, told
 
+ANYBODY = Standing("")
 RUNS, WAITS = Answer("a", "STARTED"), Answer("a", "PENDING")
 OVER = Answer("a", "SUCCESS", '{"task_id": "a", "state": "SUCCESS"}')
 
@@ -27,7 +29,7 @@ def test_a_slow_client_is_told_the_latest() -> None:
     """What was not sent yet is replaced, so that nothing piles up."""
 
     async def tell() -> bytes:
-        line = Line(EventStream(Story(["a", "b"])))
+        line = Line(EventStream(Story(["a", "b"]), ANYBODY))
         for said_ in (WAITS, RUNS):
             line.put("a", said_)
         line.put("b", UnknownJobError("there is no task 'b'"))
@@ -40,7 +42,7 @@ def test_an_end_is_not_replaced() -> None:
     """By what a look found that began before it, whether it was sent already or not."""
 
     async def tell() -> bytes:
-        line = Line(EventStream(Story(["a", "b"])))
+        line = Line(EventStream(Story(["a", "b"]), ANYBODY))
         line.put("a", OVER)
         line.put("a", RUNS)
         first = await line.events()
@@ -55,7 +57,7 @@ def test_looks_that_find_nothing_are_silence(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.3)
 
     async def tell() -> list[bytes]:
-        line = Line(EventStream(Story(["a"])))
+        line = Line(EventStream(Story(["a"]), ANYBODY))
         pieces = []
         for _ in range(20):
             line.put("a", WAITS)

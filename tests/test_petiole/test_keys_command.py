@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from petiole.cli import app
 from tasks import once, stores
 from tasks.keys.door import Door
+from tasks.keys.records import NO_LIMITS, Limits
 
 
 @pytest.fixture
@@ -61,3 +62,27 @@ def test_a_third_key_of_a_name_waits(run) -> None:
 
     assert codes == [0, 0, 1]
     assert "ana has 2 active keys" in run("create", "ana").output
+
+
+def test_a_key_has_limits_of_its_own(run) -> None:
+    """Kept with it, listed, and written down; what was not said stays with the settings."""
+    made = run("create", "ana", "--requests-per-second", "2.5", "--bytes-per-day", "0")
+    (listed,) = json.loads(run("list", "--json").stdout)["keys"]
+    (key,) = stores.keys().all()
+    shown = " ".join(run("list").stdout.split())
+
+    assert key.limits == Limits(2.5, None, 0)
+    assert listed["limits"] == {"requests_per_second": 2.5, "open_jobs": None, "bytes_per_day": 0}
+    assert "2.5 requests in a second, any bytes a day" in made.stderr
+    assert "2.5" in shown
+
+
+def test_a_key_from_before_there_were_limits_has_those_of_all(run, redis_url: str) -> None:
+    """Its record lacks them, as that of a key without any."""
+    run("create", "ana")
+    (key,) = stores.keys().all()
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        names = client.hkeys(f"petiole:key:{key.key_id}")
+
+    assert key.limits == NO_LIMITS
+    assert not {"requests_per_second", "open_jobs", "bytes_per_day", "limits"} & set(names)

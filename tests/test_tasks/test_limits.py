@@ -54,7 +54,7 @@ def test_what_is_given_at_once_is_what_there_is(ledger: Ledger) -> None:
 
 def test_bytes_of_a_day_are_bounded_and_a_refusal_takes_nothing(ledger: Ledger) -> None:
     """What did not fit counts neither as bytes nor as a request."""
-    bounds = Bounds(requests_per_second=1, bytes_a_day=100)
+    bounds = Bounds(requests_per_second=1, bytes_per_day=100)
     said = [ledger.take("ana", bounds, n=1, sent=Sent(size)) for size in (60, 41, 40)]
 
     assert [each[0] for each in said] == ["", BYTES, ""]
@@ -98,8 +98,8 @@ def test_a_busy_key_asks_the_ledger_once_for_many(ledger: Ledger) -> None:
             asked.append(words)
             return ledger.take(*words, **more)
 
-    limiter = Limiter(Counted(), Bounds(requests_per_second=100))
-    verdicts = [limiter.admit("ana") for _ in range(300)]
+    limiter, bounds = Limiter(Counted()), Bounds(requests_per_second=100)
+    verdicts = [limiter.admit("ana", bounds) for _ in range(300)]
     given = sum(not each.refused for each in verdicts)
 
     assert 195 <= given <= 260  # the burst of 200, and what came back meanwhile
@@ -109,8 +109,8 @@ def test_a_busy_key_asks_the_ledger_once_for_many(ledger: Ledger) -> None:
 
 def test_a_picture_costs_one_request(ledger: Ledger) -> None:
     """Though each asks the ledger, for its bytes: a lease that is there is used, not lost."""
-    limiter = Limiter(ledger, Bounds(requests_per_second=100, open_jobs=10_000))
-    verdicts = [limiter.admit("ana", Sent(1, str(uuid4()))) for _ in range(300)]
+    limiter, bounds = Limiter(ledger), Bounds(requests_per_second=100, open_jobs=10_000)
+    verdicts = [limiter.admit("ana", bounds, Sent(1, str(uuid4()))) for _ in range(300)]
     given = sum(not each.refused for each in verdicts)
 
     assert 195 <= given <= 260  # as of any other requests
@@ -119,16 +119,16 @@ def test_a_picture_costs_one_request(ledger: Ledger) -> None:
 def test_while_redis_is_away_rates_hold_and_the_rest_does_not() -> None:
     """Each process counts alone."""
     away = RedisLedger(TasksSettings(job_store_url=f"redis://127.0.0.1:{free_port()}/0"))
-    limiter = Limiter(away, Bounds(requests_per_second=0.5, bytes_a_day=1))
+    limiter, bounds = Limiter(away), Bounds(requests_per_second=0.5, bytes_per_day=1)
 
-    assert [limiter.admit("ana", Sent(9)).refused for _ in range(2)] == ["", REQUESTS]
+    assert [limiter.admit("ana", bounds, Sent(9)).refused for _ in range(2)] == ["", REQUESTS]
 
 
 def test_what_is_not_used_is_lost(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that fell silent keeps nothing for later."""
     monkeypatch.setattr(limits, "LEASE_SECONDS", 0.01)
-    limiter = Limiter(ledger, Bounds(requests_per_second=40))
-    limiter.admit("ana")
+    limiter = Limiter(ledger)
+    limiter.admit("ana", Bounds(requests_per_second=40))
     sleep(0.02)
 
     assert limiter._leased("ana") is None
@@ -138,9 +138,9 @@ def test_many_addresses_fill_nobodys_memory(monkeypatch: pytest.MonkeyPatch) -> 
     """The oldest are forgotten."""
     monkeypatch.setattr(limits, "MOST_SUBJECTS", 10)
     ledger = MemoryLedger()
-    limiter = Limiter(ledger, Bounds(requests_per_second=40))
+    limiter = Limiter(ledger)
     for n in range(50):
-        limiter.admit(str(n))
+        limiter.admit(str(n), Bounds(requests_per_second=40))
 
     assert len(ledger._next_at) <= 10
     assert len(limiter._leases) <= 10
