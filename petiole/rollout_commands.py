@@ -106,11 +106,14 @@ def _on_trial(store: ModelStore, reference: str) -> Rollout:
 
 def _end(store: ModelStore, name: str, rollout: Rollout) -> None:
     """End a trial and say so; one that its gate has ended meanwhile is an error."""
-    tried = f"the {rollout.kind} of {name}@{rollout.version}"
-    if not store.end_rollout(name, rollout.number, outcome="ended by hand"):
+    from tasks import audit  # noqa: PLC0415 - Redis, which `petiole --help` need not load
+
+    tried, by_hand = f"the {rollout.kind} of {name}@{rollout.version}", "ended by hand"
+    if not store.end_rollout(name, rollout.number, outcome=by_hand):
         outcome = store.last_rollout_outcome(name) or "another trial has begun"
         typer.echo(f"petiole models: {tried} was over already: {outcome}", err=True)
         raise typer.Exit(1)
+    audit.note(audit.TRIAL_ENDED, f"{name}@{rollout.version}", kind=rollout.kind, outcome=by_hand)
     typer.echo(f"{tried} has ended")
     next_step("what the service does now", "models", "show", name)
 
@@ -142,14 +145,18 @@ def begun_or_taken_back(store: ModelStore, wanted: ModelReference, rollout: Roll
     """
     # Imported here: the other commands on models need no connection to a service.
     from petiole.service_view import Workers  # noqa: PLC0415
+    from tasks import audit  # noqa: PLC0415
 
-    rollout = store.begin_rollout(wanted.name, rollout)
-    problem = "interrupted"
+    rollout, tried = store.begin_rollout(wanted.name, rollout), str(wanted)
+    problem, share = "interrupted", f"{rollout.percent:g} %"
     try:
+        audit.note(audit.TRIAL_BEGUN, tried, kind=rollout.kind, share=share)
         problem = _problem(Workers(), wanted, rollout.number, Console(stderr=True))
     finally:
         if problem:
-            store.end_rollout(wanted.name, rollout.number, outcome=f"refused: {problem}")
+            refused = f"refused: {problem}"
+            store.end_rollout(wanted.name, rollout.number, outcome=refused)
+            audit.note(audit.TRIAL_ENDED, tried, kind=rollout.kind, outcome=refused)
     return problem
 
 

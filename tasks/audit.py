@@ -21,6 +21,7 @@ from tasks.settings import TasksSettings
 
 KEY_CREATED, KEY_REVOKED = "key-created", "key-revoked"
 PROMOTED, ROLLED_BACK, TAKEN_BACK = "version-promoted", "version-rolled-back", "version-taken-back"
+TRIAL_BEGUN, TRIAL_ENDED = "trial-begun", "trial-ended"
 QUARANTINED, RETRIED, PURGED = "picture-quarantined", "picture-retried", "picture-purged"
 RESTORED: Final = "backup-restored"
 TRAINING_QUEUED, TRAINING_FINISHED = "training-queued", "training-finished"

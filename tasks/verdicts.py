@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tasks.statistics import TrialTotals
 
 PROMOTED, ROLLED_BACK, TAKEN_BACK = "promoted", "rolled back", "taken back"
+THE_GATE, THE_GUARD = "the gate of its trial", "its guard"
 GUARDED_PICTURES = 400
 """A guard looks at so many, the last ones; at a share of 2 % those of the last 20,000 pictures."""
 
@@ -66,7 +67,7 @@ def _end(
     if not store.conclude_rollout(name, rollout.number, outcome=outcome, promote=passed):
         return
     what = audit.PROMOTED if passed else audit.ROLLED_BACK
-    audit.note(what, f"{name}@{rollout.version}", by="the gate of its trial", outcome=outcome)
+    audit.note(what, f"{name}@{rollout.version}", by=THE_GATE, outcome=outcome)
     logger.info("trial over", extra={"model": f"{name}@{rollout.version}", "outcome": outcome})
     if gate.guard_percent and passed:
         _guard(store, name, rollout.version, former, gate)
@@ -90,7 +91,9 @@ def _guard(store: ModelStore, name: str, version: int, former: int, gate: Gate) 
     guard = Guard(version, gate.agreement, GUARDED_PICTURES)
     rollout = Rollout("shadow", former, gate.guard_percent, guard=guard)
     store.begin_rollout(name, rollout)
-    logger.info("version guarded", extra={"model": f"{name}@{version}", "by": f"{name}@{former}"})
+    guarded, guards = f"{name}@{version}", f"{name}@{former}"
+    audit.note(audit.TRIAL_BEGUN, guarded, by=THE_GATE, kind="guard", guarded_by=guards)
+    logger.info("version guarded", extra={"model": guarded, "by": guards})
 
 
 def _watch(store: ModelStore, name: str, rollout: Rollout, guard: Guard) -> None:
@@ -98,7 +101,9 @@ def _watch(store: ModelStore, name: str, rollout: Rollout, guard: Guard) -> None
     production = store.resolve(name)[1]
     if production != guard.version:
         outcome = f"over: production is {production}, and {guard.version} needs no guard"
-        store.end_rollout(name, rollout.number, outcome=outcome)
+        if store.end_rollout(name, rollout.number, outcome=outcome):
+            guarded = f"{name}@{guard.version}"
+            audit.note(audit.TRIAL_ENDED, guarded, by=THE_GUARD, kind="guard", outcome=outcome)
         return
     recent = stores.findings().recent(name, rollout.number)
     if recent.compared < guard.comparisons // 4:
@@ -116,7 +121,7 @@ def _watch(store: ModelStore, name: str, rollout: Rollout, guard: Guard) -> None
     if store.conclude_rollout(name, rollout.number, outcome=outcome, promote=True):
         stores.findings().note_int8(f"{name}@{rollout.version}", outcome)
         subject = f"{name}@{guard.version}"
-        audit.note(audit.TAKEN_BACK, subject, by="its guard", outcome=outcome)
+        audit.note(audit.TAKEN_BACK, subject, by=THE_GUARD, outcome=outcome)
         logger.warning(
             "version taken back", extra={"model": f"{name}@{guard.version}", "outcome": outcome}
         )

@@ -97,17 +97,22 @@ def test_keys_and_versions_are_written_down(
         client.flushdb()
     monkeypatch.setenv("PETIOLE_TASKS_JOB_STORE_URL", redis_url)
     monkeypatch.setenv("PETIOLE_MODELS_STORE_URL", str(tmp_path))
-    colour_model.publish(tmp_path)
+    for _ in range(2):
+        colour_model.publish(tmp_path)
     once.begin_anew()
     made = CliRunner().invoke(app, ["keys", "create", "ana"]).stdout.strip()
     key_id = made[4:16]
     CliRunner().invoke(app, ["keys", "revoke", key_id])
     CliRunner().invoke(app, ["models", "promote", "colours@1"])
+    CliRunner().invoke(app, ["models", "canary", "colours@2", "--percent", "5"])
+    CliRunner().invoke(app, ["models", "end", "colours"])
     told = CliRunner().invoke(app, ["audit", "--json"]).stdout
     shown = CliRunner().invoke(app, ["audit"]).stdout
 
     assert [json.loads(line)["what"] for line in told.splitlines()] == [
-        *(audit.KEY_CREATED, audit.KEY_REVOKED, audit.PROMOTED)
+        *(audit.KEY_CREATED, audit.KEY_REVOKED, audit.PROMOTED),
+        *(audit.TRIAL_BEGUN, audit.TRIAL_ENDED),
     ]
+    assert json.loads(told.splitlines()[3])["particulars"] == {"kind": "canary", "share": "5 %"}
     assert made.partition(".")[2] not in told
     assert "version-promoted" in shown

@@ -6,9 +6,10 @@ import pytest
 
 from model_store import ModelStore
 from model_store.rollouts import Gate, Guard, Rollout
-from tasks import loaded_models, stores, trials
+from tasks import audit, loaded_models, stores, trials
 from tasks.job_stores.findings import Findings, MemoryFindings, Recent, RedisFindings
 from tasks.settings import TasksSettings
+from tasks.verdicts import THE_GATE, THE_GUARD
 from tests import colour_model
 from tests.test_tasks.test_trials import begin, classify
 
@@ -51,6 +52,8 @@ def test_what_was_promoted_is_guarded_by_what_was_before(store: ModelStore) -> N
     assert (rollout.kind, rollout.version, rollout.percent) == ("shadow", 1, 100)
     assert rollout.guard == Guard(2, 0.97, 400)
     assert {document["model_version"] for document in documents} == {2}
+    begun = stores.audit().latest(1)[0]
+    assert (begun.what, begun.subject, begun.by) == (audit.TRIAL_BEGUN, "colours@2", THE_GATE)
     assert stores.findings().recent("colours", rollout.number) == Recent(3, 3)
 
 
@@ -99,6 +102,8 @@ def test_a_guard_of_what_is_no_longer_production_ends(store: ModelStore) -> None
     assert store.resolve("colours") == ("colours", 3)
     assert store.rollout("colours") is None
     assert store.last_rollout_outcome("colours") == ("over: production is 3, and 2 needs no guard")
+    ended = stores.audit().latest(1)[0]
+    assert (ended.what, ended.subject, ended.by) == (audit.TRIAL_ENDED, "colours@2", THE_GUARD)
 
 
 @pytest.fixture(params=["memory", "redis"])
