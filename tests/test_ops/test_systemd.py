@@ -6,19 +6,29 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import redis
+from redis.exceptions import NoPermissionError
 
 from model_store import environment as variables
 from petiole import parts
 from petiole.settings import FlowerSettings, UpSettings
 from petiole.variables import all_settings
+from tasks import redis_users
+from tasks.settings import redis_url_of
+from tests.conftest import free_port
+from tests.test_end_to_end.conftest import wait_until
 from tests.test_ops.conftest import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
 PYTHON = "/opt/petiole/.venv/bin/python"
 WORKERS = ["petiole-worker@", "petiole-downloader", "petiole-bulk", "petiole-trainer"]
+ETC, PASSWORDS = "/etc/petiole", UNITS / "redis-passwords.sh"
+START = ["/bin/sh", "/opt/petiole/deploy/redis/start.sh"]
+USERS = {"petiole-api": "web", "petiole-flower": "flower", "petiole-judge": "operator"}
 SERVICES = sorted(path.stem for path in UNITS.glob("*.service"))
 
 
@@ -63,7 +73,7 @@ def test_redis_has_the_options_of_make_run(tmp_path: Path) -> None:
     part = parts.redis(6390, tmp_path)
     here, there = str(tmp_path), "/var/lib/petiole/redis"
 
-    assert ["/usr/bin/valkey-server", *part.command[1:]] == [
+    assert [*START, "/usr/bin/valkey-server", *part.command[1:]] == [
         word.replace(there, here) for word in command("petiole-redis")
     ]
 
@@ -121,11 +131,64 @@ def test_the_environment_has_settings_alone() -> None:
     names = set(re.findall(r"^(\w+)=", text, re.MULTILINE))
     known = {name for each in all_settings() for name in variables.names_of(each)}
 
-    assert names <= known | {"REDIS_URL", "FLOWER_BASIC_AUTH"}
-    assert {file for unit in SERVICES for file in values(unit, "EnvironmentFile")} == {
-        "/etc/petiole/petiole.env"
-    }
+    assert names <= known | {"FLOWER_BASIC_AUTH"}
+    for unit in set(SERVICES) - {"petiole-redis"}:
+        user = USERS.get(unit, "worker")
+        assert values(unit, "EnvironmentFile") == [f"{ETC}/petiole.env", f"{ETC}/{user}.env"]
+    assert values("petiole-redis", "EnvironmentFile") == [f"{ETC}/redis.env"]
     assert "deploy/systemd/petiole.env /etc/petiole/petiole.env" in page
+
+
+def test_redis_knows_the_users_whose_passwords_were_made(tmp_path: Path) -> None:
+    """A real server behind the unit's command; each user's file leads in, and may what it may."""
+    folder, port = tmp_path / "etc", free_port()
+    made, again = (
+        subprocess.run(["sh", str(PASSWORDS), str(folder)], check=False, capture_output=True)
+        for _ in range(2)
+    )
+    program = parts.redis(0, tmp_path).command[0]
+    line = " ".join(command("petiole-redis")).replace("/opt/petiole", str(ROOT))
+    line = line.replace("/usr/bin/valkey-server", program).replace("6390", str(port))
+    words = shlex.split(line.replace("/var/lib/petiole/redis", str(tmp_path)))
+    environment = read(folder / "redis.env") | {"PETIOLE_REDIS_USERS_FILE": str(tmp_path / "users")}
+    server = subprocess.Popen(
+        words, env={"PATH": os.environ["PATH"], **environment}, stdout=subprocess.DEVNULL
+    )
+    try:
+        clients = {
+            user: client_of(read(folder / f"{user}.env"), port) for user in redis_users.NAMES
+        }
+        wait_until(lambda: answers(clients["web"]))
+        assert all(map(answers, clients.values()))
+        for user, client in clients.items():
+            may_all = user == redis_users.OPERATOR
+            with nullcontext() if may_all else pytest.raises(NoPermissionError):
+                client.keys()
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+    assert (made.returncode, again.returncode) == (0, 1)
+    assert b"is there already" in again.stderr
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+def read(path: Path) -> dict[str, str]:
+    """Return the variables of a file as systemd reads it."""
+    return dict(line.split("=", 1) for line in path.read_text().splitlines())
+
+
+def client_of(environment: dict[str, str], port: int) -> redis.Redis:
+    """Return a client of the server at `port` as a process with an environment is one."""
+    return redis.Redis.from_url(redis_url_of(environment).replace("6390", str(port)))
+
+
+def answers(client: redis.Redis) -> bool:
+    """Tell whether the server lets a client in."""
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
 
 
 def test_the_page_names_units_that_there_are() -> None:
@@ -135,7 +198,7 @@ def test_the_page_names_units_that_there_are() -> None:
 
     assert named <= set(SERVICES)
     assert {path.name for path in UNITS.iterdir() if path.suffix != ".service"} == {
-        *("README.md", "petiole.env", "petiole.target")
+        *("README.md", "petiole.env", "petiole.target", "redis-passwords.sh")
     }
 
 
@@ -154,7 +217,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     for path in UNITS.glob("petiole*"):
         text = path.read_text().replace(PYTHON, sys.executable)
         text = text.replace("/opt/petiole/.venv/bin/petiole", sys.executable)
-        text = text.replace("/usr/bin/valkey-server", sys.executable)
+        text = text.replace(" ".join(START), sys.executable)
         (tmp_path / path.name.replace("@", "@1")).write_text(text)
     units = [str(path) for path in tmp_path.glob("petiole*.service")]
     ended = subprocess.run(
