@@ -155,9 +155,11 @@ def test_it_does_so_by_itself(service: RunningService, models: Path) -> None:
     store = ModelStore.open(str(models))
     watching = command(service, "watched", "--watch")
     with subprocess.Popen(**watching, stderr=subprocess.PIPE) as watcher:
-        with Traffic(service, "watched").flowing() as traffic:
-            wait_until(lambda: ("right", 2) in traffic.answers)
-        watcher.terminate()
+        try:
+            with Traffic(service, "watched").flowing() as traffic:
+                wait_until(lambda: ("right", 2) in traffic.answers, seconds=180.0)
+        finally:
+            watcher.terminate()
         said = watcher.stderr.read()
 
     assert "int8 begun" in said
