@@ -8,7 +8,7 @@ picture, to the model the same. One client sends one picture after the other and
 import argparse
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -57,9 +57,9 @@ class Seen:
 class Client:
     """One connection to a service."""
 
-    def __init__(self, service: Started) -> None:
-        """Connect when first used."""
-        self._service = service
+    def __init__(self, service: Started, headers: Mapping[str, str] | None = None) -> None:
+        """Connect when first used; `headers` come with every picture."""
+        self._service, self._headers = service, {"Content-Type": "image/jpeg", **(headers or {})}
         self._connection = HTTPConnection(service.api.removeprefix("http://"), timeout=60)
 
     def send(self, uploads: Iterator[bytes], seen: Seen, n: int = STEP) -> None:
@@ -74,8 +74,8 @@ class Client:
         seen.add({r: 1000 * (after[r].cpu_seconds - before[r].cpu_seconds) / n for r in before})
 
     def _is_hit(self, upload: bytes) -> bool:
-        path, kind = f"/classify?wait={WAIT_SECONDS}", {"Content-Type": "image/jpeg"}
-        self._connection.request("POST", path, upload, kind)
+        path = f"/classify?wait={WAIT_SECONDS}"
+        self._connection.request("POST", path, upload, self._headers)
         answer = self._connection.getresponse()
         said = answer.read()
         if answer.status != 200:  # noqa: PLR2004 - the only answer that is one
@@ -118,10 +118,11 @@ def _said(found: dict[str, Seen]) -> list[str]:
 
 def markdown(found: dict[str, Seen], what: str) -> str:
     """Return the table: what a picture of each kind costs, of which process."""
-    return f"{report.heading(what)}\n\n{table(HEAD, [_row(k, s) for k, s in found.items()])}"
+    return f"{report.heading(what)}\n\n{table(HEAD, [row(k, s) for k, s in found.items()])}"
 
 
-def _row(kind: str, seen: Seen) -> tuple[str, ...]:
+def row(kind: str, seen: Seen) -> tuple[str, ...]:
+    """Return what the table says of one kind."""
     own = [f"{seen.median_of(*roles):.2f}" for roles in ROLES.values()]
     times = sorted(seen.times_ms)
     p50, p99 = statistics.median(times), times[int(len(times) * 0.99)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import accept, cache, depth, int8, scale
+from benchmarks import accept, cache, depth, int8, keys, scale
 from benchmarks.depth import Cost, Costs
 from benchmarks.measurements import LoadResult
 from model_store.fingerprints import Sameness
@@ -49,6 +49,16 @@ def test_a_known_picture_is_shown_beside_a_new_one() -> None:
 
     assert "| known | 2.50 | 2.00 | 0.50 | 0.00 | 2.0 | 2.0 | 9 of 9 |" in text
     assert "| new | 11.00 | 0.00 | 1.00 | 10.00 | 12.0 | 12.0 | 0 of 9 |" in text
+
+
+def test_a_picture_with_a_key_is_shown_beside_one_without() -> None:
+    """Nothing is said of hits."""
+    plain = cache.Seen({"api": [1.0], "redis": [0.5]}, [2.0] * 9)
+    keyed = cache.Seen({"api": [1.25], "redis": [0.75]}, [3.0] * 9)
+    text = keys.markdown({keys.WITHOUT: plain, keys.WITH: keyed}, "pictures")
+
+    assert "| a key is shown | 2.00 | 1.25 | 0.75 | 0.00 | 3.0 | 3.0 |\n" in f"{text}\n"
+    assert "hits" not in text
 
 
 def test_int8_on_two_kinds_of_cpu_is_compared_with_float32() -> None:
