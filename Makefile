@@ -25,7 +25,7 @@ is $(or $(shell $(PYTHON) --version 2>&1),not there). Name another one: make PYT
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run demo test check format bench bench-peers bench-against swap-bench bulk-bench train-bench pictures screenshots chaos fuzz chaos-peers sbom licences audit lock clean
+.PHONY: help setup run demo test check format bench bench-peers bench-against swap-bench bulk-bench train-bench pictures screenshots chaos fuzz chaos-peers sbom licences sizes audit lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ sbom: $(INSTALLED) ## write a bill of materials for each image into var/sbom
 
 licences: $(INSTALLED) ## write the tables of docs/licences.md anew
 	@$(BIN)/python -m supply licences
+
+sizes: $(INSTALLED) ## write into docs/licences.md what the images take on disk
+	@$(BIN)/python -m supply sizes
 
 audit: $(INSTALLED) ## look for known weaknesses of what is shipped: make audit [AUDIT="--vulnerability-service osv"]
 	@$(BIN)/python -m supply audit $(AUDIT)

@@ -1,11 +1,14 @@
-"""`python -m supply licences`, `… sbom FOLDER`, `… audit [OPTION …]`: see `docs/licences.md`."""
+"""`python -m supply licences`, `… sizes`, `… sbom FOLDER`, `… audit [OPTION …]`.
+
+See `docs/licences.md`.
+"""
 
 import argparse
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from supply import audit, bill, shipped, table
+from supply import audit, bill, shipped, sizes, table
 
 
 def main() -> int:
@@ -13,6 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m supply", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("licences", help="write docs/licences.md anew")
+    commands.add_parser("sizes", help="write into it what the images take on disk")
     commands.add_parser("sbom", help="write a bill for each image").add_argument(
         "folder", type=Path
     )
@@ -23,7 +27,9 @@ def main() -> int:
     if rest:
         parser.error(f"unknown: {' '.join(rest)}")
     if asked.command == "licences":
-        table.write()
+        table.write(table.tables())
+    elif asked.command == "sizes":
+        table.write(sizes.tables(), mark="sizes")
     else:
         _bills(asked.folder)
     return 0

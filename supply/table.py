@@ -9,15 +9,15 @@ from supply.licences import licence_of
 from supply.shipped import ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "licences.md"
-BEGIN, END = "<!-- licences: begin -->", "<!-- licences: end -->"
 RUN: Final = "`make run`"
 
 
-def write(document: Path = DOCUMENT) -> None:
-    """Put the tables between the marks of the document."""
-    before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    document.write_text(f"{before}{BEGIN}\n{tables()}\n{END}{after}", encoding="utf-8")
+def write(text: str, mark: str = "licences", document: Path = DOCUMENT) -> None:
+    """Put tables between two marks of the document."""
+    begin, end = (f"<!-- {mark}: {which} -->" for which in ("begin", "end"))
+    before, _, rest = document.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def tables() -> str:
@@ -37,20 +37,21 @@ def _of_packages() -> str:
         licence = licence_of(package.name)
         row = (package.name, package.version, ", ".join(images), licence.expression, licence.said)
         rows.append(row)
-    return _table(("package", "version", "image", "licence", "where it says so"), rows)
+    return drawn(("package", "version", "image", "licence", "where it says so"), rows)
 
 
 def _of_others() -> str:
     images = (shipped.base_image(), shipped.redis_image())
     rows = [(f"`{each.name}:{each.tag}`", "see the image") for each in images]
     rows += [(f"`{each.package}`: {each.holds}", each.licence) for each in files.WITHIN]
-    return _table(("image of others, or what a package holds of others", "licence"), rows)
+    return drawn(("image of others, or what a package holds of others", "licence"), rows)
 
 
 def _of_files() -> str:
     rows = [(f"`{e.files}`", f"{e.what} {e.version}".strip(), e.licence) for e in files.FILES]
-    return _table(("file", "of", "licence"), rows)
+    return drawn(("file", "of", "licence"), rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def drawn(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))

@@ -9,7 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from supply import audit, bill, files, licences, shipped, table
+from supply import audit, bill, files, licences, shipped, sizes, table
 from tests.conftest import free_port
 
 SMALL = ("bootstrap.lock",)
@@ -17,7 +17,7 @@ SMALL = ("bootstrap.lock",)
 
 def test_the_tables_of_licences_are_current() -> None:
     """Of what the locks pin now; `make licences` writes them anew."""
-    assert f"{table.BEGIN}\n{table.tables()}\n{table.END}" in table.DOCUMENT.read_text()
+    assert f"<!-- licences: begin -->\n{table.tables()}\n<!-- licences: end -->" in table.DOCUMENT.read_text()
 
 
 def test_no_licence_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,3 +112,15 @@ def test_what_was_not_looked_up_is_not_without_weakness() -> None:
 
     assert audit.OF_IMAGES == ("api.lock", "worker.lock")
     assert (found.status, found.lines[0][:24]) == (audit.NO_DATABASE, "audit: 1 of 2 packages a")
+
+
+def test_the_sizes_are_those_of_the_images_packages() -> None:
+    """Each package counts with its bytecode; the document has a row for each image."""
+    written = table.DOCUMENT.read_text()
+
+    assert sizes.package_bytes("pillow") > 5_000_000
+    assert sizes.package_bytes("tensorflow") > 100 * sizes.package_bytes("flask")
+    for image in shipped.LOCKS:
+        assert f"| {image} | {len(shipped.packages(image))} | " in written
+    with pytest.raises(sizes.NotInstalledError, match="no-such-package is not installed"):
+        sizes.package_bytes("no-such-package")
