@@ -17,7 +17,9 @@ SMALL = ("bootstrap.lock",)
 
 def test_the_tables_of_licences_are_current() -> None:
     """Of what the locks pin now; `make licences` writes them anew."""
-    assert f"<!-- licences: begin -->\n{table.tables()}\n<!-- licences: end -->" in table.DOCUMENT.read_text()
+    current = f"<!-- licences: begin -->\n{table.tables()}\n<!-- licences: end -->"
+
+    assert current in table.DOCUMENT.read_text()
 
 
 def test_no_licence_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
