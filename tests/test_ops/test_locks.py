@@ -36,6 +36,14 @@ def test_the_api_needs_neither_tensorflow_nor_numpy(root: Path) -> None:
     assert set() == {name for name, _ in pins(root, "api")} & NOT_FOR_THE_API
 
 
+@pytest.mark.parametrize("lock", ["dev", "api", "worker"])
+def test_no_lock_brings_what_a_gpu_needs(root: Path, lock: str) -> None:
+    """So TensorFlow, whose package is built for either, serves on CPUs; no GPU is to be watched."""
+    of_gpus = re.compile(r"nvidia|cuda|cudnn|cupy|-gpu\b|\btriton\b|rocm")
+
+    assert [name for name, _ in pins(root, lock) if of_gpus.search(name)] == []
+
+
 @pytest.mark.parametrize("image", ["api", "worker"])
 def test_traces_come_on_top_of_either_image(root: Path, image: str) -> None:
     """They bring OpenTelemetry and what its messages are made of, and change nothing else."""
