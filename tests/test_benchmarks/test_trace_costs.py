@@ -57,6 +57,24 @@ def test_a_measured_picture_is_a_trace(trace: str, n: int, monkeypatch: pytest.M
     }
 
 
+def test_a_span_of_a_silent_trace_is_not_even_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK would drop it, after all the work for it."""
+    made = []
+
+    def make() -> recording.Span:
+        made.append("span")
+        return recording.Span("a", trace_costs.SAMPLED, 1.0, 2.0)
+
+    monkeypatch.setenv(trace_costs.ENDPOINT, "http://127.0.0.1:9")
+    recording.begin("benchmark")
+    recording.record(trace_costs.SILENT, make)
+    silent = [*made]
+    recording.record(trace_costs.SAMPLED, make)
+    recording.end()
+
+    assert (silent, made) == ([], ["span"])
+
+
 def test_costs_are_a_share_of_what_a_picture_costs() -> None:
     """Which is read from the table of the service."""
     picture_ms = trace_costs.documented_ms("| **service, sum** | **10.00** |\n")
