@@ -3,6 +3,8 @@
 #
 #   docker build --target api --tag petiole-api .
 #   docker build --target worker --tag petiole-worker .
+#
+# With `--build-arg TRACES=true` they can send traces (docs/operations.md).
 
 FROM python:3.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 \
@@ -30,18 +32,24 @@ RUN python -m venv --without-pip /opt/venv \
 
 
 FROM base AS api-packages
-COPY requirements/api.lock /
+ARG TRACES=false
+COPY requirements/api.lock requirements/traces.lock /
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes \
-        --requirement /api.lock
+        --requirement /api.lock \
+    && if [ "$TRACES" = true ]; then pip --python /opt/venv/bin/python install --no-cache-dir \
+        --require-hashes --requirement /traces.lock; fi
 
 
 FROM base AS worker-packages
-COPY requirements/worker.lock /
+ARG TRACES=false
+COPY requirements/worker.lock requirements/traces.lock /
 # The C++ headers of TensorFlow are a quarter of a gigabyte that nothing here compiles against.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes \
         --requirement /worker.lock \
+    && if [ "$TRACES" = true ]; then pip --python /opt/venv/bin/python install --no-cache-dir \
+        --require-hashes --requirement /traces.lock; fi \
     && rm -rf /opt/venv/lib/python3.11/site-packages/tensorflow/include
 
 

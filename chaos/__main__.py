@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from secrets import randbelow
 
@@ -11,8 +12,9 @@ from benchmarks import report
 from chaos import controls, soak, table
 from chaos.controls import CONTROLS, Control
 from chaos.experiment import row_of
-from chaos.run import Scenario, say
-from chaos.scenarios import SCENARIOS
+from chaos.run import BROKERS, RABBITMQ, REDIS, Scenario, say
+from chaos.scenarios import SCENARIOS, over
+from chaos.service import Petiole
 from chaos.services import OURS, PEERS, SERVICES
 from chaos.stack import Service
 from petiole.chaos.findings import Findings
@@ -32,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    service = SERVICES[arguments.settings]
+    service = _service(arguments)
     scenarios, chosen = _chosen(arguments), _controls(arguments)
     say(f"seed {arguments.seed}")
     rows = [row_of(each, seed=arguments.seed, service=service) for each in scenarios]
@@ -45,6 +47,14 @@ def _run(arguments: argparse.Namespace) -> int:
     # What a service of somebody else's does not keep was never promised by us.
     is_broken = arguments.settings not in PEERS and any(row.broken for row in rows)
     return int(is_broken or any(verdict.doubts for verdict in verdicts))
+
+
+def _service(arguments: argparse.Namespace) -> Service:
+    """Return what is hurt; only our own service knows another broker."""
+    service = SERVICES[arguments.settings]
+    if arguments.broker == RABBITMQ and isinstance(service, Petiole):
+        return replace(service, has_rabbitmq=True)
+    return service
 
 
 def _publish(text: str, mark: str, document: Path | None) -> None:
@@ -60,17 +70,20 @@ def _chosen(arguments: argparse.Namespace) -> list[Scenario]:
         return [soak.scenario(arguments.soak)]
     if arguments.scenarios:
         return [SCENARIOS[name] for name in arguments.scenarios]
-    chosen = [each for each in SCENARIOS.values() if each.quick or not arguments.quick]
+    chosen = [each for each in over(arguments.broker) if each.quick or not arguments.quick]
     return [each for each in chosen if each.comparable or arguments.settings not in PEERS]
 
 
 def _is_whole_run(arguments: argparse.Namespace) -> bool:
     """Tell whether the run is one that the controls belong to."""
-    return arguments.settings == OURS and not (arguments.scenarios or arguments.soak)
+    is_chosen = arguments.scenarios or arguments.soak or arguments.broker != REDIS
+    return arguments.settings == OURS and not is_chosen
 
 
 def _mark(arguments: argparse.Namespace) -> str:
     """Return the name of the marks between which the document has this table."""
+    if arguments.broker != REDIS:
+        return f"chaos-{arguments.broker}"
     return "chaos" if arguments.settings == OURS else str(arguments.settings)
 
 
@@ -94,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--controls", action="store_true", help="the controls alone")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="faults at random instead")
     parser.add_argument("--settings", choices=SERVICES, default=OURS)
+    parser.add_argument("--broker", choices=BROKERS, default=REDIS, help="what has the messages")
     parser.add_argument("--document", type=Path, help="write the table between its marks")
     return parser
 

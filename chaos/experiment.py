@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import numpy as np
 
@@ -108,10 +109,17 @@ def _left(run: Run) -> tuple[str, ...]:
 
 
 def _messages_left(run: Run) -> list[str]:
+    queues = run.stack.service.queues
     with run.stack.redis() as client:
         unacknowledged = max(client.hlen("unacked"), client.zcard("unacked_index"))
         counts = {
-            **{f"queue {queue}": client.llen(queue) for queue in run.stack.service.queues},
+            **{f"queue {queue}": _waiting(run, client, queue) for queue in queues},
             "unacked": max(0, unacknowledged - run.faults.unacknowledged),
         }
     return [f"left: {count} in {name}" for name, count in counts.items() if count]
+
+
+def _waiting(run: Run, client: Any, queue: str) -> int:
+    """Return how many messages wait in a queue."""
+    broker = run.stack.rabbitmq
+    return int(client.llen(queue)) + (broker.messages(queue) if broker else 0)

@@ -21,6 +21,8 @@ CALM_SECONDS = 2.0
 READY_SECONDS = 10.0
 BURST = 40
 ONE_WORKER = Layout()
+REDIS, RABBITMQ = "redis", "rabbitmq"
+BROKERS = (REDIS, RABBITMQ)
 
 
 @dataclass
@@ -139,6 +141,7 @@ class Scenario:
         client_errors: Statuses of 4xx that its requests deserve.
         quick: Whether it belongs to the short selection.
         comparable: Whether a service of somebody else's can be hurt in the same way.
+        brokers: Over which brokers it says something.
     """
 
     name: str
@@ -150,6 +153,7 @@ class Scenario:
     client_errors: frozenset[int] = frozenset()
     quick: bool = False
     comparable: bool = False
+    brokers: tuple[str, ...] = (REDIS,)
 
     @property
     def title(self) -> str:

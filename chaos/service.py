@@ -28,11 +28,12 @@ class Petiole(Service):
     max_attempts: int = 3
     has_users: bool = True
     tells_readiness: bool = True
+    has_rabbitmq: bool = False
 
     @property
     def name(self) -> str:
         """As in the tables."""
-        return self.protection.name
+        return f"{self.protection.name}{' over RabbitMQ' if self.has_rabbitmq else ''}"
 
     @property
     def python(self) -> str:

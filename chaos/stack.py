@@ -15,8 +15,9 @@ from typing import Any
 import psutil
 import redis
 
-from chaos import clock, executions
+from chaos import clock, executions, rabbitmq
 from chaos.layout import Layout, clean_environment, worker_name
+from chaos.rabbitmq import RabbitMQ
 from chaos.wire import Wire
 from petiole import parts, probes, redis_login
 from petiole.parts import ROOT, Part
@@ -43,6 +44,7 @@ class Service(ABC):
         max_attempts: How often a picture that crashes its process may be tried.
         has_users: Whether its parts are users of Redis with rights of their own.
         tells_readiness: Whether `/readyz` is a promise of the service, to be held against it.
+        has_rabbitmq: Whether its messages go over RabbitMQ, and Redis has its records alone.
     """
 
     app: str
@@ -52,6 +54,7 @@ class Service(ABC):
     max_attempts: int
     has_users: bool
     tells_readiness: bool
+    has_rabbitmq: bool = False
 
     @property
     @abstractmethod
@@ -102,6 +105,7 @@ class Stack:
         self.disk = directory / "redis"
         self.logins = redis_login.made(directory, self.redis_port) if service.has_users else None
         self.wire = Wire(self.redis_port) if layout.wired else None
+        self.rabbitmq = RabbitMQ(directory / "rabbitmq") if service.has_rabbitmq else None
         self.environment = self._environment()
         self.planned = self._planned()
         self._turn, self._done = Lock(), Event()
@@ -129,10 +133,9 @@ class Stack:
         clock.register(self.plugins)
         self.service.prepare(self)
         self._mount()
+        self._start_stores()
         for part in self.planned:
             self.supervisor.start(part)
-            if part.name == "redis":
-                self.wait_for(lambda: not probes.no_redis_at(self.redis_url()), "redis")
         self._keeper.start()
         self.wait_for(lambda: not probes.no_answer_of(f"{self.api}/livez"), "the API")
         if self.layout.waits_until_ready:
@@ -145,8 +148,8 @@ class Stack:
             for process in everything:
                 _thaw(process)
             names = [part.name for part in self.planned]
-            self.supervisor.stop(names[1:], timeout_seconds=STOP_SECONDS)
-            self.supervisor.stop(names[:1], timeout_seconds=STOP_SECONDS)
+            self.supervisor.stop(names, timeout_seconds=STOP_SECONDS)
+            self.supervisor.stop([*self.supervisor.processes()], timeout_seconds=STOP_SECONDS)
             self._done.set()
         if self._keeper.is_alive():
             self._keeper.join()
@@ -218,22 +221,30 @@ class Stack:
             executions.EXECUTIONS: str(self.executions),
             executions.WORK_SECONDS: str(self.layout.work_seconds),
             **self.service.environment(self),
+            **({"CELERY_BROKER_URL": self.rabbitmq.url} if self.rabbitmq else {}),
         }
 
     def _planned(self) -> tuple[Part, ...]:
         workers = self.worker_names()
         far = self.wire.port if self.wire else None
-        return (
-            parts.redis(
-                self.redis_port,
-                self.disk,
-                users_file=self.logins.users_file if self.logins else None,
-            ),
-            *(
-                self._reaching(part, far if part.name in workers else None)
-                for part in self.service.parts(self)
-            ),
+        return tuple(
+            self._reaching(part, far if part.name in workers else None)
+            for part in self.service.parts(self)
         )
+
+    def _start_stores(self) -> None:
+        """Start what all other parts need, and wait until it answers."""
+        users_file = self.logins.users_file if self.logins else None
+        self.supervisor.start(parts.redis(self.redis_port, self.disk, users_file=users_file))
+        self.wait_for(lambda: not probes.no_redis_at(self.redis_url()), "redis")
+        if self.rabbitmq is None:
+            return
+        if missing := rabbitmq.missing():
+            raise StackError(missing)
+        self.rabbitmq.folder.mkdir()
+        for part, port in self.rabbitmq.parts():
+            self.supervisor.start(part)
+            self.wait_for(lambda port=port: not probes.port_is_free(port), part.name)
 
     def _reaching(self, part: Part, port: int | None) -> Part:
         url = self.redis_url(port, user=parts.user_of(part))

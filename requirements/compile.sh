@@ -22,6 +22,8 @@ follow=(--constraints requirements/dev.lock)
 compile requirements/api.lock "${follow[@]}" --extra api --extra flower --extra heic pyproject.toml
 compile requirements/worker.lock "${follow[@]}" --extra worker --extra tensorflow \
     --extra training --extra int8 --extra heic pyproject.toml
+# Comes on top of either, in images that send traces.
+compile requirements/traces.lock "${follow[@]}" --extra traces pyproject.toml
 compile requirements/bootstrap.lock "${follow[@]}" requirements/bootstrap.in
 compile chaos/peers/relier/requirements.lock "${follow[@]}" \
     chaos/peers/relier/requirements.in

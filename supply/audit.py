@@ -11,14 +11,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from supply.shipped import LOCKS, ROOT
+from supply.shipped import LOCKS, ROOT, TRACES
 
 NONE_KNOWN: Final = os.EX_OK
 KNOWN: Final = 1
 NO_DATABASE: Final = os.EX_UNAVAILABLE
 """69: nothing was found, and not everything was looked up."""
 LONGEST_REASON = 200
-OF_IMAGES: Final = tuple(LOCKS.values())
+OF_IMAGES: Final = (*LOCKS.values(), TRACES)
 
 
 @dataclass(frozen=True)

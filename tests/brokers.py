@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 import redis
 
+from chaos.rabbitmq import RabbitMQ
 from petiole import parts
 from tests.conftest import free_port
 
-RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-"""Not Debian's script before it, which becomes another user."""
 MASTER = "petiole"
 USER, PASSWORD = "shop", "p#ss/w?rd@1"
 DEFAULT = "user default on >unused ~* &* +@all"
@@ -101,32 +101,15 @@ class Broker:
 def rabbitmq(folder: Path) -> Iterator[Broker]:
     """Run one node of RabbitMQ, its port mapper, and a Redis beside them for the job records."""
     program("rabbitmq-server", package="rabbitmq-server")
-    port, mapper_port = free_port(), free_port()
-    environment = {
-        "HOME": str(folder),  # for its cookie
-        "ERL_EPMD_PORT": str(mapper_port),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODENAME": f"petiole{port}@localhost",
-        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
-        "RABBITMQ_LOG_BASE": str(folder / "logs"),
-        "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-        "RABBITMQ_DIST_PORT": str(free_port()),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-        "RABBITMQ_CONF_ENV_FILE": os.devnull,
-        "RABBITMQ_CONFIG_FILE": str(folder / "none"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
-    }
-    mapper = Server(
-        (program("epmd", package="erlang-base"),),
-        folder / "epmd",
-        lambda: _listens(mapper_port),
-        environment,
+    program("epmd", package="erlang-base")
+    folder.mkdir(parents=True, exist_ok=True)
+    broker = RabbitMQ(folder)
+    mapper, node = (
+        Server(part.command, folder / part.name, partial(_listens, port), part.environment)
+        for part, port in broker.parts()
     )
-    node = Server((RABBITMQ,), folder / "node", lambda: _listens(port), environment)
     with _redis(folder / "redis") as beside, mapper.running(), node.running():
-        url = f"amqp://guest:guest@127.0.0.1:{port}//"
-        yield Broker({**beside.settings, "CELERY_BROKER_URL": url}, node, node.start)
+        yield Broker({**beside.settings, "CELERY_BROKER_URL": broker.url}, node, node.start)
 
 
 @contextmanager

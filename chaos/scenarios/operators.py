@@ -7,7 +7,7 @@ from celery import Celery
 from celery.states import READY_STATES
 
 from chaos.layout import Layout
-from chaos.run import Run, Scenario
+from chaos.run import BROKERS, Run, Scenario
 from chaos.service import newest_model
 from petiole.parts import PYTHON, ROOT
 
@@ -93,7 +93,7 @@ SCENARIOS = (
     Scenario("purge", _purge, comparable=True),
     Scenario("stranger", _stranger, comparable=True),
     Scenario("cancelled-consumer", _cancelled_consumer),
-    Scenario("joined-queue", _joined_queue),
+    Scenario("joined-queue", _joined_queue, brokers=BROKERS),
     Scenario("broken-model", _broken_model, Layout(waits_until_ready=False, damaged_model=True)),
     Scenario(
         "skewed-clock",

@@ -1,10 +1,12 @@
-"""Faults of Redis and of the way to it: full, frozen, killed, read-only, cut off."""
+"""Faults of brokers and of the way to them: full, frozen, killed, read-only, cut off."""
 
 from chaos.layout import Layout
-from chaos.run import Run, Scenario
+from chaos.rabbitmq import BROKER
+from chaos.run import BROKERS, RABBITMQ, Run, Scenario
 
 FULL_SECONDS = 7.0
 CUT_SECONDS = 15.0
+START_SECONDS = 60.0
 STILL_SECONDS = 12.0
 """Three looks, two seconds apart, at a worker that stands still; then it connects anew."""
 IN_HAND = 8
@@ -62,6 +64,16 @@ def _killed(run: Run) -> None:
     run.calm(3.0)
 
 
+def _rabbitmq_killed(run: Run) -> None:
+    """RabbitMQ is killed under load and starts again with what it has on disk."""
+    with run.load(), run.fault():
+        run.burst(IN_HAND)
+        run.faults.kill(BROKER, with_children=True)
+        run.expect_unready()
+        run.expect(run.waits_for(run.stack.is_whole, seconds=START_SECONDS), "it is ready again")
+    run.calm(3.0)
+
+
 def _read_only(run: Run) -> None:
     """Redis refuses writes for 12 s, as a replica after a failover does."""
     with run.load(), run.fault(), run.faults.redis_read_only():
@@ -100,7 +112,8 @@ SCENARIOS = (
     Scenario("redis-stalls", _stalled, quick=True, comparable=True),
     Scenario("redis-frozen", _frozen, comparable=True),
     Scenario("redis-frozen-killed", _frozen_and_killed, comparable=True),
-    Scenario("redis-killed", _killed, quick=True, comparable=True),
+    Scenario("redis-killed", _killed, quick=True, comparable=True, brokers=BROKERS),
+    Scenario("rabbitmq-killed", _rabbitmq_killed, brokers=(RABBITMQ,)),
     Scenario("redis-read-only", _read_only, comparable=True),
     Scenario("redis-rights", _no_rights),
     Scenario("stranded", _stranded, Layout(wired=True), recovers_within=STILL_SECONDS),

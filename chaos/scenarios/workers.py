@@ -5,7 +5,7 @@ from time import monotonic
 
 from chaos.layout import CACHE, Layout
 from chaos.pictures import Harm
-from chaos.run import Run, Scenario, say
+from chaos.run import BROKERS, Run, Scenario, say
 from tasks import statistics
 from tasks.job_stores.redis_upkeep import COUNTS
 
@@ -154,9 +154,17 @@ def _other_pool(run: Run) -> None:
 
 
 SCENARIOS = (
-    Scenario("kill-children", _kill_children, recovers_within=CHILD_SECONDS, comparable=True),
-    Scenario("kill-main", _kill_main, recovers_within=WORKER_SECONDS, comparable=True),
-    Scenario("lose-host", _lose_host, BUSY, recovers_within=WORKER_SECONDS),
+    Scenario(
+        "kill-children",
+        _kill_children,
+        recovers_within=CHILD_SECONDS,
+        comparable=True,
+        brokers=BROKERS,
+    ),
+    Scenario(
+        "kill-main", _kill_main, recovers_within=WORKER_SECONDS, comparable=True, brokers=BROKERS
+    ),
+    Scenario("lose-host", _lose_host, BUSY, recovers_within=WORKER_SECONDS, brokers=BROKERS),
     Scenario("same-pictures", _same_pictures, CACHED, recovers_within=CHILD_SECONDS),
     Scenario("frozen-handover", _frozen_handover, recovers_within=WORKER_SECONDS, comparable=True),
     Scenario(

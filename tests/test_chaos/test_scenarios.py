@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from chaos import __main__ as command
 from chaos import controls
 from chaos.controls import CONTROLS
 from chaos.experiment import row_of
-from chaos.run import Scenario
-from chaos.scenarios import SCENARIOS
+from chaos.run import BROKERS, Scenario
+from chaos.scenarios import SCENARIOS, over
+from chaos.service import OURS
+from tests import brokers
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.end_to_end
@@ -28,6 +31,23 @@ SEED = 10
 def test_every_promise_is_kept(scenario: Scenario) -> None:
     """Nothing is lost, doubled beyond its excuse, mixed up, held against a picture, or left."""
     assert row_of(scenario, seed=SEED).broken == ()
+
+
+def test_every_promise_is_kept_over_rabbitmq() -> None:
+    """RabbitMQ itself is killed, so `/readyz` would not speak of it if messages went elsewhere."""
+    brokers.program("rabbitmq-server", package="rabbitmq-server")
+    service = replace(OURS, has_rabbitmq=True)
+
+    assert row_of(SCENARIOS["rabbitmq-killed"], seed=SEED, service=service).broken == ()
+
+
+def test_a_broker_has_scenarios_of_its_own() -> None:
+    """What is done to Redis as broker alone says nothing of another one, and the other way."""
+    by_redis, by_rabbitmq = ({each.name for each in over(broker)} for broker in BROKERS)
+
+    assert {"rabbitmq-killed"} == by_rabbitmq - by_redis
+    assert {"kill-children", "kill-main", "redis-killed"} <= by_rabbitmq
+    assert not {"redis-full", "stranded", "frozen-handover"} & by_rabbitmq
 
 
 def test_a_control_fails_and_its_pair_does_not() -> None:

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from api import create_app
 from api.service_series import ServiceCollector
 from petiole.cli import app
 from tasks import once
+from tests.brokers import KINDS
 from tests.prometheus import FILES, program
 from tests.test_docs.test_settings import ALL_SETTINGS, rows_of
 
@@ -26,6 +28,7 @@ PAGE = (ROOT / "docs" / "operations.md").read_text()
 PARAGRAPHS = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=^#{2,3} |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 TEXT = re.sub(r"^```.*?^```", "", PAGE, flags=re.MULTILINE | re.DOTALL)
 CODES = [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", TEXT)]
+SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 TOTAL = {"counter": "_total"}
 
 
@@ -70,6 +73,32 @@ def test_each_alert_has_a_paragraph_and_each_paragraph_an_alert() -> None:
         means, look, do = text.strip().split("\n\n")
         assert (name, look[:10], do[:8]) == (name, "**Look**: ", "**Do**: ")
         assert len(means) > 40
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_each_section_names_the_tests_that_check_it(section: str) -> None:
+    """Which are there."""
+    named = re.findall(r"`(tests/[\w/]+\.py)`", SECTIONS[section])
+
+    assert named
+    assert [file for file in named if not (ROOT / file).is_file()] == []
+
+
+def test_programs_on_the_page_are_there() -> None:
+    """Those that measure what it says, and those that break things."""
+    programs = set(re.findall(r"python -m ([\w.]+)", PAGE))
+
+    assert {"benchmarks.trace", "benchmarks.trace_costs", "benchmarks.scaling", "chaos"} <= programs
+    assert [name for name in programs if find_spec(name) is None] == []
+
+
+def test_brokers_on_the_page_are_those_that_tests_start() -> None:
+    """Each by the name that its tests have."""
+    rows = re.findall(
+        r"^\| (?:Redis|Rabbit).*\| `(\w+)`[^|]*\|$", SECTIONS["Brokers"], re.MULTILINE
+    )
+
+    assert sorted({*rows}) == sorted(KINDS)
 
 
 def test_commands_on_the_page_are_there() -> None:

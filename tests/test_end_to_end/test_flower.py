@@ -1,6 +1,7 @@
 """What Flower shows of pictures: under the id that their clients have, however they end."""
 
 import re
+from threading import Event
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ import requests
 from flower import urls
 from pytest_httpserver import HTTPServer
 from tornado.web import URLSpec
+from werkzeug import Request, Response
 
 from tests.test_end_to_end.conftest import (
     FLOWER_AUTH,
     HTTP_SECONDS,
+    SAMPLE,
     RunningService,
     wait_until,
 )
@@ -89,6 +92,51 @@ def test_a_cancelled_download_is_shown_under_the_clients_id(
 
     assert shown(service, task_id, state="REVOKED")["name"] == "classify"
     assert prefetched(service) == 0
+
+
+@pytest.mark.parametrize(("deadline", "state"), [(60, "REVOKED"), (1, "STARTED")])
+def test_a_picture_that_is_over_before_a_worker_comes_to_it(
+    service: RunningService, deadline: int, state: str
+) -> None:
+    """Flower shows what the worker did with its message: one was cancelled, one is too late."""
+    children = service.part("worker").children()
+    for child in children:
+        child.suspend()
+    try:
+        for _ in children:
+            service.classify()
+        task_id = service.classify(deadline=deadline).json()["task_id"]
+        if state == "REVOKED":
+            requests.delete(f"{service.api}/result/{task_id}", timeout=HTTP_SECONDS)
+        wait_until(lambda: service.get(f"/result/{task_id}").json()["state"] == "REVOKED")
+    finally:
+        for child in children:
+            child.resume()
+
+    assert shown(service, task_id, state=state)["uuid"] == task_id
+
+
+def test_a_download_that_is_cancelled_meanwhile_is_shown_as_done(
+    service: RunningService, httpserver: HTTPServer
+) -> None:
+    """It ends by itself, and no picture of it is ever shown."""
+    asked, cancelled = Event(), Event()
+
+    def held(_: Request) -> Response:
+        asked.set()
+        cancelled.wait(HTTP_SECONDS)
+        return Response(SAMPLE.read_bytes())
+
+    httpserver.expect_request("/slow.jpg").respond_with_handler(held)
+    task_id = sent_by_address(service, httpserver.url_for("/slow.jpg"))
+    assert asked.wait(HTTP_SECONDS)
+    requests.delete(f"{service.api}/result/{task_id}", timeout=HTTP_SECONDS)
+    cancelled.set()
+    download = shown(service, f"{task_id}.download", state="SUCCESS")
+    url = f"{service.flower}/api/task/info/{task_id}"
+
+    assert download["name"] == "download"
+    assert requests.get(url, auth=FLOWER_AUTH, timeout=HTTP_SECONDS).status_code == 404
 
 
 def routes(*, changing: bool) -> list[tuple[str, str]]:

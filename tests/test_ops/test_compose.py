@@ -12,6 +12,7 @@ import pytest
 from petiole import parts
 from petiole.settings import FlowerSettings, UpSettings
 from tasks import redis_users
+from tasks.tracing import recording
 
 Services = dict[str, dict[str, Any]]
 
@@ -194,6 +195,30 @@ def test_the_example_names_every_variable(
     }
 
     assert set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", compose_text)) | passed_on == written
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_those_that_record_traces_are_told_where_to_send_them(
+    services: Services, name: str
+) -> None:
+    """From `.env`, and nobody else: what a collector asks for may be a secret."""
+    told = services[name].get("environment", {})
+    named = {variable for variable in told if variable.startswith("OTEL_")}
+    records = {"api", "worker", "downloader", "bulk", "trainer"}
+
+    assert bool(named) == (name in records)
+    assert name not in records or {recording.ENDPOINTS[0], "OTEL_SERVICE_NAME"} <= named
+    assert all(told[variable] is None for variable in named)
+
+
+def test_images_of_compose_are_built_with_traces_where_env_says_so(services: Services) -> None:
+    """Both of them, so that a trace is whole; without them by default."""
+    built = {s["image"]: s["build"] for s in services.values() if "build" in s}
+
+    assert sorted(built) == ["petiole-api", "petiole-worker"]
+    assert {str(each["args"]) for each in built.values()} == {
+        str({"TRACES": "${PETIOLE_TRACES:-false}"})
+    }
 
 
 def test_compose_asks_for_keys(services: Services) -> None:

@@ -33,7 +33,29 @@ def test_an_image_holds_the_packages_of_its_lock(stages: dict[str, str], target:
     """Each image gets its own lock's packages, every one compared with its hash."""
     assert f"COPY --from={target}-packages /opt/venv /opt/venv" in stages[target]
     assert f"COPY requirements/{target}.lock" in stages[f"{target}-packages"]
-    assert "--require-hashes" in stages[f"{target}-packages"]
+
+
+@pytest.mark.parametrize("target", ["api", "worker"])
+@pytest.mark.parametrize(("traces", "more"), [("false", []), ("true", ["/traces.lock"])])
+def test_an_image_is_built_with_traces_where_that_is_asked_for(
+    stages: dict[str, str], tmp_path: Path, target: str, traces: str, more: list[str]
+) -> None:
+    """What the stage runs, with programs that only note how they are called."""
+    noted = tmp_path / "noted"
+    for name in ("python", "pip", "rm"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@" >> {noted}\n')
+        program.chmod(0o755)
+    (command,) = re.findall(r"^RUN (.+)$", stages[f"{target}-packages"], re.MULTILINE)
+    environment = {"PATH": str(tmp_path), "TRACES": traces}
+    subprocess.run(["/bin/sh", "-ec", command], env=environment, check=True)
+    installs = [line for line in noted.read_text().splitlines() if line.startswith("pip ")]
+
+    assert re.findall(r"^ARG (\S+)$", stages[f"{target}-packages"], re.MULTILINE) == [
+        "TRACES=false"
+    ]
+    assert [line.split()[-1] for line in installs] == [f"/{target}.lock", *more]
+    assert all("--require-hashes" in line.split() for line in installs)
 
 
 @pytest.mark.parametrize("target", ["api", "worker"])

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PEERS = sorted(ROOT.glob("*/peers/*/requirements.in"))
 LOCKS = [
-    *("dev", "api", "worker", "bootstrap"),
+    *("dev", "api", "worker", "traces", "bootstrap"),
     *(f"../{peer.relative_to(ROOT).with_suffix('')}" for peer in PEERS),
 ]
 NOT_FOR_THE_API = {"tensorflow", "numpy", "openvino", "ai-edge-litert", "keras", "nncf"}
@@ -20,7 +20,7 @@ def pins(root: Path, lock: str) -> set[tuple[str, str]]:
     return set(re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", ["api", "worker"])
+@pytest.mark.parametrize("lock", ["api", "worker", "traces"])
 def test_the_images_hold_the_versions_that_were_tested(root: Path, lock: str) -> None:
     """Every version is the one of `dev.lock`, which the tests run with."""
     assert set() == pins(root, lock) - pins(root, "dev")
@@ -34,6 +34,24 @@ def test_what_bootstraps_is_the_installer_and_tested_versions(root: Path) -> Non
 def test_the_api_needs_neither_tensorflow_nor_numpy(root: Path) -> None:
     """The API's image stays small and starts fast."""
     assert set() == {name for name, _ in pins(root, "api")} & NOT_FOR_THE_API
+
+
+@pytest.mark.parametrize("lock", ["dev", "api", "worker"])
+def test_no_lock_brings_what_a_gpu_needs(root: Path, lock: str) -> None:
+    """So TensorFlow, whose package is built for either, serves on CPUs; no GPU is to be watched."""
+    of_gpus = re.compile(r"nvidia|cuda|cudnn|cupy|-gpu\b|\btriton\b|rocm")
+
+    assert [name for name, _ in pins(root, lock) if of_gpus.search(name)] == []
+
+
+@pytest.mark.parametrize("image", ["api", "worker"])
+def test_traces_come_on_top_of_either_image(root: Path, image: str) -> None:
+    """They bring OpenTelemetry and what its messages are made of, and change nothing else."""
+    brought = {name for name, _ in pins(root, "traces") - pins(root, image)}
+    of_messages = {"protobuf", "googleapis-common-protos"}
+
+    assert {name for name in brought if not name.startswith("opentelemetry")} <= of_messages
+    assert {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} <= brought
 
 
 @pytest.mark.parametrize("lock", LOCKS)

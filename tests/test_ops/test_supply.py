@@ -112,7 +112,7 @@ def test_what_was_not_looked_up_is_not_without_weakness() -> None:
     reason = {"skip_reason": "Dependency not found on PyPI and could not be audited"}
     found = audit.judged([{"name": "a", **reason}, {"name": "b", "version": "1", "vulns": []}])
 
-    assert audit.OF_IMAGES == ("api.lock", "worker.lock")
+    assert audit.OF_IMAGES == ("api.lock", "worker.lock", "traces.lock")
     assert (found.status, found.lines[0][:24]) == (audit.NO_DATABASE, "audit: 1 of 2 packages a")
 
 

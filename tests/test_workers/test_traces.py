@@ -1,8 +1,5 @@
 """One trace from the client's `traceparent` to the webhook, as a real receiver of OTLP gets it."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +13,7 @@ import requests
 from pytest_httpserver import HTTPServer
 
 from benchmarks.otlp import Received, Receiver, receiving
-from tests.conftest import ROOT, free_port, picture
+from tests.conftest import free_port, picture
 from tests.test_bulk.conftest import zipped
 from tests.test_end_to_end.conftest import wait_until
 from tests.test_workers.conftest import FAULTY, HTTP_SECONDS, Stage, staged, worker
@@ -281,96 +278,31 @@ def test_health_is_not_recorded(service: Stage, otlp: Receiver) -> None:
     assert not {"GET /livez", "GET /readyz", "GET /metrics"} & {span.name for span in otlp.spans}
 
 
-OFF = """
-import json, sys
-from tasks.tracing import recording
-recording.begin("api")
-{more}
-ours = ("opentelemetry.exporter", "opentelemetry.sdk.trace", "tasks.tracing.recorder")
-print(json.dumps([name for name in sys.modules if name.startswith(ours)]))
-"""
-API = "from api import create_app; create_app().test_client().get('/livez')"
-WORKER = "from tasks import app; app.loader.import_default_modules()"
+TOLD = {
+    *("http.request.method", "http.response.status_code", "http.route", "server.address"),
+    *("task_id", "request_id", "kind", "model", "attempt", "put_off", "runtime", "upload_bytes"),
+    *("pictures", "succeeded", "failed"),
+}
+TOKEN, NAME = "a-token-in-an-address", "a-name-of-a-patient"
 
 
-@pytest.mark.parametrize("more", [API, WORKER], ids=["api", "worker"])
-def test_nothing_that_traces_is_loaded_while_it_is_off(
-    original_environment: dict[str, str], more: str
+def test_spans_tell_nothing_that_is_a_clients_own(
+    service: Stage, classifier: psutil.Process, otlp: Receiver, httpserver: HTTPServer
 ) -> None:
-    """Neither by the API nor by a worker; redis-py loads the SDK's metrics where that is there."""
-    asked = subprocess.run(
-        [sys.executable, "-c", OFF.format(more=more)],
-        cwd=ROOT,
-        env=original_environment,
-        capture_output=True,
-        check=True,
-        timeout=HTTP_SECONDS,
-    )
+    """No name of a file, no more of an address than the host, no key; of all that was sent here."""
+    httpserver.expect_request("/a.jpg").respond_with_data(picture("blue"))
+    httpserver.expect_request(f"/{TOKEN}", method="POST").respond_with_data("")
+    pair = (("image_url", f"/a.jpg?key={TOKEN}"), ("webhook_url", f"/{TOKEN}"))
+    addresses = {key: httpserver.url_for(path) for key, path in pair}
+    secret = {"Authorization": f"Bearer {TOKEN}", "tracestate": f"a={TOKEN}", "Cookie": TOKEN}
+    by_address, _ = sent(service, json=addresses, headers=secret)
+    files = {"image": (f"{NAME}.jpg", picture() + TOKEN.encode())}
+    upload, _ = sent(service, files=files, headers=secret)
+    for sent_id, last in ((by_address, "webhook"), (upload, "classify")):
+        trace(otlp, sent_id, last)
+    told = {name.removeprefix("petiole.") for span in otlp.spans for name in span.attributes}
+    handed_on = [request.headers.get("tracestate") for request, _ in httpserver.log]
 
-    assert json.loads(asked.stdout.splitlines()[-1]) == []
-
-
-MISSING = """
-import sys
-from tasks import log_format
-log_format.configure()
-sys.modules["opentelemetry.sdk"] = None
-from tasks.tracing import recording
-recording.begin("api")
-print(recording.is_recorded("00-" + "1" * 32 + "-" + "1" * 16 + "-01"))
-"""
-
-
-def test_without_the_extra_one_line_says_so(original_environment: dict[str, str]) -> None:
-    """The service starts, and records nothing."""
-    asked = subprocess.run(
-        [sys.executable, "-c", MISSING],
-        cwd=ROOT,
-        env=original_environment | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"},
-        capture_output=True,
-        check=True,
-        timeout=HTTP_SECONDS,
-        text=True,
-    )
-    (line,) = asked.stderr.splitlines()
-
-    assert asked.stdout == "False\n"
-    assert "traces not recorded" in line
-    assert "petiole[traces]" in line
-
-
-UNREACHABLE = """
-import time
-from tasks import log_format
-log_format.configure()
-from tasks.tracing import recording
-from tasks.tracing.recording import Span
-recording.begin("api")
-trace = "00-" + "1" * 32 + "-" + "1" * 16 + "-01"
-for n in range(5000):
-    recording.record(trace, lambda: Span("a", trace, 1.0, 2.0))
-time.sleep(1.5)
-recording.end()
-"""
-
-
-def test_an_unreachable_collector_is_one_line_a_minute(
-    original_environment: dict[str, str],
-) -> None:
-    """Its retries, and spans that are dropped for want of room, say nothing more."""
-    settings = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
-        "OTEL_BSP_SCHEDULE_DELAY": "50",
-    }
-    asked = subprocess.run(
-        [sys.executable, "-c", UNREACHABLE],
-        cwd=ROOT,
-        env=original_environment | settings,
-        capture_output=True,
-        check=True,
-        timeout=HTTP_SECONDS,
-        text=True,
-    )
-    (line,) = asked.stderr.splitlines()
-
-    assert "traces not sent" in line
+    assert told <= TOLD
+    assert not any(word in repr(otlp.spans) for word in (TOKEN, NAME))
+    assert set(handed_on) == {None}
