@@ -123,7 +123,9 @@ def try_again(
     envelope = publisher.envelope(task_name, task_id, priority=job.priority)
     again = store.send_again(job, envelope, queued_for_seconds=queued_for_seconds)
     if again:
-        fields = {"task_id": task_id, "request_id": job.request_id, "reason": str(exc)}
+        lost = "its worker" if job.state == STARTED else "its message"
+        reason = f"it lost {lost}" if isinstance(exc, PoisonedJobError) else str(exc)
+        fields = {"task_id": task_id, "request_id": job.request_id, "reason": reason}
         logger.warning("job sent again", extra=fields)
         store.count({statistics.RESENT: 1})
         if envelope is None:

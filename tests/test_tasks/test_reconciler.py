@@ -56,12 +56,19 @@ def claimed(name: str, *, owner: str, times: int = 1) -> None:
         stores.job_store().claim(name, stage="classify", owner=owner)
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return why jobs were sent again, as the log says it."""
+    return [each.reason for each in caplog.records if each.message == "job sent again"]
+
+
 def states(*names: str) -> list[str]:
     """Return the states of jobs."""
     return [stores.job_store().get(name).state for name in names]
 
 
-def test_a_job_that_was_overtaken_has_lost_its_message(server: redis.Redis) -> None:
+def test_a_job_that_was_overtaken_has_lost_its_message(
+    server: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     """It is sent again once, however often one looks; who is behind in the queue waits on."""
     accepted("lost")
     server.delete("classify")
@@ -70,6 +77,7 @@ def test_a_job_that_was_overtaken_has_lost_its_message(server: redis.Redis) -> N
     found = [Reconciler().look() for _ in range(2)]
 
     assert (found, waiting(server)) == ([1, 0], ["waiting", "lost"])
+    assert told(caplog) == ["it lost its message"]
 
 
 def test_a_message_that_waits_is_not_lost(server: redis.Redis) -> None:
@@ -80,7 +88,9 @@ def test_a_message_that_waits_is_not_lost(server: redis.Redis) -> None:
     assert (Reconciler().look(), waiting(server)) == (0, ["patient"])
 
 
-def test_a_job_that_nobody_holds_has_lost_its_worker(server: redis.Redis) -> None:
+def test_a_job_that_nobody_holds_has_lost_its_worker(
+    server: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     """Its process is gone, or lives and works on something else; one that is held is left."""
     claimed("orphan", owner="classify:gone:1")
     claimed("forgotten", owner="classify:here:2")
@@ -93,6 +103,7 @@ def test_a_job_that_nobody_holds_has_lost_its_worker(server: redis.Redis) -> Non
 
     assert states("orphan", "forgotten", "held") == [RETRY, RETRY, STARTED]
     assert sorted(waiting(server)) == ["forgotten", "orphan"]
+    assert told(caplog) == ["it lost its worker"] * 2
 
 
 def test_after_a_pause_nobody_is_suspect(server: redis.Redis) -> None:
