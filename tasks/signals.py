@@ -297,13 +297,15 @@ def _try_again(job_id: str, exception: BaseException, *, queue: str) -> None:
     """Send anew what a child had that is gone; called in the worker's main process.
 
     That is the job whose task it was given, and one that it took along. After a long standstill a
-    job may be another worker's by now, which must not lose it.
+    job may be another worker's by now, which must not lose it. One that the child had yet to make
+    of its message is made when that comes back, and must not be known as gone by then.
     """
     process = delivery.child.get()
     owner = holding.member(queue, process) if process else ""
     try:
         for each in {job_id, *_held_by(owner)}:
-            jobs.try_again(each, exception, lost_by=owner)
+            if stores.prompt_job_store().get(each) is not None:
+                jobs.try_again(each, exception, lost_by=owner)
     except ServiceUnavailableError as exc:
         # Its main process must not wait: those who look for lost jobs find this one.
         logger.warning("lost job not sent", extra={"task_id": job_id, "reason": str(exc)})

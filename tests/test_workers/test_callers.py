@@ -2,6 +2,7 @@
 
 import base64
 import gc
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,12 @@ def sent(program: Celery, *args: Any, **named: Any) -> AsyncResult:
 def of(program: Celery, colour: str) -> Any:
     """Return the signature of one picture."""
     return program.signature("classify_picture", args=(image(colour),))
+
+
+def worked_on(program: Celery) -> list[dict[str, Any]]:
+    """Return the tasks that children have in hand."""
+    said = program.control.inspect().active() or {}
+    return [task for tasks in said.values() for task in tasks]
 
 
 def their(program: Celery, name: str) -> Any:
@@ -274,6 +281,21 @@ def test_a_lost_child_calls_no_link_before_its_time(
 
     assert result.get(timeout=SECONDS) == ["blue", "red"]
     assert plain.get(timeout=SECONDS)["predictions"][0]["label"] == "red"
+
+
+def test_a_child_that_is_lost_before_it_made_the_job_loses_no_picture(
+    stage: Stage, program: Celery, process: psutil.Process
+) -> None:
+    """The message comes back; a pipe in the place of the picture held its child up."""
+    place = stage.directory / "uploads" / "held"
+    os.mkfifo(place)
+    result = sent(program, image_key="held")
+    (active,) = wait_until(lambda: worked_on(program))
+    place.unlink()
+    place.write_bytes(picture("blue"))
+    psutil.Process(active["worker_pid"]).kill()
+
+    assert result.get(timeout=SECONDS)["predictions"][0]["label"] == "blue"
 
 
 def test_what_expired_is_revoked(stage: Stage, program: Celery, process: psutil.Process) -> None:
