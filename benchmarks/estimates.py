@@ -25,16 +25,23 @@ from statistics import median
 from time import sleep, time
 from typing import Any
 
+from benchmarks import report
 from benchmarks.service import SAMPLE, started_service
 from chaos.layout import Layout
 from chaos.service import OURS
 from chaos.stack import Stack
+from petiole.markdown import table
 
 SENDERS = 2
 ASKED_EACH = 10
 ASK_SECONDS = 0.5
 TOLERANCE = 0.3
 LEAST_SECONDS = 1.0
+MARK = "estimates"
+HEAD = (
+    *("a picture takes", "answers of", "judged", "within 30 %", "told by true, median"),
+    "90 % of them",
+)
 
 
 @dataclass(frozen=True)
@@ -128,11 +135,11 @@ def _ratios(said: Sequence[Said], over: dict[str, float]) -> tuple[float, ...]:
     return tuple(seconds / left for seconds, left in told if left >= LEAST_SECONDS)
 
 
-def _row(name: str, ratios: Sequence[float]) -> str:
+def _row(takes: str, name: str, ratios: Sequence[float]) -> tuple[str, ...]:
     ordered, twentieth = sorted(ratios), len(ratios) // 20
     within = sum(abs(ratio - 1) <= TOLERANCE for ratio in ratios) / len(ratios)
     spread = f"{ordered[twentieth]:.2f} to {ordered[-1 - twentieth]:.2f}"
-    return f"| {name} | {len(ratios)} | {within:.0%} | {median(ratios):.2f} | {spread} |"
+    return takes, name, str(len(ratios)), f"{within:.0%}", f"{median(ratios):.2f}", spread
 
 
 @contextmanager
@@ -151,23 +158,33 @@ def _served(work_seconds: float) -> Iterator[str]:
             stack.stop()
 
 
-def main() -> None:
-    """Measure one burst and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=400)
-    parser.add_argument("--per-second", type=float, default=1000.0)
-    parser.add_argument("--work-seconds", type=float, default=0.0)
-    arguments = parser.parse_args()
-    with _served(arguments.work_seconds) as address:
-        judged = measure(address, arguments.pictures, per_second=arguments.per_second)
+def _judged(work_seconds: float, pictures: int, *, per_second: float) -> Iterator[tuple[str, ...]]:
+    """Measure one service, and yield its rows."""
+    with _served(work_seconds) as address:
+        judged = measure(address, pictures, per_second=per_second)
     if not (judged.at_once and judged.later):
         sys.exit("no picture waited for a second: send more")
-    pace = f"sent at up to {arguments.per_second:g} a second, answered at {judged.rate:.0f}"
-    print(f"{arguments.pictures} pictures, {pace}")  # noqa: T201
-    print("| answers | judged | within 30 % | told by true, median | 90 % of them |")  # noqa: T201
-    print("|---|---|---|---|---|")  # noqa: T201
-    for name, ratios in (("202 of the POST", judged.at_once), ("later ones", judged.later)):
-        print(_row(name, ratios))  # noqa: T201
+    model = f"{1000 * work_seconds:g} ms of waiting" if work_seconds else "the real model"
+    yield _row(f"{model}, {judged.rate:.0f} pictures/s", "POST", judged.at_once)
+    yield _row("", "`/result`, later", judged.later)
+
+
+def main() -> None:
+    """Measure a burst of each, print the table, and write it into the document that was named."""
+    parser = argparse.ArgumentParser(prog="benchmarks.estimates", description=__doc__)
+    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("--per-second", type=float, default=1000.0)
+    parser.add_argument("--work-seconds", type=float, nargs="+", default=[0.1, 0.03, 0.0])
+    parser.add_argument("--document", type=Path)
+    arguments = parser.parse_args()
+    rows: list[tuple[str, ...]] = []
+    for seconds in arguments.work_seconds:
+        rows += _judged(seconds, arguments.pictures, per_second=arguments.per_second)
+    what = f"Two bursts of {arguments.pictures} pictures each; the second one is judged."
+    text = f"{report.heading(what)}\n\n{table(HEAD, rows)}"
+    print(text)  # noqa: T201 - the table is the output
+    if arguments.document:
+        report.write(arguments.document, text, mark=MARK)
 
 
 if __name__ == "__main__":

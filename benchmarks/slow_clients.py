@@ -4,6 +4,7 @@ Starts only Redis and the API, under each worker class, and prints a table of p9
 jobs stay unfinished, so that those who wait for them wait.
 """
 
+import argparse
 import os
 import resource
 import selectors
@@ -22,8 +23,10 @@ from time import monotonic, sleep
 import psutil
 import requests
 
+from benchmarks import report
 from chaos.layout import NO_CACHE
 from petiole import parts, probes
+from petiole.markdown import table
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "petiole" / "samples" / "coffee.jpg"
@@ -34,9 +37,10 @@ KINDS = {
         "PETIOLE_API_MAX_WAITERS": "32",
     },
 }
+MARK = "slow-clients"
 COLUMNS = (
-    "| server | CPU ms a POST | calm: GET | POST | 500 waiting: GET | POST | RSS MiB"
-    " | 200 slow: GET | POST | both: GET | POST |"
+    *("server", "CPU ms a POST", "calm: GET", "POST", "500 waiting: GET", "POST", "RSS MiB"),
+    *("200 slow: GET", "POST", "both: GET", "POST"),
 )
 CPU_ROUNDS = 12
 SLOW_SOCKETS, WAITING_CLIENTS = 200, 500
@@ -225,14 +229,19 @@ def crowds(settings: dict[str, str]) -> list[str]:
 
 
 def main() -> None:
-    """Print a row for each server."""
+    """Measure, print the table, and write it into the document that was named."""
+    parser = argparse.ArgumentParser(prog="benchmarks.slow_clients", description=__doc__)
+    parser.add_argument("--document", type=Path)
+    arguments = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 4096), hard), hard))
     cpu = cpu_ms()
-    print(COLUMNS)  # noqa: T201
-    for name, settings in KINDS.items():
-        row = [name, f"{cpu[name]:.2f}", *crowds(settings)]
-        print("|", " | ".join(row), "|", flush=True)  # noqa: T201
+    rows = [(name, f"{cpu[name]:.2f}", *crowds(settings)) for name, settings in KINDS.items()]
+    what = f"95th percentiles of {PROBES} in milliseconds; CPU: medians of {CPU_ROUNDS} rounds."
+    text = f"{report.heading(what)}\n\n{table(COLUMNS, rows)}"
+    print(text)  # noqa: T201 - the table is the output
+    if arguments.document:
+        report.write(arguments.document, text, mark=MARK)
 
 
 if __name__ == "__main__":

@@ -133,11 +133,12 @@ def _table(
     failed = sum(answer.status != requests.codes.ok for answer in answers)
     seconds = statistics.median(end - begin - SETTLE_SECONDS for begin, end in swaps)
     head = ("", "answers", "p50 ms", "p99 ms", "pictures/s")
-    return (
+    what = (
         f"{len(swaps)} promotions under {CLIENTS} clients; a version took over in"
         f" {seconds:.1f} s (median); {failed} of {len(answers)} requests failed;"
-        f" p99 ratio {ratio:.2f}.\n\n{table(head, rows)}"
+        f" p99 ratio {ratio:.2f}."
     )
+    return f"{report.heading(what)}\n\n{table(head, rows)}"
 
 
 def _row(
