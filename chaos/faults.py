@@ -51,6 +51,24 @@ class Faults:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
+    def kill_redis(self) -> None:
+        """SIGKILL Redis in a moment in which it holds nothing back."""
+        self.wait_for_disk()
+        self.kill("redis")
+
+    def wait_for_disk(self) -> None:
+        """Wait until Redis holds nothing back in its memory.
+
+        While a sync of its file is under way it answers before it has written, for two seconds at
+        most; a kill then loses that, which nobody promises (see `docs/architecture.md`).
+        """
+        self._stack.wait_for(self._is_written, "Redis' disk")
+
+    def _is_written(self) -> bool:
+        with self._stack.redis() as client:
+            found = client.info("persistence")
+        return not (found["aof_pending_bio_fsync"] or found["aof_buffer_length"])
+
     def kill_child(self) -> None:
         """SIGKILL one child of a classify worker, whichever chance names."""
         self.redone += self._kill_one_of(self._stack.worker_names())

@@ -127,7 +127,7 @@ def _redis_stalled(run: Run) -> None:
 
 
 def _redis_killed(run: Run) -> None:
-    run.faults.kill("redis")
+    run.faults.kill_redis()
     # One that was killed several times within a minute is started again after a longer pause.
     back = run.waits_for(
         lambda: not probes.no_redis_at(run.stack.redis_url()), seconds=BACK_SECONDS

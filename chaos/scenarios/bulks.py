@@ -61,7 +61,7 @@ def _bulk(run: Run) -> None:
     hurts: tuple[Callable[[], None], ...] = (
         faults.kill_bulk_child,
         lambda: faults.kill(BULK, with_children=True),
-        lambda: faults.kill("redis"),
+        faults.kill_redis,
         faults.kill_bulk_child,
         lambda: faults.kill("api", with_children=True),
         lambda: faults.kill(BULK),

@@ -51,6 +51,7 @@ def _frozen_and_killed(run: Run) -> None:
     """Redis stands still for 25 s, is killed, and starts again from its file."""
     with run.load(per_second=4), run.fault():
         run.burst(IN_HAND)
+        run.faults.wait_for_disk()
         with run.faults.frozen("redis"):
             run.calm(25.0)
             run.faults.kill("redis")
@@ -60,7 +61,7 @@ def _killed(run: Run) -> None:
     """Redis is killed under load and starts again from its append-only file."""
     with run.load(), run.fault():
         run.burst(IN_HAND)
-        run.faults.kill("redis")
+        run.faults.kill_redis()
     run.calm(3.0)
 
 

@@ -64,7 +64,7 @@ def _same_pictures(run: Run) -> None:
             run.faults.kill_child()
             run.calm(2.0)
         run.burst(IN_HAND)
-        run.faults.kill("redis")
+        run.faults.kill_redis()
         run.calm()
     run.expect(_followed(run) > 0, "no picture was answered by what another one was predicted")
 
