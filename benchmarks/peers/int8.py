@@ -42,5 +42,7 @@ def settings(photographs: Path | None) -> Iterator[Mapping[str, str]]:
         yield {
             "PETIOLE_MODELS_STORE_URL": str(models),
             "PETIOLE_MODELS_DEFAULT_MODEL": f"{MODEL}@{card.version}",
-            RUNTIME: next(each.choice for each in card.variants if each.precision == "int8"),
+            RUNTIME: next(
+                each.choice for each in card.variants if each.precision == "int8" and each.serves
+            ),
         }

@@ -155,7 +155,8 @@ def _round(found: Found, server: Running, images: Sequence[Path], seconds: float
     used = server.tree().cpu_seconds - before
     found.cpu_ms.append(1000 * used / max(1, result.finished))
     found.load[MANY].append(result)
-    found.load[ONE].append(server.load(images, connections=ONE, seconds=seconds / 2))
+    half = max(1.0, seconds // 2)  # wrk knows whole seconds alone
+    found.load[ONE].append(server.load(images, connections=ONE, seconds=half))
 
 
 def _say(words: str, sides: Sequence[tuple[Found, Running]]) -> None:
