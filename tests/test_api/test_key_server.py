@@ -28,6 +28,13 @@ def key_in(url: str, name: str = "ana") -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+@pytest.fixture(autouse=True)
+def no_keys_yet(redis_url: str) -> None:
+    """Other tests left theirs in the server that all share, and a name may have two."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+
+
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[tuple[int, list[subprocess.Popen[bytes]]]]:
     """A server that a test ends and starts again."""
