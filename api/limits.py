@@ -55,8 +55,8 @@ def count(key: ApiKey) -> None:
     Raises:
         TooManyRequestsError: it is over a limit of this key.
     """
-    own = {name: value for name, value in vars(key.limits).items() if value is not None}
-    _count(key.owner, key.owner, replace(_bounds(), **own))
+    own = key.limits.own
+    _count(key.owner, key.owner, replace(_bounds(), **own) if own else _bounds())
 
 
 def count_address() -> None:

@@ -8,7 +8,7 @@ picture, to the model the same. One client sends one picture after the other and
 import argparse
 import statistics
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -32,6 +32,8 @@ ROLES = {
 }
 HIT, MISS, WITHOUT = "known", "new", "new, without the cache"
 MARK = "cache"
+Measure = Callable[..., dict[str, "Seen"]]
+Shown = Callable[[dict[str, "Seen"], str], str]
 HEAD = ("picture", "CPU ms", *(f"{role}" for role in ROLES), "p50 ms", "p99 ms", "hits")
 
 
@@ -130,25 +132,25 @@ def row(kind: str, seen: Seen) -> tuple[str, ...]:
     return kind, every, *own, f"{p50:.1f}", f"{p99:.1f}", f"{seen.hits} of {len(times)}"
 
 
-def main() -> None:
-    """Measure, print the table, and write it into the document that was named."""
-    parser = argparse.ArgumentParser(prog="benchmarks.cache", description=__doc__)
+def run(name: str, described: str | None, measure: Measure, shown: Shown, *, mark: str) -> None:
+    """Measure as the command line says, print the table, and write it into the named document."""
+    parser = argparse.ArgumentParser(prog=name, description=described)
     parser.add_argument("--images", type=Path, help="folder of JPEGs; a drawn set by default")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--step", type=int, default=STEP, help="pictures of a kind in a round")
     parser.add_argument("--document", type=Path)
     arguments = parser.parse_args()
     images = pictures.chosen(arguments.images)
-    found = measured(images.files, rounds=arguments.rounds, step=arguments.step)
+    found = measure(images.files, rounds=arguments.rounds, step=arguments.step)
     what = (
         f"{images.described}; one client, {arguments.rounds} rounds of {arguments.step} pictures"
         " of each kind, interleaved;\nmedians of the rounds, CPU milliseconds a picture."
     )
-    text = markdown(found, what)
+    text = shown(found, what)
     print(text)  # noqa: T201 - the table is the output
     if arguments.document:
-        report.write(arguments.document, text, mark=MARK)
+        report.write(arguments.document, text, mark=mark)
 
 
 if __name__ == "__main__":
-    main()
+    run("benchmarks.cache", __doc__, measured, markdown, mark=MARK)

@@ -4,7 +4,6 @@ Two services with the same model take turns. One client sends one picture after 
 for each; the key is looked up, counted, and checked as for any client.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,8 +11,8 @@ from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import pictures, report
-from benchmarks.cache import HEAD, ROUNDS, STEP, Client, Seen, row
+from benchmarks import report
+from benchmarks.cache import HEAD, Client, Seen, row, run
 from benchmarks.service import started_service
 from petiole.markdown import table
 from tasks.keys.records import CLASSIFY, new
@@ -58,25 +57,5 @@ def markdown(found: dict[str, Seen], what: str) -> str:
     return f"{report.heading(what)}\n\n{table(HEAD[:-1], rows)}"
 
 
-def main() -> None:
-    """Measure, print the table, and write it into the document that was named."""
-    parser = argparse.ArgumentParser(prog="benchmarks.keys", description=__doc__)
-    parser.add_argument("--images", type=Path, help="folder of JPEGs; a drawn set by default")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--step", type=int, default=STEP, help="pictures of a kind in a round")
-    parser.add_argument("--document", type=Path)
-    arguments = parser.parse_args()
-    images = pictures.chosen(arguments.images)
-    found = measured(images.files, rounds=arguments.rounds, step=arguments.step)
-    what = (
-        f"{images.described}; one client, {arguments.rounds} rounds of {arguments.step} pictures"
-        " each way, interleaved;\nmedians of the rounds, CPU milliseconds a picture."
-    )
-    text = markdown(found, what)
-    print(text)  # noqa: T201 - the table is the output
-    if arguments.document:
-        report.write(arguments.document, text, mark=MARK)
-
-
 if __name__ == "__main__":
-    main()
+    run("benchmarks.keys", __doc__, measured, markdown, mark=MARK)

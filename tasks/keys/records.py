@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from secrets import token_hex, token_urlsafe
 from time import time
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from tasks.errors import TasksError
 
@@ -41,9 +41,10 @@ class Limits:
     open_jobs: int | None = None
     bytes_per_day: int | None = None
 
-    def __bool__(self) -> bool:
-        """Tell whether one of them is the key's own."""
-        return self != NO_LIMITS
+    @property
+    def own(self) -> dict[str, Any]:
+        """Those that are the key's own, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 NO_LIMITS: Final = Limits()

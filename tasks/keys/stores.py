@@ -10,6 +10,13 @@ from tasks.job_stores.connection import connect, translated
 from tasks.keys.records import MOST_ACTIVE, ApiKey, Limits, too_many
 from tasks.settings import TasksSettings
 
+LIMITS: dict[str, Callable[[str], Any]] = {
+    "requests_per_second": float,
+    "open_jobs": int,
+    "bytes_per_day": int,
+}
+"""How each limit of a key is read from its record."""
+
 KEY, EVERY, USES = "petiole:key:", "petiole:keys", "petiole:key-uses"
 
 # KEYS: the set of all keys, the new one. ARGV: id, name, most active, prefix of keys, then names
@@ -148,9 +155,8 @@ class RedisKeys:
 
 def _flat(key: ApiKey) -> list[Any]:
     """Return names and values of a record; a limit that is not the key's own is not among them."""
-    record = asdict(key) | {"scopes": " ".join(key.scopes)}
-    limits = record.pop("limits")
-    record |= {name: value for name, value in limits.items() if value is not None}
+    record = asdict(key) | {"scopes": " ".join(key.scopes)} | key.limits.own
+    del record["limits"]
     return [part for pair in record.items() for part in pair]
 
 
@@ -171,9 +177,5 @@ def _key_of(record: dict[str, str], used_at: str | None) -> ApiKey | None:
 
 
 def _limits_of(record: dict[str, str]) -> Limits:
-    read: dict[str, Callable[[str], Any]] = {
-        "requests_per_second": float,
-        "open_jobs": int,
-        "bytes_per_day": int,
-    }
-    return Limits(**{name: kind(record[name]) for name, kind in read.items() if name in record})
+    said = {name: read(record[name]) for name, read in LIMITS.items() if name in record}
+    return Limits(**said)

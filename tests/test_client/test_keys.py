@@ -8,8 +8,7 @@ import pytest
 
 from petiole.client import AccessDeniedError, Client, ExpiredResultError, UnknownTaskError
 from tests.conftest import ROOT, picture
-from tests.test_end_to_end.conftest import RunningService, start
-from tests.test_petiole.conftest import settings_of
+from tests.test_end_to_end.conftest import RunningService, colour_service
 
 pytestmark = pytest.mark.end_to_end
 
@@ -21,14 +20,10 @@ def guarded(
     original_environment: dict[str, str],
 ) -> Iterator[RunningService]:
     """A service that answers a stranger with 401, and who would wait with 202."""
-    folder = tmp_path_factory.mktemp("guarded")
-    environment = settings_of(folder / "var", colour_store, original_environment) | {
-        "PETIOLE_API_REQUIRE_KEYS": "true",
-        "PETIOLE_API_MAX_WAIT_SECONDS": "0",
-    }
-    running = start(environment, folder / "log")
-    yield running
-    assert running.stop() == 0
+    further = {"PETIOLE_API_REQUIRE_KEYS": "true", "PETIOLE_API_MAX_WAIT_SECONDS": "0"}
+    state = tmp_path_factory.mktemp("guarded")
+    with colour_service(colour_store, state, original_environment, **further) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
