@@ -102,7 +102,7 @@ class Reconciler:
         After the job store was away, or this process was, everybody gets that while anew.
         """
         now = monotonic()
-        if now - self._looked_at > settings().lost_after_seconds:
+        if now - self._looked_at > _pause_seconds():
             self._suspects.clear()
         self._looked_at = now
         held_by = {note.process: note.holds or () for note in readiness.notes(store)}
@@ -114,6 +114,11 @@ class Reconciler:
         self._suspects = {task_id: self._suspects.get(task_id, now) for task_id in loose}
         after = settings().lost_after_seconds
         return [task_id for task_id, since in self._suspects.items() if now - since >= after]
+
+
+def _pause_seconds() -> float:
+    """Return what is too long between two looks to be as it was set."""
+    return max(settings().lost_after_seconds, 2 * settings().reconcile_seconds)
 
 
 def watch() -> None:

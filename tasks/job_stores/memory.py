@@ -224,11 +224,14 @@ class MemoryJobStore(MemoryKept):
             waits = claimed.state != STARTED
             if waits and self._queued.get(job.task_id, 0.0) > now - queued_for_seconds:
                 return False
+            is_said = claimed.resent_at > 0 and claimed.resent_after == claimed.fence
+            if not waits or not is_said:
+                lost_since = 0.0 if waits else now
+                again: dict[str, Any] = {"resent_at": now, "resent_after": claimed.fence}
+                claimed = replace(claimed, lost_since=lost_since, **again)
             state = claimed.state if waits else RETRY
-            n, lost_since = claimed.resent + 1, 0.0 if waits else now
-            again: dict[str, Any] = {"resent_at": now, "resent_after": claimed.fence}
             self._jobs[job.task_id] = replace(
-                claimed, state=state, owner="", resent=n, lost_since=lost_since, **again
+                claimed, state=state, owner="", resent=claimed.resent + 1
             )
             self._queued[job.task_id] = now
             return True

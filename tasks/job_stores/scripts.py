@@ -243,11 +243,12 @@ return 1
 """
 
 # Once for each loss: a claim, an end, or another process that did it first change what is compared.
+# What was lost first is said until the job is claimed, not that its next message was lost as well.
 # KEYS: job, the lane's open jobs, started, the queue's list (or nothing).
 # ARGV: task id, fence, message, how many seconds a waiting job must have been queued.
 SEND_AGAIN = f"""
 {_OVER} {_TIME}
-local job = redis.call('HMGET', KEYS[1], 'state', 'fence')
+local job = redis.call('HMGET', KEYS[1], 'state', 'fence', 'resent_at', 'resent_after')
 if not job[1] or over(job[1]) or (job[2] or '0') ~= ARGV[2] then return 0 end
 local since = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if job[1] ~= 'STARTED' and since and tonumber(since) > now - ARGV[4] then return 0 end
@@ -255,8 +256,11 @@ local lost_since = redis.call('ZSCORE', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZADD', KEYS[2], now, ARGV[1])
 redis.call('HINCRBY', KEYS[1], 'resent', 1)
-redis.call('HSET', KEYS[1], 'resent_at', string.format('%.6f', now), 'resent_after', ARGV[2],
-    'lost_since', lost_since or 0)
+local is_said = (tonumber(job[3] or '') or 0) > 0 and job[4] == ARGV[2]
+if job[1] == 'STARTED' or not is_said then
+    redis.call('HSET', KEYS[1], 'resent_at', string.format('%.6f', now), 'resent_after', ARGV[2],
+        'lost_since', lost_since or 0)
+end
 if job[1] == 'STARTED' then redis.call('HSET', KEYS[1], 'state', 'RETRY', 'owner', '') end
 if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[3]) end
 return 1

@@ -11,6 +11,7 @@ from tasks.job_stores.hashes import job_of
 from tasks.job_stores.measuring import (
     DRAIN,
     FAILED,
+    LISTED,
     OPEN,
     SIZES,
     STARTED_JOBS,
@@ -178,7 +179,9 @@ class MemoryLookout:
             counts=store.counts(),
             waiting={lane: self._waiting(lane, limit) for lane in lanes.EVERY},
             started=tuple(started[:limit]),
-            failed=tuple(e for e in reversed(failed) if e.job.kind != TRAINING)[:limit],
+            failed=tuple(e for e in reversed(failed) if e.job.kind != TRAINING)[
+                : min(limit, LISTED)
+            ],
             trainings=tuple(e for e in reversed(shown) if e.job.kind == TRAINING)[:limit],
         )
 

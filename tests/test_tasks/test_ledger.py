@@ -109,6 +109,19 @@ def test_what_is_sent_again_says_what_was_lost(store: JobStore, job: Job) -> Non
     assert before - 1 < begun.lost_since <= begun.resent_at <= store.now()
 
 
+def test_what_was_lost_first_is_said_until_the_job_is_claimed(store: JobStore, job: Job) -> None:  # noqa: F811
+    """Also where the message that followed was lost, or taken for lost."""
+    claimed = store.claim("id", stage="classify", owner=ME)
+    store.send_again(claimed)
+    first = store.get("id")
+    store.send_again(first)
+    again = store.get("id")
+
+    assert again.resent == 2
+    assert (again.lost_since, again.resent_at) == (first.lost_since, first.resent_at)
+    assert again.lost_since > 0
+
+
 def test_a_job_that_is_over_is_not_sent(store: JobStore, job: Job) -> None:  # noqa: F811
     """Nor one that never was."""
     store.finish("id", Outcome(SUCCESS, "{}", {}))

@@ -23,6 +23,7 @@ def server(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> redis.Redis:
     monkeypatch.setenv("CELERY_BROKER_URL", redis_url)
     monkeypatch.setenv("PETIOLE_TASKS_JOB_STORE_URL", redis_url)
     monkeypatch.setenv("PETIOLE_TASKS_LOST_AFTER_SECONDS", str(LOST_SECONDS))
+    monkeypatch.setenv("PETIOLE_TASKS_RECONCILE_SECONDS", str(LOST_SECONDS / 5))
     monkeypatch.setenv("PETIOLE_TASKS_READY_TTL_SECONDS", "60")
     monkeypatch.setitem(publisher.worker_app.conf, "task_always_eager", False)
     once.begin_anew()
@@ -114,6 +115,23 @@ def test_after_a_pause_nobody_is_suspect(server: redis.Redis) -> None:
     sleep(1.5 * LOST_SECONDS)
 
     assert (reconciler.look(), states("orphan")) == (0, [STARTED])
+
+
+def test_a_lost_worker_is_found_by_who_looks_rarely(
+    server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two looks as they are set there is no pause, however soon a job counts as lost."""
+    between = 1.2 * LOST_SECONDS
+    monkeypatch.setenv("PETIOLE_TASKS_RECONCILE_SECONDS", str(between))
+    once.begin_anew()
+    claimed("orphan", owner="classify:gone:1")
+    reconciler, found = Reconciler(), []
+    for _ in range(3):
+        found.append(reconciler.look())
+        sleep(between)
+
+    assert sum(found) == 1
+    assert states("orphan") == [RETRY]
 
 
 def test_a_job_that_loses_every_worker_fails(server: redis.Redis) -> None:

@@ -7,6 +7,7 @@ import redis
 
 from tasks import lanes
 from tasks.job_stores import FAILURE, REVOKED, SUCCESS, TRAINING, Job, JobStore
+from tasks.job_stores.measuring import LISTED
 from tasks.job_stores.memory import MemoryJobStore
 from tasks.job_stores.redis import RedisJobStore
 from tasks.job_stores.sight import Lookout, MemoryLookout, RedisLookout
@@ -72,6 +73,18 @@ def test_failures_are_shown_while_their_end_is_known(store: JobStore, lookout: L
     assert ids(sight.failed) == ["e", "a"]
     assert sight.failed[0].document == '{"state": "FAILURE"}'
     assert sight.counts["ended"] == 5.0
+
+
+def test_the_last_hundred_failures_are_noted(store: JobStore, lookout: Lookout) -> None:  # noqa: F811
+    """However many there were."""
+    names = [str(n) for n in range(LISTED + 3)]
+    created(store, *names)
+    for task_id in names:
+        store.finish(task_id, outcome(FAILURE, ended=1))
+    shown = ids(lookout.look(limit=2 * LISTED).failed)
+
+    assert LISTED == 100
+    assert shown == names[:2:-1]
 
 
 def test_trainings_are_shown_whatever_became_of_them(store: JobStore, lookout: Lookout) -> None:  # noqa: F811

@@ -22,6 +22,9 @@ from tests.test_workers.faulty import LONG
 pytestmark = pytest.mark.end_to_end
 
 CLIENT = "00f067aa0ba902b7"
+MOST_ATTEMPTS = 3
+BYTES_OF_A_TRACE = 55
+"""What a job carries of it, sampled or not: `traceparent` as W3C has it."""
 JPEG = {"Content-Type": "image/jpeg"}
 ONE_CHILD = ("--concurrency", "1")
 DOWNLOADER = worker("--pool", "threads", "--concurrency", "2", queue="downloads")
@@ -169,6 +172,31 @@ def test_a_picture_of_a_killed_child_links_to_the_attempt_that_was_lost(
     assert [span.attributes["petiole.attempt"] for span in (again,)] == [2]
 
 
+def test_the_last_attempt_of_a_quarantined_picture_is_in_the_log_alone(
+    service: Stage, classifier: psutil.Process, otlp: Receiver
+) -> None:
+    """Each attempt is sent by the next one, and there is none after the last."""
+    trace_id, task_id = sent(service, data=picture() + LONG)
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        owner = wait_until(lambda n=attempt: owner_of(service, task_id, attempt=n))
+        wait_until(lambda n=attempt: len(named(otlp.of(trace_id), "classify")) == n - 1)
+        psutil.Process(int(owner.rpartition(":")[2])).kill()
+    wait_until(lambda: service.get(f"/result/{task_id}").json()["state"] == "FAILURE")
+    next_trace, _ = sent(service, data=picture())
+    trace(otlp, next_trace, "classify")
+    errors = [span.error for span in named(otlp.of(trace_id), "classify")]
+
+    assert errors == ["its worker was lost"] * (MOST_ATTEMPTS - 1)
+    assert any(task_id in line and "quarantine" in line for line in service.log.splitlines())
+
+
+def owner_of(service: Stage, task_id: str, *, attempt: int) -> str | None:
+    """Return which process has begun the attempt, once one has."""
+    job = service.redis.hgetall(f"petiole:job:{task_id}")
+    begun = (job.get("state"), job.get("attempts")) == ("STARTED", str(attempt))
+    return job["owner"] if begun else None
+
+
 def test_a_lost_message_that_is_sent_again_links_to_the_first(
     service: Stage, classifier: psutil.Process, otlp: Receiver
 ) -> None:
@@ -267,6 +295,7 @@ def test_what_the_client_does_not_sample_is_not_recorded(
     trace(otlp, loud, "classify")
 
     assert otlp.of(silent) == []
+    assert len(service.redis.hget(f"petiole:job:{task_id}", "trace") or "") == BYTES_OF_A_TRACE
 
 
 def test_health_is_not_recorded(service: Stage, otlp: Receiver) -> None:
