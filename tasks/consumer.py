@@ -21,6 +21,7 @@ from tasks import (
     delayed,
     forged,
     permission,
+    rabbitmq,
     redis_checks,
     repeated,
     requests_of_web,
@@ -46,7 +47,7 @@ FIRST_LOOK_SECONDS = 0.3
 """By then a server that forbids what the loop needs has ended the connection."""
 MOST_UNSENT_EVENTS = 50
 FAREWELL_SECONDS = 20.0
-CHATTY_LOGGERS = ("celery.worker.consumer.consumer", "celery.worker.consumer.connection")
+CHATTY_LOGGERS = [f"celery.worker.consumer.{name}" for name in ("consumer", "connection", "tasks")]
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +182,9 @@ class EventBatchingConsumer(Consumer):  # type: ignore[misc]
         self._say_refusal(exc)
 
     def _say_refusal(self, exc: BaseException) -> None:
-        if isinstance(exc, broker.REFUSALS) and not isinstance(exc, StillError):
+        if cure := rabbitmq.cure(exc):
+            self._notice.put(self._wanted, cure)
+        elif isinstance(exc, broker.REFUSALS) and not isinstance(exc, StillError):
             self._notice.put(self._wanted, f"the broker is not usable: {redis_checks.cure(exc)}")
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
@@ -238,4 +241,5 @@ def _say_less() -> None:
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).addFilter(repeated.Unrepeated())
+        logging.getLogger(name).addFilter(repeated.WithoutTraceback())
     logging.getLogger("celery.worker.request").addFilter(repeated.WithoutTraceback())

@@ -13,7 +13,7 @@ from celery import Celery
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-from tasks import addresses, envelopes, lanes
+from tasks import addresses, envelopes, lanes, rabbitmq
 from tasks.celery import app as worker_app
 from tasks.envelopes import Envelope
 from tasks.errors import ServiceUnavailableError
@@ -184,13 +184,15 @@ def answers(worker: str) -> bool:
 
 
 def ping() -> None:
-    """Check that the broker answers.
+    """Check that the broker answers, and that RabbitMQ has the queue of pictures as it should be.
 
     Raises:
         ServiceUnavailableError: it does not.
     """
     with _translated("a connection"), _connection() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+        if connection.transport.driver_type == "amqp":
+            _publishing_app().amqp.queues[lanes.CLASSIFY](connection.default_channel).declare()
         _length(connection.default_channel, QUEUE_OF_TASK["classify"])
 
 
@@ -214,7 +216,9 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except _broker_errors() as exc:
-        message = f"the broker did not take {what} ({type(exc).__name__}); try again shortly"
+        cure = rabbitmq.cure(exc)
+        reason = f": {cure}" if cure else f" ({type(exc).__name__}); try again shortly"
+        message = f"the broker did not take {what}{reason}"
         raise ServiceUnavailableError(message) from exc
 
 

@@ -5,9 +5,10 @@ import re
 from time import monotonic
 
 from amqp.exceptions import RecoverableConnectionError
+from billiard.exceptions import RestartFreqExceeded
 
 REPEAT_SECONDS = 60.0
-LOST_CONNECTION = (OSError, RecoverableConnectionError)
+LOST_CONNECTION = (OSError, RecoverableConnectionError, RestartFreqExceeded)
 NUMBERS = re.compile(r"\d+")
 
 
@@ -31,7 +32,10 @@ class Unrepeated(logging.Filter):
 
 
 class WithoutTraceback(logging.Filter):
-    """Lets a lost connection be one line: where in a library it was noticed says nothing."""
+    """Lets a lost connection be one line: where in a library it was noticed says nothing.
+
+    Nor is more said where it is lost again and again.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every line through."""
