@@ -21,6 +21,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "volume": made / "volume",
         "s3": made / "s3",
         "mine": manifests.overlay(made, "mine", written),
+        "traced": manifests.overlay(made, "traced", written.replace("../keda", "../traces")),
     }
 
 
@@ -30,7 +31,7 @@ def all_objects(folders: dict[str, Path]) -> dict[str, list[Object]]:
     return {name: manifests.rendered(folder) for name, folder in folders.items()}
 
 
-@pytest.fixture(params=["volume", "s3", "mine"])
+@pytest.fixture(params=["volume", "s3", "mine", "traced"])
 def objects(all_objects: dict[str, list[Object]], request: pytest.FixtureRequest) -> list[Object]:
     """The objects of one folder after the other."""
     return all_objects[request.param]

@@ -12,6 +12,8 @@ from tests import manifests
 from tests.conftest import ROOT
 from tests.manifests import Object, chosen, environment, of_kind, pods
 
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
 
 def policies(objects: list[Object]) -> dict[str, Object]:
     """Return the walls by name."""
@@ -62,6 +64,23 @@ def test_the_downloader_reaches_no_private_network(objects: list[Object]) -> Non
             "to-bucket", {"podSelector": {"matchLabels": {manifests.NAME: "nobody"}}}
         )["podSelector"],
     )
+
+
+def test_who_records_spans_reaches_the_collector(all_objects: dict[str, list[Object]]) -> None:
+    """At the address that its settings name, whose namespace and port the wall lets through."""
+    objects = all_objects["traced"]
+    wall = policies(objects)["to-collector"]
+    (rule,) = wall["egress"]
+    told = {n: environment(objects, n).get(ENDPOINT) for n in ("api", "worker", "bulk")}
+    (address,) = set(told.values())
+    name, namespace, _ = urlsplit(address).hostname.split(".")
+    (to,) = rule["to"]
+
+    assert chosen(objects, wall["podSelector"]) == {"downloader", *told}
+    assert rule["ports"] == [{"port": urlsplit(address).port}]
+    assert to["namespaceSelector"]["matchLabels"].popitem()[1] == namespace
+    assert to["podSelector"]["matchLabels"][manifests.NAME] == name
+    assert "to-collector" not in policies(all_objects["mine"])
 
 
 def test_no_password_is_ever_committed() -> None:

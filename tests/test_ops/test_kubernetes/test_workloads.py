@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,10 @@ def test_images_are_those_of_the_dockerfile_and_of_compose(
     """Each workload has the image of its service; a registry is named by who has one."""
     for name, container in containers(objects).items():
         image = container["image"].rpartition("/")[2]
-        assert image.removesuffix(":0.1.0") == services[name]["image"].rpartition("/")[2]
+        assert (
+            image.removesuffix(f":{version('petiole')}")
+            == services[name]["image"].rpartition("/")[2]
+        )
 
 
 @pytest.mark.parametrize("name", USERS)
