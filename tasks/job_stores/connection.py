@@ -16,6 +16,8 @@ from tasks.errors import ServiceUnavailableError
 MEMORY_SECONDS = 1.0
 PROMPT_SECONDS = 0.8
 """Asking and taking it back, one after the other, fit into the two seconds of an answer."""
+REPLY_SECONDS = 0.2
+"""For an answer to come back: one that Redis gives in the last moment finds nobody who listens."""
 CLOCK_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
@@ -104,11 +106,14 @@ class Clock:
         self._set_at = float("-inf")
         self._ahead_seconds = 0.0
 
-    def when_nobody_listens(self) -> float:
-        """Return when whoever sends a command now has given up on it, in Redis' seconds."""
+    def too_late(self) -> float:
+        """Return when an answer may find that who sends its command now has given up on it.
+
+        In Redis' seconds.
+        """
         if monotonic() - self._set_at >= CLOCK_SECONDS:
             self.set(time_of(self._client))
-        return float(monotonic() + self._ahead_seconds + self._patience_seconds)
+        return float(monotonic() + self._ahead_seconds + self._patience_seconds - REPLY_SECONDS)
 
     def set(self, seconds: float) -> None:
         """Take what Redis says that it is."""

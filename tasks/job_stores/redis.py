@@ -107,7 +107,7 @@ class RedisJobStore(RedisKept):
                 f"{job.deadline_seconds:g}",
                 digest,
                 self._settings.longest_record_seconds,
-                self._clock.when_nobody_listens(),
+                self._clock.too_late(),
                 statistics.of_accepted(job.version, lane=job.lane),
                 int(unless_open),
                 *hashes.flat(job, whole=False),

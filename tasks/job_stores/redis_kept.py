@@ -48,7 +48,7 @@ class RedisKept(RedisUpkeep):
                 job.task_id,
                 lives,
                 lives + self._settings.tombstone_ttl_seconds,
-                self._clock.when_nobody_listens(),
+                self._clock.too_late(),
                 ask.digest,
                 self._settings.longest_record_seconds,
                 self._settings.webhook_ttl_seconds,

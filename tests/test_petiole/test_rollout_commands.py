@@ -155,7 +155,9 @@ def test_an_interrupted_trial_is_taken_back(
 ) -> None:
     """Ctrl-C while the children load it leaves no trial that nobody knows of."""
     child = {"queue": "classify", "state": "ready", "models": [], "trials": {}, "refused": {}}
-    jobs = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=0)
+    # A child that stays, however long the command takes to start.
+    told = TasksSettings(job_store_url=redis_url, ready_ttl_seconds=60)
+    jobs = RedisJobStore(told, patience_seconds=0)
     jobs.announce_ready("classify:here:1", json.dumps(child))
     places = {"PETIOLE_MODELS_STORE_URL": str(published), "REDIS_URL": redis_url}
     command = [sys.executable, "-m", "petiole", "models", "canary", "colours@2"]

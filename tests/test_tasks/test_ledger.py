@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import replace
+from threading import Timer
 from time import sleep
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ import redis
 from tasks.envelopes import Envelope
 from tasks.errors import ServiceUnavailableError
 from tasks.job_stores import RETRY, STARTED, SUCCESS, Job, JobStore, Outcome
+from tasks.job_stores.connection import PROMPT_SECONDS, REPLY_SECONDS
 from tasks.job_stores.redis import RedisJobStore
 from tasks.settings import TasksSettings
 from tests.test_tasks.test_job_stores import outcome, store  # noqa: F401 - the fixture
@@ -182,6 +184,25 @@ def test_what_comes_too_late_is_not_accepted(redis_url: str) -> None:
 
     assert listed == ["message"]
     assert made.get("late") is None
+
+
+def test_what_a_slow_server_does_late_is_asked_again_while_somebody_listens(redis_url: str) -> None:
+    """An answer of the last moment might find nobody: instead the job is accepted anew."""
+    client = redis.Redis.from_url(redis_url, decode_responses=True)
+    client.flushdb()
+    made = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
+    job = Job("id", "m", 1, "f", accepted_at=1.0, queued_since=1.0, lane="classify")
+    made.create(job, Envelope("classify", "message"))
+    process_id = client.info("server")["process_id"]
+    client.config_resetstat()
+    os.kill(process_id, signal.SIGSTOP)
+    late = Timer(PROMPT_SECONDS - REPLY_SECONDS / 2, os.kill, (process_id, signal.SIGCONT))
+    late.start()
+    made.create(replace(job, task_id="slow"), Envelope("classify", "slow"))
+    late.join()
+    asked = client.info("commandstats")["cmdstat_evalsha"]["calls"]
+
+    assert (asked, client.lrange("classify", 0, -1)) == (2, ["slow", "message"])
 
 
 def test_a_leap_of_its_clock_refuses_nobody(redis_url: str, monkeypatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 from time import monotonic
 
+import psutil
 import pytest
 import redis
 
@@ -97,10 +98,13 @@ def ended(environment: dict[str, str]) -> int:
         return len(list(client.scan_iter("petiole:document:*")))
 
 
-def seconds_to_stop(process: subprocess.Popen[bytes]) -> float:
-    """Ask a worker to end, and return how long it took."""
+def seconds_to_stop(
+    process: subprocess.Popen[bytes], *, meanwhile: Callable[[], object] = bool
+) -> float:
+    """Ask a worker to end, do something, and return how long it took."""
     begun = monotonic()
     process.send_signal(signal.SIGTERM)
+    meanwhile()
     process.wait(timeout=30)
     return monotonic() - begun
 
@@ -126,13 +130,29 @@ def test_nothing_is_waited_for_longer_than_it_takes(
     slow = tmp_path / "slow.png"  # half a second to decode
     slow.write_bytes(picture(size=(6000, 6000), kind="PNG"))
     worker = start()
-    submit(environment, str(slow), count=2)
+    submit(environment, str(slow), count=4)
+    (child,) = psutil.Process(worker.pid).children()
     with redis.Redis.from_url(environment["REDIS_URL"]) as client:
-        wait_until(lambda: client.zcard("petiole:started"))
-    seconds = seconds_to_stop(worker)
+        wait_until(lambda: stands_at_a_picture(child, client))
+    before = ended(environment)
+
+    def go_on() -> None:
+        wait_until(lambda: "stopping" in (tmp_path / "log0").read_text())
+        child.resume()
+
+    seconds = seconds_to_stop(worker, meanwhile=go_on)
 
     assert seconds < STOP_SECONDS
-    assert ended(environment) == 1
+    assert ended(environment) == before + 1
+
+
+def stands_at_a_picture(child: psutil.Process, client: redis.Redis) -> bool:
+    """Let a child stand still; it goes on unless it has begun with a picture."""
+    child.suspend()
+    if client.zcard("petiole:started"):
+        return True
+    child.resume()
+    return False
 
 
 def test_a_worker_whose_broker_is_away_ends_as_well(
