@@ -37,6 +37,12 @@ def test_the_api_needs_neither_tensorflow_nor_numpy(root: Path) -> None:
 
 
 @pytest.mark.parametrize("lock", ["dev", "api", "worker"])
+def test_no_lock_brings_what_every_process_would_read_a_grammar_for(root: Path, lock: str) -> None:
+    """Jsonschema imports it wherever it is, and that takes a second of each process that starts."""
+    assert "rfc3987-syntax" not in {name for name, _ in pins(root, lock)}
+
+
+@pytest.mark.parametrize("lock", ["dev", "api", "worker"])
 def test_no_lock_brings_what_a_gpu_needs(root: Path, lock: str) -> None:
     """So TensorFlow, whose package is built for either, serves on CPUs; no GPU is to be watched."""
     of_gpus = re.compile(r"nvidia|cuda|cudnn|cupy|-gpu\b|\btriton\b|rocm")
