@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 DURATION = re.compile(r"(\d{1,6})([mhd])")
+DATE_WIDTH = len("2026-11-27")
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the keys of the API.")
 
@@ -115,7 +116,8 @@ def revoke(
     if as_json:
         print_json({"revoked": revoked, "unknown": unknown})
     else:
-        typer.echo(f"{len(revoked)} keys are revoked")
+        said = "1 key is" if len(revoked) == 1 else f"{len(revoked)} keys are"
+        typer.echo(f"{said} revoked")
         for each in unknown:
             typer.echo(f"petiole keys: there is no key {each!r}", err=True)
     if unknown:
@@ -162,7 +164,7 @@ def _own(limits: "Limits") -> list[str]:
         "bytes a day": limits.bytes_per_day,
     }
     own = {unit: most for unit, most in words.items() if most is not None}
-    return [f"{most:,g} {unit}" if most else f"any {unit}" for unit, most in own.items()]
+    return [f"{most:,.15g} {unit}" if most else f"any {unit}" for unit, most in own.items()]
 
 
 def _moment(at: float) -> str | None:
@@ -170,16 +172,17 @@ def _moment(at: float) -> str | None:
 
 
 def _print(keys: "list[ApiKey]") -> None:
-    columns = ("id", "name", "may", "limits of its own", "made", "until", "last used")
+    columns = ("id", "name", "may", "made", "until", "last used")
     table = Table(*columns, box=box.SIMPLE_HEAD)
     table.columns[0].no_wrap = True
+    for column in table.columns[-3:]:
+        column.min_width = DATE_WIDTH  # else a narrow terminal, or a pipe, would get half of it
     for key in keys:
         ends = f"[red]{_time(key.expires_at)}, over[/]" if key.is_expired(time()) else ""
         table.add_row(
             key.key_id,
             key.name,
-            ", ".join(key.scopes),
-            ", ".join(_own(key.limits)),
+            "\n".join([", ".join(key.scopes), *_own(key.limits)]),
             _time(key.created_at),
             ends or _time(key.expires_at),
             _time(key.used_at),

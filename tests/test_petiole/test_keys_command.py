@@ -2,6 +2,7 @@
 
 import json
 import re
+from time import localtime, strftime
 
 import pytest
 import redis
@@ -75,6 +76,20 @@ def test_a_key_has_limits_of_its_own(run) -> None:
     assert listed["limits"] == {"requests_per_second": 2.5, "open_jobs": None, "bytes_per_day": 0}
     assert "2.5 requests in a second, any bytes a day" in made.stderr
     assert "2.5" in shown
+
+
+def test_a_narrow_list_has_whole_dates_and_numbers(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also at the 80 columns of a pipe, with every limit and a date in each column."""
+    monkeypatch.setenv("COLUMNS", "80")
+    limits = ("--requests-per-second", "25", "--open-jobs", "1500", "--bytes-per-day", "12345678")
+    run("create", "somebody", "--expires", "90d", *limits)
+    shown = run("list").stdout
+    (key,) = stores.keys().all()
+    dates = {strftime("%Y-%m-%d", localtime(at)) for at in (key.created_at, key.expires_at)}
+
+    assert dates <= set(shown.split())
+    assert "12,345,678" in shown
+    assert "…" not in shown
 
 
 def test_a_key_from_before_there_were_limits_has_those_of_all(run, redis_url: str) -> None:
