@@ -11,12 +11,14 @@ from typing import Any
 
 from prometheus_client import multiprocess
 
+from api import health
 from api.settings import is_local, settings
 from tasks import bad_settings, log_format, priority, reconciler
 from tasks import settings as settings_of_tasks
 from tasks.celery_settings import CelerySettings
 from tasks.tracing import recording
 
+FIRST = 1
 FILES_BESIDES = 1024
 """Connections to Redis, bodies in temporary files, libraries."""
 
@@ -108,6 +110,8 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Look after lost jobs and traces, and spare the collector what lives as long as this."""
+    if worker.age == FIRST:
+        health.log_refusals()
     reconciler.watch()
     recording.begin("api")
     gc.freeze()

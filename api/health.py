@@ -1,9 +1,11 @@
 """`/livez`: this process answers. `/readyz`: the service can classify, or what is missing."""
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event, Thread
 from typing import Any, Literal
 
 from apiflask import APIBlueprint
@@ -11,7 +13,7 @@ from flask import Response, jsonify
 
 from api import access, bodies
 from api.errors import problem_response
-from tasks import documents, publisher, readiness, redis_checks, stores, unfit, untold
+from tasks import documents, publisher, readiness, redis_checks, redis_users, stores, unfit, untold
 from tasks.at_rest import lacking
 from tasks.at_rest.keyring import SETTING
 from tasks.bulk import untaken
@@ -22,6 +24,9 @@ from tasks.readiness import Note
 TAKEN_QUEUES = ("classify", "downloads", "bulk")
 PICTURE_QUEUES = frozenset(publisher.QUEUE_OF_TASK[name] for name in ("classify", "download"))
 NOT_READY = Problem("not-ready", "The service cannot classify now", 503)
+AWAY_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,23 @@ def _said(shows_details: bool) -> dict[str, tuple[Note, ...]]:
     if shows_details:
         return said
     return {kind: tuple(Note("", n.queue, n.state) for n in notes) for kind, notes in said.items()}
+
+
+def log_refusals() -> None:
+    """Log what Redis refuses, as soon as it answers, in a thread of its own."""
+    Thread(target=_log_refusals, name="refusals", daemon=True).start()
+
+
+def _log_refusals() -> None:
+    while True:
+        try:
+            found = redis_checks.refusals(redis_users.OF_THE_WEB, answers_clients=True)
+        except ServiceUnavailableError:
+            Event().wait(AWAY_SECONDS)
+            continue
+        for each in found:
+            logger.error("Redis refuses what is needed", extra={"reason": each})
+        return
 
 
 def _outcome(check: Callable[[], str]) -> str:
