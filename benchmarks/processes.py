@@ -47,7 +47,16 @@ def ids(supervisor_pid: int) -> dict[str, list[int]]:
 def tree(*pids: int) -> Role:
     """Return all processes that these ones are and have started, as one role; PSS is the sum."""
     found = {each.pid for pid in pids for each in _family(psutil.Process(pid))}
-    return Role(len(found), sum(map(_cpu_seconds, found)), sum(map(_pss_mib, found)))
+    seen = [each for each in map(_seen, found) if each]
+    return Role(len(seen), sum(cpu for cpu, _ in seen), sum(pss for _, pss in seen))
+
+
+def _seen(pid: int) -> tuple[float, float] | None:
+    """Return CPU seconds and PSS of a process; None of one that has ended meanwhile."""
+    try:
+        return _cpu_seconds(pid), _pss_mib(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:
