@@ -17,8 +17,8 @@ from tests import brokers
 from tests.brokers import Broker
 from tests.conftest import ROOT, picture
 from tests.test_bulk.conftest import zipped
-from tests.test_end_to_end.conftest import FLOWER_AUTH, alive, environment_for, wait_until
-from tests.test_workers.conftest import Stage
+from tests.test_end_to_end.conftest import FLOWER_AUTH, alive, wait_until
+from tests.test_workers.conftest import Stage, empty_stage
 
 pytestmark = pytest.mark.end_to_end
 
@@ -71,19 +71,9 @@ def service(
     folder = tmp_path_factory.mktemp("b")
     with ExitStack() as stack:
         broker = stack.enter_context(brokers.KINDS[request.param](folder))
-        environment = environment_for(folder, original_environment) | {
-            "PYTHONPATH": str(ROOT),
-            "PETIOLE_MODELS_STORE_URL": colour_store,
-            "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
-            "PETIOLE_MODELS_CACHE_DIRECTORY": str(folder / "cache"),
-            "PETIOLE_TASKS_IMAGE_STORE_URL": str(folder / "uploads"),
-            "PETIOLE_API_PROCESSES": "1",
-            **broker.settings,
-        }
-        url = f"http://127.0.0.1:{environment['PETIOLE_API_PORT']}"
-        made = Told(broker.settings["REDIS_URL"], url, environment, folder)
-        made.broker, made.stack = broker, stack
-        flower = parts.flower(FlowerSettings(port=int(environment["FLOWER_PORT"])))
+        empty = empty_stage(folder, colour_store, original_environment, **broker.settings)
+        made = Told(**vars(empty), broker=broker, stack=stack)
+        flower = parts.flower(FlowerSettings(port=int(made.environment["FLOWER_PORT"])))
         for part in (parts.http_api(folder / "metrics"), parts.bulk_worker(1), flower):
             stack.enter_context(made.running(part))
         made.start_worker()

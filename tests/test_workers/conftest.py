@@ -115,37 +115,47 @@ def stage(
         yield made
 
 
+def empty_stage(
+    directory: Path, colour_store: str, original: dict[str, str], **settings: str
+) -> Stage:
+    """Return the settings of a service over a server that is there; nothing runs yet."""
+    environment = environment_for(directory, original) | {
+        "PYTHONPATH": str(ROOT),
+        "PETIOLE_MODELS_STORE_URL": colour_store,
+        "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
+        "PETIOLE_MODELS_CACHE_DIRECTORY": str(directory / "cache"),
+        "PETIOLE_TASKS_IMAGE_STORE_URL": str(directory / "uploads"),
+        "PETIOLE_API_PROCESSES": "1",
+        **settings,
+    }
+    api_url = f"http://127.0.0.1:{environment['PETIOLE_API_PORT']}"
+    return Stage(environment["REDIS_URL"], api_url, environment, directory)
+
+
 @contextmanager
 def staged(
     directory: Path, colour_store: str, original: dict[str, str], **further: str
 ) -> Iterator[Stage]:
     """Run a server and an API with further settings."""
     port = free_port()
-    redis_url = f"redis://127.0.0.1:{port}/0"
-    environment = environment_for(directory, original) | {
-        "PYTHONPATH": str(ROOT),
-        "REDIS_URL": redis_url,
-        "PETIOLE_MODELS_STORE_URL": colour_store,
-        "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
-        "PETIOLE_MODELS_CACHE_DIRECTORY": str(directory / "cache"),
-        "PETIOLE_TASKS_IMAGE_STORE_URL": str(directory / "uploads"),
+    settings = {
+        "REDIS_URL": f"redis://127.0.0.1:{port}/0",
         "PETIOLE_TASKS_READY_TTL_SECONDS": "6",
         "PETIOLE_TASKS_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "PETIOLE_TASKS_WEBHOOK_ALLOW_NETWORKS": "127.0.0.1/32",
-        "PETIOLE_API_PROCESSES": "1",
         **further,
     }
-    api_url = f"http://127.0.0.1:{environment['PETIOLE_API_PORT']}"
-    made = Stage(redis_url, api_url, environment, directory)
+    made = empty_stage(directory, colour_store, original, **settings)
     with ExitStack() as stack:
         stack.enter_context(made.running(parts.redis(port, directory / "redis")))
-        wait_for_redis(redis_url)
+        wait_for_redis(made.redis_url)
         stack.enter_context(made.running(parts.http_api(directory / "metrics")))
-        wait_until(lambda: _answers(made))
+        wait_until(lambda: answers(made))
         yield made
 
 
-def _answers(stage: Stage) -> bool:
+def answers(stage: Stage) -> bool:
+    """Tell whether its API is there."""
     try:
         return stage.get("/livez").ok
     except requests.ConnectionError:

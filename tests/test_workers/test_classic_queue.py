@@ -10,8 +10,8 @@ from kombu import Connection, Exchange, Queue
 from petiole import parts
 from tests import brokers
 from tests.conftest import picture
-from tests.test_end_to_end.conftest import environment_for, wait_until
-from tests.test_workers.conftest import HTTP_SECONDS, Stage
+from tests.test_end_to_end.conftest import wait_until
+from tests.test_workers.conftest import HTTP_SECONDS, Stage, answers, empty_stage
 
 pytestmark = pytest.mark.end_to_end
 
@@ -29,27 +29,10 @@ def service(
     with brokers.rabbitmq(tmp_path / "b") as broker:
         with Connection(broker.settings["CELERY_BROKER_URL"]) as connection:
             Queue(NAME, Exchange(NAME), NAME).bind(connection.default_channel).declare()
-        environment = environment_for(tmp_path, original_environment) | {
-            "PYTHONPATH": str(parts.ROOT),
-            "PETIOLE_MODELS_STORE_URL": colour_store,
-            "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
-            "PETIOLE_MODELS_CACHE_DIRECTORY": str(tmp_path / "cache"),
-            "PETIOLE_TASKS_IMAGE_STORE_URL": str(tmp_path / "uploads"),
-            "PETIOLE_API_PROCESSES": "1",
-            **broker.settings,
-        }
-        url = f"http://127.0.0.1:{environment['PETIOLE_API_PORT']}"
-        made = Stage(broker.settings["REDIS_URL"], url, environment, tmp_path)
+        made = empty_stage(tmp_path, colour_store, original_environment, **broker.settings)
         with made.running(parts.http_api(tmp_path / "m")), made.running(parts.worker(1)):
-            wait_until(lambda: _answers(made))
+            wait_until(lambda: answers(made))
             yield made
-
-
-def _answers(service: Stage) -> bool:
-    try:
-        return service.get("/livez").ok
-    except requests.ConnectionError:
-        return False
 
 
 def posted(service: Stage) -> requests.Response:

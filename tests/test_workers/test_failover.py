@@ -14,8 +14,8 @@ from petiole import parts
 from tests import brokers
 from tests.brokers import MASTER, Broker
 from tests.conftest import picture
-from tests.test_end_to_end.conftest import environment_for, wait_until
-from tests.test_workers.conftest import HTTP_SECONDS, Stage
+from tests.test_end_to_end.conftest import wait_until
+from tests.test_workers.conftest import HTTP_SECONDS, Stage, empty_stage
 
 pytestmark = pytest.mark.end_to_end
 
@@ -32,16 +32,7 @@ def service(
     broker: Broker, tmp_path: Path, colour_store: str, original_environment: dict[str, str]
 ) -> Iterator[Stage]:
     """An API over it; nobody works."""
-    environment = environment_for(tmp_path, original_environment) | {
-        "PYTHONPATH": str(parts.ROOT),
-        "PETIOLE_MODELS_STORE_URL": colour_store,
-        "PETIOLE_MODELS_DEFAULT_MODEL": "colours",
-        "PETIOLE_TASKS_IMAGE_STORE_URL": str(tmp_path / "uploads"),
-        "PETIOLE_API_PROCESSES": "1",
-        **broker.settings,
-    }
-    url = f"http://127.0.0.1:{environment['PETIOLE_API_PORT']}"
-    made = Stage(broker.settings["REDIS_URL"], url, environment, tmp_path)
+    made = empty_stage(tmp_path, colour_store, original_environment, **broker.settings)
     with made.running(parts.http_api(tmp_path / "m")):
         wait_until(lambda: posted_status(made) == 202)
         yield made
