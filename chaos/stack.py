@@ -259,6 +259,7 @@ class Stack:
     def _mount(self) -> None:
         if not self.layout.disk_mib:
             return
+        self.disk.mkdir()
         size = f"size={self.layout.disk_mib}m"
         command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(self.disk)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
@@ -266,7 +267,7 @@ class Stack:
             raise StackError(f"this machine allows no disk of its own: {done.stderr.strip()}")
 
     def _unmount(self) -> None:
-        if self.layout.disk_mib:
+        if self.disk.is_mount():
             subprocess.run(["umount", str(self.disk)], check=True)  # noqa: S603, S607
 
 
