@@ -163,13 +163,19 @@ def test_a_message_is_written_with_its_record(redis_url: str) -> None:
     assert made.get("withdrawn") is None
 
 
+def prompt_store(client: redis.Redis, url: str) -> tuple[RedisJobStore, Job]:
+    """Return the store of who waits for a second, with its first job, on an emptied server."""
+    client.flushdb()
+    made = RedisJobStore(TasksSettings(job_store_url=url), patience_seconds=1.0)
+    job = Job("id", "m", 1, "f", accepted_at=1.0, queued_since=1.0, lane="classify")
+    made.create(job, Envelope("classify", "message"))
+    return made, job
+
+
 def test_what_comes_too_late_is_not_accepted(redis_url: str) -> None:
     """A client was refused while Redis stood still: its picture is not classified afterwards."""
     client = redis.Redis.from_url(redis_url, decode_responses=True)
-    client.flushdb()
-    made = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
-    job = Job("id", "m", 1, "f", accepted_at=1.0, queued_since=1.0, lane="classify")
-    made.create(job, Envelope("classify", "message"))
+    made, job = prompt_store(client, redis_url)
     process_id = client.info("server")["process_id"]
     os.kill(process_id, signal.SIGSTOP)
     try:
@@ -189,10 +195,7 @@ def test_what_comes_too_late_is_not_accepted(redis_url: str) -> None:
 def test_what_a_slow_server_does_late_is_asked_again_while_somebody_listens(redis_url: str) -> None:
     """An answer of the last moment might find nobody: instead the job is accepted anew."""
     client = redis.Redis.from_url(redis_url, decode_responses=True)
-    client.flushdb()
-    made = RedisJobStore(TasksSettings(job_store_url=redis_url), patience_seconds=1.0)
-    job = Job("id", "m", 1, "f", accepted_at=1.0, queued_since=1.0, lane="classify")
-    made.create(job, Envelope("classify", "message"))
+    made, job = prompt_store(client, redis_url)
     process_id = client.info("server")["process_id"]
     client.config_resetstat()
     os.kill(process_id, signal.SIGSTOP)

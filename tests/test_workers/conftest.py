@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -102,6 +102,12 @@ def worker(*options: str, queue: str = "classify") -> Part:
     """Return a worker with further options; the last ones hold."""
     command = (*parts.worker(1).command, "-Q", queue, *options)
     return Part("worker", command, parts.WORKER_ENVIRONMENT)
+
+
+def faulty_worker(*options: str) -> Part:
+    """Return a worker that a picture can make slow, fail or end: see `faulty.py`."""
+    part = worker(*options)
+    return replace(part, command=tuple(FAULTY if w == "tasks" else w for w in part.command))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from petiole.parts import Part
 from tasks.job_stores.redis_upkeep import READY_MEMBERS
 from tests.conftest import picture
 from tests.test_end_to_end.conftest import wait_until
-from tests.test_workers.conftest import FAULTY, Stage, worker
+from tests.test_workers.conftest import Stage, faulty_worker, worker
 
 pytestmark = pytest.mark.end_to_end
 
@@ -22,9 +22,7 @@ def told(stage: Stage) -> str:
 
 def faulty() -> Part:
     """Return a worker that has the command `lose_credit`."""
-    part = worker()
-    command = [FAULTY if word == "tasks" else word for word in part.command]
-    return Part(part.name, tuple(command), part.environment)
+    return faulty_worker()
 
 
 def test_a_cancelled_queue_is_told_and_left_alone(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from pytest_httpserver import HTTPServer
 
 from tests.conftest import free_port, picture
 from tests.test_end_to_end.conftest import wait_until
-from tests.test_workers.conftest import FAULTY, HTTP_SECONDS, Stage, staged, worker
+from tests.test_workers.conftest import HTTP_SECONDS, Stage, faulty_worker, staged, worker
 from tests.test_workers.faulty import FAULTY as FAULT
 
 pytestmark = pytest.mark.end_to_end
@@ -41,12 +41,7 @@ def service(
         "PETIOLE_TASKS_WEBHOOK_SECRET": SECRET,
         "PETIOLE_API_REQUEST_SECONDS": "2",
     }
-    classifier = worker("--concurrency", "1")
-    faulty = type(classifier)(
-        "worker",
-        tuple(FAULTY if word == "tasks" else word for word in classifier.command),
-        classifier.environment,
-    )
+    faulty = faulty_worker("--concurrency", "1")
     downloader = worker("--pool", "threads", "--concurrency", "2", queue="downloads")
     with ExitStack() as stack:
         made = stack.enter_context(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 
 import psutil
 import pytest
@@ -12,7 +11,7 @@ from petiole import parts
 from petiole.settings import FlowerSettings
 from tests.conftest import free_port, picture
 from tests.test_end_to_end.conftest import FLOWER_AUTH, alive, wait_until
-from tests.test_workers.conftest import FAULTY, HTTP_SECONDS, Stage, staged, worker
+from tests.test_workers.conftest import HTTP_SECONDS, Stage, faulty_worker, staged, worker
 from tests.test_workers.faulty import LONG
 from tests.test_workers.test_forged import HEADERS, raw
 
@@ -56,9 +55,7 @@ def flower_of(service: Stage, port: int) -> Iterator[None]:
 @contextmanager
 def classifying(service: Stage) -> Iterator[psutil.Process]:
     """Run a worker of one child that can be told to be slow."""
-    part = worker("--concurrency", "1")
-    command = tuple(FAULTY if word == "tasks" else word for word in part.command)
-    with service.working(replace(part, command=command)) as process:
+    with service.working(faulty_worker("--concurrency", "1")) as process:
         yield process
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -16,7 +15,7 @@ from benchmarks.otlp import Received, Receiver, receiving
 from tests.conftest import free_port, picture
 from tests.test_bulk.conftest import zipped
 from tests.test_end_to_end.conftest import wait_until
-from tests.test_workers.conftest import FAULTY, HTTP_SECONDS, Stage, staged, worker
+from tests.test_workers.conftest import HTTP_SECONDS, Stage, faulty_worker, staged, worker
 from tests.test_workers.faulty import LONG
 
 pytestmark = pytest.mark.end_to_end
@@ -62,9 +61,7 @@ def service(
 @pytest.fixture(scope="module")
 def classifier(service: Stage) -> Iterator[psutil.Process]:
     """A classify worker of one child, which can be told to be slow."""
-    part = worker(*ONE_CHILD)
-    command = tuple(FAULTY if word == "tasks" else word for word in part.command)
-    with service.working(replace(part, command=command)) as process:
+    with service.working(faulty_worker(*ONE_CHILD)) as process:
         wait_until(lambda: service.get("/readyz").json()["downloaders"])
         yield process
 
